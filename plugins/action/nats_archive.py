@@ -1,0 +1,18 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Fetch a release archive to the controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _download
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
+
+
+class ActionModule(NatsAction):
+    """See the module of the same name."""
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        _unused, params = self.validate_argument_spec(argument_spec=_download.SPEC)
+        return _download.fetch(params, check_mode=self._task.check_mode)

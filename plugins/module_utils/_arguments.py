@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""Options that several modules and actions share. The doc fragments of the same names describe them."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping
+
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+
+Spec = Dict[str, Dict[str, Any]]
+
+MONITORING: Spec = {
+    "monitor_url": {"type": "str"},
+    "servers": {
+        "type": "list",
+        "elements": "dict",
+        "options": {"name": {"type": "str", "required": True}, "monitor_url": {"type": "str", "required": True}},
+    },
+    "hosts": {"type": "list", "elements": "str"},
+    "probe_from": {"type": "str", "choices": ["controller", "node"]},
+    "validate_certs": {"type": "bool"},
+    "ca_path": {"type": "path"},
+    "request_timeout_seconds": {"type": "float", "default": 5.0},
+    "max_in_flight": {"type": "int", "default": 50},
+}
+ONE_SOURCE = [("monitor_url", "servers", "hosts")]
+DEFAULT_MONITOR_URL = "http://127.0.0.1:8222"
+
+
+def settings(params: Mapping[str, Any]) -> Settings:
+    """How to ask, from the options of a module."""
+    if params["request_timeout_seconds"] <= 0 or params["max_in_flight"] < 1:
+        raise NatsError("request_timeout_seconds and max_in_flight have to be greater than 0")
+    return Settings(
+        timeout_seconds=params["request_timeout_seconds"],
+        validate_certs=params["validate_certs"] is not False,
+        ca_path=params["ca_path"],
+        max_in_flight=params["max_in_flight"],
+    )
+
+
+def targets(params: Mapping[str, Any], name: str | None = None) -> list[Target]:
+    """Whom to ask, from the options of a module that runs on a node, or of an action that has resolved the hosts."""
+    servers = params["servers"]
+    if servers is None:
+        url = params["monitor_url"] or DEFAULT_MONITOR_URL
+        servers = [{"name": name or url, "monitor_url": url}]
+    found = [Target(server["name"], server["monitor_url"]) for server in servers]
+    for target in found:
+        if not target.monitor_url.startswith(("http://", "https://")):
+            raise NatsError(f"monitor_url of {target.name} is '{target.monitor_url}': it has to start with http:// or https://")
+    names = [target.name for target in found]
+    twice = sorted({one for one in names if names.count(one) > 1})
+    if twice:
+        raise NatsError(f"servers names {', '.join(twice)} twice")
+    return found

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""Versions of the server binary side by side on a node: where they lie, put one there, make one the active one.
+
+The running version is never written to: what is staged lies beside it, and activating is one rename. A crash at any moment
+leaves the old or the new version active, never half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+from dataclasses import dataclass
+from typing import IO, Callable, Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _process, _versions
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+
+# Room that has to be left on the file system after staging, for the server's own log and pid file.
+SPARE_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where versions lie. C(switch) is the path that activating replaces; C(link) says that it is a symbolic link."""
+
+    switch: str
+    link: bool
+    binary: Callable[[str], str]
+    target: Callable[[str], str]
+
+
+def layout(path: str, running_version: str) -> Layout:
+    """How versions lie beside each other on this node, from the path that the server is started by.
+
+    A link with the version in its target (/opt/nats/current -> 2.14.6, or the binary itself) goes on being switched so;
+    a link without one is pointed at a versioned file; a plain file gets versioned files beside it: nats-server-2.15.1.
+    """
+    if os.path.islink(path):
+        return _linked(path, "", running_version)
+    parent, rest = os.path.split(path)
+    while parent not in ("/", ""):
+        if os.path.islink(parent) and running_version in os.readlink(parent):
+            return _linked(parent, rest, running_version)
+        parent, name = os.path.split(parent)
+        rest = os.path.join(name, rest)
+    return Layout(path, False, lambda version: f"{path}-{version}", lambda version: f"{path}-{version}")
+
+
+def _linked(link: str, rest: str, running_version: str) -> Layout:
+    held = os.readlink(link)
+
+    def target(version: str) -> str:
+        if running_version in held:
+            before, _unused, after = held.rpartition(running_version)
+            return before + version + after
+        if version == running_version:
+            return held
+        return os.path.join(os.path.dirname(held), f"{_process.PROGRAM}-{version}")
+
+    def binary(version: str) -> str:
+        return os.path.normpath(os.path.join(os.path.dirname(link), target(version), rest))
+
+    return Layout(link, True, binary, target)
+
+
+def version_of(binary: str) -> str:
+    """The version that a binary says it is; raises NatsError where it does not run or is some other program."""
+    output = _process.run([binary, "--version"])
+    # nats-server: v2.15.1
+    words = output.stdout.split()
+    if output.returncode != 0 or len(words) < 2 or not words[0].startswith("nats-server"):
+        raise NatsError(
+            f"{binary} --version says {(output.stdout or output.stderr).strip()[:80]!r}: it is not a nats-server that runs here"
+        )
+    return words[-1][1:] if words[-1].startswith("v") else words[-1]
+
+
+def is_staged(binary: str, version: str) -> bool:
+    """Whether this version lies there complete: staging renames it into place last."""
+    return os.path.isfile(binary) and version_of(binary) == version
+
+
+def is_active(where: Layout, version: str) -> bool:
+    """Whether starting the server would start this version."""
+    if where.link:
+        return os.readlink(where.switch) == where.target(version)
+    return os.path.exists(where.binary(version)) and os.path.samefile(where.switch, where.binary(version))
+
+
+def stage(archive: str, sha256: str, binary: str, version: str) -> None:
+    """Unpack the server from a release archive to its versioned path. Raises NatsError; nothing is left half done."""
+    _check_hash(archive, sha256)
+    folder = os.path.dirname(binary)
+    part = f"{binary}.part"
+    try:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        with tarfile.open(archive) as tar:
+            member = _server_in(tar, archive)
+            _check_space(folder, member.size, version)
+            source = tar.extractfile(member)
+            if source is None:
+                raise NatsError(f"{archive}: {member.name} is not a file")
+            _write(source, part)
+        reported = version_of(part)
+        if reported != version:
+            raise NatsError(f"{archive} holds nats-server {reported}, not {version}: nothing was installed")
+        os.replace(part, binary)
+    except (tarfile.TarError, EOFError) as exc:
+        raise NatsError(f"{archive} cannot be unpacked ({exc}): it is damaged or not a tar.gz of a NATS release") from exc
+    except OSError as exc:
+        raise NatsError(
+            f"cannot stage nats-server {version} as {binary}: {exc.strerror or exc}. Nothing was changed; "
+            "run with become (-b) where it is a matter of permission"
+        ) from exc
+    finally:
+        if os.path.exists(part):
+            os.unlink(part)
+
+
+def _check_hash(archive: str, sha256: str) -> None:
+    digest = hashlib.sha256()
+    with open(archive, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    if digest.hexdigest() != sha256.lower():
+        raise NatsError(
+            f"{archive} has the SHA-256 {digest.hexdigest()}, and should have {sha256.lower()}: nothing was installed. "
+            "It is damaged, or not the file that the hash was made for"
+        )
+
+
+def _server_in(tar: tarfile.TarFile, archive: str) -> tarfile.TarInfo:
+    members = [m for m in tar.getmembers() if m.isreg() and os.path.basename(m.name) == _process.PROGRAM]
+    if len(members) != 1:
+        raise NatsError(f"{archive} holds {len(members)} files named nats-server, not one: is it a NATS release archive?")
+    return members[0]
+
+
+def _check_space(folder: str, size: int, version: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size + SPARE_BYTES:
+        raise NatsError(
+            f"{folder} has {free >> 20} MiB free; nats-server {version} needs {(size + SPARE_BYTES) >> 20} MiB there "
+            "(the old version stays beside it): make room and run again. Nothing was changed"
+        )
+
+
+def _write(source: IO[bytes], path: str) -> None:
+    with open(path, "wb") as part:
+        shutil.copyfileobj(source, part, 1 << 20)
+        part.flush()
+        os.fsync(part.fileno())
+        os.fchmod(part.fileno(), 0o755)
+
+
+def activate(where: Layout, version: str, running_version: str) -> None:
+    """Make this version the one that a start starts, by one rename; the version that was active stays beside it."""
+    fresh = f"{where.switch}.natsops"
+    try:
+        if os.path.lexists(fresh):
+            os.unlink(fresh)
+        if where.link:
+            os.symlink(where.target(version), fresh)
+        else:
+            keep(where, running_version)
+            os.link(where.binary(version), fresh)
+        os.replace(fresh, where.switch)
+    except OSError as exc:
+        raise NatsError(f"cannot make nats-server {version} the active one at {where.switch}: {exc.strerror or exc}") from exc
+
+
+def keep(where: Layout, version: str) -> None:
+    """Give the active plain file its versioned name too, so that it is still there once it is replaced."""
+    kept = where.binary(version)
+    if not where.link and not os.path.exists(kept):
+        os.link(where.switch, kept)
+
+
+def prune(where: Layout, keep_versions: int, needed: list[str]) -> list[str]:
+    """Remove the oldest versioned files beside a plain binary, the needed ones never; return what was removed.
+
+    Where versions are directories behind a link, somebody else made that order: nothing is removed there.
+    """
+    if where.link:
+        return []
+    folder, name = os.path.split(where.switch)
+    prefix = f"{name}-"
+    versions = [_versions.parse_or_none(entry[len(prefix) :]) for entry in os.listdir(folder) if entry.startswith(prefix)]
+    known = sorted((version for version in versions if version is not None), reverse=True)
+    others = [str(version) for version in known if str(version) not in needed]
+    removed = [where.binary(version) for version in others[max(0, keep_versions - len(set(needed))) :]]
+    for path in removed:
+        os.unlink(path)
+    return removed
+
+
+def binary_in(argv: Sequence[str], cwd: str | None = None, search_path: str | None = None) -> str:
+    """The path that a server was started by, from its argv. Not /proc/PID/exe, which is behind every link."""
+    if not argv:
+        return ""
+    if "/" in argv[0]:
+        return os.path.normpath(os.path.join(cwd or "/", argv[0]))
+    return shutil.which(argv[0], path=search_path) or ""

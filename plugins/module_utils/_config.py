@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""The few top-level settings of a nats-server configuration that an upgrade has to know. Pure but for the reader given.
+
+Only what is needed: keys at the top level, with includes and variables followed. nats-server -t is the judge of a config.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Callable, Mapping
+
+_PARTS = r"""(?P<space>%(space)s+)|(?P<comment>\#[^\n]*|//[^\n]*)|(?P<string>"(?:\\.|[^"\\])*"|'[^']*')
+|(?P<open>[{\[(])|(?P<close>[}\])])|(?P<word>[^\s,;{}\[\]()"'%(stop)s]+)"""
+# A key ends at = or : or a blank; a value may hold both, as in nats://host:4222.
+_KEY = re.compile(_PARTS % {"space": r"[\s,;=:]", "stop": "=:#"}, re.VERBOSE)
+_VALUE = re.compile(_PARTS % {"space": r"[\s,;=:]", "stop": ""}, re.VERBOSE)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|h|m|s)")
+_UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DEEPEST_INCLUDE = 10
+
+Reader = Callable[[str], str]
+
+
+def top_level(path: str, read: Reader, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the scalar settings at the top level of a configuration file, keys in lower case.
+
+    Included files count as if they stood there. A value $NAME is looked up in the file, then in the environment, as
+    nats-server does. C(read) returns the text of a file and may raise OSError, which is passed on.
+    """
+    found: dict[str, str] = {}
+    _collect(path, read, found, 0)
+    return {key.lower(): _resolved(value, found, environment) for key, value in found.items()}
+
+
+def _collect(path: str, read: Reader, found: dict[str, str], depth: int) -> None:
+    if depth > _DEEPEST_INCLUDE:
+        return
+    text, position, nesting = read(path), 0, 0
+    key: str | None = None
+    while True:
+        match = (_KEY if nesting == 0 and key is None else _VALUE).search(text, position)
+        if match is None:
+            return
+        position, kind = match.end(), match.lastgroup
+        value = match.group()[1:-1] if kind == "string" else match.group()
+        if kind == "open":
+            nesting += 1
+            key = None
+        elif kind == "close":
+            nesting -= 1
+        elif kind in ("space", "comment") or nesting:
+            continue
+        elif key is None:
+            key = value
+        elif key == "include":
+            _collect(os.path.join(os.path.dirname(path), value), read, found, depth + 1)
+            key = None
+        else:
+            found[key] = value
+            key = None
+
+
+def _resolved(value: str, found: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    for _unused in range(_DEEPEST_INCLUDE):
+        if not value.startswith("$"):
+            break
+        value = found.get(value[1:], environment.get(value[1:], ""))
+    return value
+
+
+def seconds(duration: str) -> float | None:
+    """Seconds in a duration as Go writes it, such as 2m or 1h30m; None where it is not one."""
+    parts = _DURATION.findall(duration)
+    if not parts or "".join(number + unit for number, unit in parts) != duration:
+        return None
+    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)

@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""A release archive on the controller, with the hash that it has to have. No hash, no archive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from typing import Any, BinaryIO, Mapping
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _http
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+
+SPEC: dict[str, dict[str, Any]] = {
+    "url": {"type": "str", "required": True},
+    "sha256": {"type": "str"},
+    "checksums_url": {"type": "str"},
+    "dest": {"type": "path", "required": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "timeout_seconds": {"type": "float", "default": 60.0},
+}
+_SHA256 = re.compile(r"^[0-9a-fA-F]{64}$")
+_MOST_OF_A_CHECKSUM_FILE = 1 << 20
+
+
+def fetch(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Make sure that the archive lies in the folder C(dest) with its hash proved; return its path and hash.
+
+    Raises NatsError where it cannot be had, or has another hash; nothing is left behind then.
+    """
+    name = os.path.basename(params["url"].partition("?")[0])
+    sha256 = _wanted_hash(params, name)
+    path = os.path.join(params["dest"], sha256[:12], name)
+    result = {"path": path, "sha256": sha256}
+    if os.path.isfile(path) and _hash_of(path) == sha256:
+        return {**result, "changed": False}
+    if not check_mode:
+        _fetch_to(params, path, sha256)
+    return {**result, "changed": True}
+
+
+def _wanted_hash(params: Mapping[str, Any], name: str) -> str:
+    given = params["sha256"]
+    if given:
+        if not _SHA256.match(given):
+            raise NatsError(
+                f"refused: nats_upgrade_archive_sha256 is '{given}', which is not a SHA-256 (64 hex digits)",
+                refusal="no_hash",
+            )
+        return str(given).lower()
+    if not params["checksums_url"]:
+        raise NatsError(
+            f"refused: there is no hash for {name}: no hash, no install. Set nats_upgrade_archive_sha256, or "
+            "nats_upgrade_checksums_url to the release's SHA256SUMS",
+            refusal="no_hash",
+        )
+    with _open(params, params["checksums_url"]) as reply:
+        text = reply.read(_MOST_OF_A_CHECKSUM_FILE).decode("utf-8", "replace")
+    for line in text.splitlines():
+        digest, _unused, listed = line.strip().partition(" ")
+        if listed.strip().lstrip("*") == name and _SHA256.match(digest):
+            return digest.lower()
+    raise NatsError(
+        f"refused: {_http.without_credentials(params['checksums_url'])} lists no SHA-256 of {name}: no hash, no install. "
+        "Is there an archive of this version for this architecture?",
+        refusal="no_hash",
+    )
+
+
+def _fetch_to(params: Mapping[str, Any], path: str, sha256: str) -> None:
+    folder = os.path.dirname(path)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with _open(params, params["url"]) as reply, tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
+            try:
+                got = _copy(reply, part)
+                if got != sha256:
+                    raise NatsError(
+                        f"refused: {_http.without_credentials(params['url'])} has the SHA-256 {got}, and should have {sha256}. "
+                        "It is damaged on the way, or not the file that was published: nothing was installed",
+                        refusal="wrong_hash",
+                    )
+                os.replace(part.name, path)
+            finally:
+                if os.path.exists(part.name):
+                    os.unlink(part.name)
+    except OSError as exc:
+        raise NatsError(f"cannot save {path} on the controller: {exc.strerror or exc}") from exc
+
+
+def _copy(source: BinaryIO, target: Any) -> str:
+    digest = hashlib.sha256()
+    for block in iter(lambda: source.read(1 << 20), b""):
+        digest.update(block)
+        target.write(block)
+    return digest.hexdigest()
+
+
+def _hash_of(path: str) -> str:
+    with open(path, "rb") as file, open(os.devnull, "wb") as nowhere:
+        return _copy(file, nowhere)
+
+
+def _open(params: Mapping[str, Any], url: str) -> Any:
+    reply = _http.open_stream(
+        url,
+        _http.Settings(params["timeout_seconds"], params["validate_certs"], params["ca_path"]),
+        username=params["username"],
+        password=params["password"],
+    )
+    if isinstance(reply, _http.Fault):
+        hint: str | None = None
+        if reply.status == 404:
+            hint = "there is no such release, or the mirror has another layout: check nats_upgrade_version and nats_upgrade_archive_url"
+        elif reply.status in (401, 403):
+            hint = "check nats_upgrade_archive_username and nats_upgrade_archive_password"
+        raise NatsError(
+            f"refused: {_http.without_credentials(url)} cannot be read: {reply.message}. Nothing was touched; "
+            + (
+                hint
+                or "check that the controller can reach it (nats_upgrade_archive_url may be a mirror or a file:// path on the controller)"
+            ),
+            refusal="no_archive",
+        )
+    return reply

@@ -1,0 +1,20 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""What goes wrong and is somebody's to mend: one exception, with the data a playbook may want."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class NatsError(Exception):
+    """Something a user can act on.
+
+    The message says what was seen, where, why it matters and what to do next; C(details) are the same as data and
+    become keys of the module's failed result. Only a module's or action's C(run) turns it into a result.
+    """
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details

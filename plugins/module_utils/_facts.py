@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""Version facts of one or many servers, for the controller and for a node."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor, _servers, _versions
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+
+SPEC: _arguments.Spec = dict(_arguments.MONITORING)
+_UPTIME = re.compile(r"(\d+)([ydhms])")
+_SECONDS = {"y": 365 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+def version_facts(params: Mapping[str, Any], name: str | None = None) -> dict[str, Any]:
+    """Return the value of C(ansible_facts.nats_version): of one server, or C(servers) of many.
+
+    One server that cannot be read is a NatsError; among many it is an entry with C(error).
+    """
+    targets = _arguments.targets(params, name)
+    with _http.open_door(_arguments.settings(params)) as door:
+        readings = _monitor.read_facts(door, targets)
+    if params["servers"] is not None:
+        return {"servers": [facts_of(reading) for reading in readings]}
+    if readings[0].error:
+        raise NatsError(unreadable(readings[0]), monitor_url=readings[0].monitor_url)
+    return facts_of(readings[0])
+
+
+def unreadable(reading: Reading) -> str:
+    """What to say of a server that cannot be read."""
+    return (
+        f"{reading.name} {reading.monitor_url}: cannot be read: {reading.error}. "
+        "Check that the server runs and has its monitoring port open (http: or https_port), that nats_upgrade_monitor_url "
+        "is its address, and that it can be reached from here; for a port bound to loopback, use probe_from: node"
+    )
+
+
+def facts_of(reading: Reading) -> dict[str, Any]:
+    """The facts of one reading."""
+    common = {"name": reading.name, "monitor_url": reading.monitor_url, "reachable": not reading.error}
+    if reading.facts is None:
+        return {**common, "error": reading.error}
+    parsed = _versions.parse_or_none(reading.facts.version)
+    return {
+        **common,
+        **_servers.as_dict(reading.facts),
+        "parsed_version": parsed.as_dict() if parsed else None,
+        "uptime_seconds": uptime_seconds(reading.facts.uptime),
+        "peers": sorted(reading.peers),
+    }
+
+
+def uptime_seconds(text: str) -> int:
+    """Seconds in an uptime as /varz writes it: 1y2d3h4m5s, the largest unit that is not zero first."""
+    return sum(int(count) * _SECONDS[unit] for count, unit in _UPTIME.findall(text))

@@ -1,0 +1,255 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""The only door to HTTP: many small GETs at once, through httpx where it can be imported, else through Ansible's own urls; and one
+large file at a time, through urls always, because that knows file:// too.
+
+Whatever happens to one request is a value (an Answer or a Fault), because a server that restarts is a reading and not an
+error. Proxies of the environment are not used: monitoring is read inside one's own network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import re
+import socket
+import ssl
+import urllib.error
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO, Any, Iterator, Sequence, Union
+
+from ansible.module_utils.urls import open_url
+
+try:
+    import httpx
+except ImportError:
+    httpx = None  # type: ignore[assignment]  # the fallback below needs nothing but Ansible
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to ask. C(ca_path) is a PEM file or None for the system's; the timeout is for each request."""
+
+    timeout_seconds: float = 5.0
+    validate_certs: bool = True
+    ca_path: str | None = None
+    max_in_flight: int = 50
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete reply. C(body) is decoded JSON, or None where the reply is not JSON."""
+
+    status: int
+    body: Any
+    text: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """No usable reply. A lasting fault will not mend itself by waiting: a wrong address, certificate or program."""
+
+    message: str
+    lasting: bool = False
+    status: int | None = None
+
+
+Reply = Union[Answer, Fault]
+
+
+class Door:
+    """Answers to many URLs at once. Keep it for a whole wait: connections are reused. Use as a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __enter__(self) -> Door:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    def get_many(self, urls: Sequence[str]) -> list[Reply]:
+        """Return one reply for each URL, in the same order; raises nothing that a server can cause."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the connections."""
+
+
+class HttpxDoor(Door):
+    """Through httpx: one event loop, one connection pool."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._loop = asyncio.new_event_loop()
+        self._client: httpx.AsyncClient | None = None
+
+    def get_many(self, urls: Sequence[str]) -> list[Reply]:
+        if self._client is None:
+            self._client = self._new_client(any(url.startswith("https:") for url in urls))
+        return self._loop.run_until_complete(self._gather(self._client, urls))
+
+    def _new_client(self, secure: bool) -> httpx.AsyncClient:
+        # Loading the system's certificates takes longer than ten polls, so it is done for https only.
+        context = _ssl_context(self.settings) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return httpx.AsyncClient(
+            verify=context,
+            timeout=self.settings.timeout_seconds,
+            limits=httpx.Limits(max_connections=None),
+            trust_env=False,
+        )
+
+    async def _gather(self, client: httpx.AsyncClient, urls: Sequence[str]) -> list[Reply]:
+        places = asyncio.Semaphore(self.settings.max_in_flight)
+
+        async def get(url: str) -> Reply:
+            async with places:
+                try:
+                    # httpx bounds each read; this bounds the whole, for a server that drips a byte at a time.
+                    reply = await asyncio.wait_for(client.get(url), self.settings.timeout_seconds)
+                except (httpx.HTTPError, httpx.InvalidURL, OSError, asyncio.TimeoutError) as exc:
+                    return _fault(exc, self.settings)
+                return _answer(reply.status_code, reply.text, reply.headers.get("location"))
+
+        return list(await asyncio.gather(*(get(url) for url in urls)))
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._loop.run_until_complete(self._client.aclose())
+        self._loop.close()
+
+
+class UrlsDoor(Door):
+    """Through ansible.module_utils.urls, a thread for each request in flight: slower, and there wherever Ansible is."""
+
+    def get_many(self, urls: Sequence[str]) -> list[Reply]:
+        with ThreadPoolExecutor(max_workers=max(1, min(len(urls), self.settings.max_in_flight))) as pool:
+            return list(pool.map(self._get, urls))
+
+    def _get(self, url: str) -> Reply:
+        try:
+            with open_url(
+                url,
+                timeout=self.settings.timeout_seconds,
+                validate_certs=self.settings.validate_certs,
+                ca_path=self.settings.ca_path,
+                use_proxy=False,
+                use_netrc=False,
+                follow_redirects="none",
+            ) as reply:
+                return _answer(reply.status, reply.read().decode("utf-8", "replace"), None)
+        except urllib.error.HTTPError as exc:
+            try:
+                return _answer(exc.code, exc.read().decode("utf-8", "replace"), exc.headers.get("Location"))
+            except (OSError, http.client.HTTPException) as broken:
+                return _fault(broken, self.settings)
+        # ValueError: what urllib says of an address such as http://[::1; ConnectionError and SSLValidationError of
+        # Ansible's own are OSErrors.
+        except (OSError, http.client.HTTPException, ValueError) as exc:
+            return _fault(exc, self.settings)
+
+
+def open_door(settings: Settings) -> Door:
+    """The best door that this machine has."""
+    return HttpxDoor(settings) if httpx is not None else UrlsDoor(settings)
+
+
+def open_stream(url: str, settings: Settings, username: str | None = None, password: str | None = None) -> IO[bytes] | Fault:
+    """Open one large file for reading, redirects followed: releases are kept behind them. file:// is a local path."""
+    try:
+        reply: IO[bytes] = open_url(
+            url,
+            timeout=settings.timeout_seconds,
+            validate_certs=settings.validate_certs,
+            ca_path=settings.ca_path,
+            url_username=username,
+            url_password=password,
+            force_basic_auth=bool(username),
+            follow_redirects="safe",
+        )
+    except urllib.error.HTTPError as exc:
+        return Fault(f"HTTP {exc.code} {exc.reason}", lasting=True, status=exc.code)
+    except FileNotFoundError:
+        return Fault("there is no such file", lasting=True, status=404)
+    except (OSError, http.client.HTTPException, ValueError) as exc:
+        if any(isinstance(cause, FileNotFoundError) for cause in _chain(exc)) or "No such file" in str(exc):
+            return Fault("there is no such file", lasting=True, status=404)
+        return _fault(exc, settings)
+    return reply
+
+
+def without_credentials(url: str) -> str:
+    """The address as it may be shown: no user and no password."""
+    return re.sub(r"(?<=://)[^/@]*@", "", url)
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ca_path)
+    if not settings.validate_certs:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _answer(status: int, text: str, location: str | None) -> Reply:
+    if 300 <= status < 400:
+        return Fault(f"HTTP {status} redirects to {location or 'nowhere'}: give the final address", lasting=True)
+    if "HTTP request to an HTTPS server" in text:
+        return Fault("the port speaks https: write https:// in the monitor URL", lasting=True)
+    if status in (401, 403):
+        return Fault(f"HTTP {status}: something in front of the server asks for credentials", lasting=True)
+    try:
+        body = json.loads(text)
+    except ValueError:
+        if status in (502, 503, 504):
+            return Fault(f"HTTP {status} from a proxy: no server behind it")
+        body = None
+    return Answer(status, body, text)
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    while exc is not None and exc not in seen:
+        seen.append(exc)
+        yield exc
+        reason = getattr(exc, "reason", None)
+        exc = reason if isinstance(reason, BaseException) else (exc.__cause__ or exc.__context__)
+
+
+def _fault(exc: BaseException, settings: Settings) -> Fault:
+    causes = list(_chain(exc))
+    text = "; ".join(str(cause) for cause in causes)
+    tls = _tls_fault(causes, text)
+    if tls:
+        return tls
+    timed_out = (socket.timeout, asyncio.TimeoutError, TimeoutError) + ((httpx.TimeoutException,) if httpx else ())
+    if any(isinstance(cause, timed_out) for cause in causes):
+        return Fault(f"no complete answer within {settings.timeout_seconds:g} s")
+    if "Connection refused" in text or "Connect call failed" in text:
+        return Fault("connection refused")
+    if any(isinstance(cause, socket.gaierror) for cause in causes) or "Name or service not known" in text:
+        return Fault("the host name cannot be resolved")
+    if any(isinstance(cause, http.client.IncompleteRead) for cause in causes) or "incomplete" in text.lower():
+        return Fault("the reply broke off in the middle")
+    if any(isinstance(cause, (ConnectionResetError, http.client.RemoteDisconnected)) for cause in causes):
+        return Fault("the server closed the connection without an answer")
+    return Fault(str(exc) or type(exc).__name__, lasting=isinstance(exc, ValueError))
+
+
+def _tls_fault(causes: Sequence[BaseException], text: str) -> Fault | None:
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        reason = next((c.verify_message for c in causes if isinstance(c, ssl.SSLCertVerificationError)), text)
+        return Fault(f"its certificate is not trusted ({reason}): give ca_path, or the name that it is for", lasting=True)
+    if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
+        return Fault("the port does not speak https: write http:// in the monitor URL", lasting=True)
+    if "EOF occurred" in text and any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return Fault("the server closed the connection without an answer")
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return Fault(f"TLS: {text}", lasting=True)
+    if any(isinstance(cause, FileNotFoundError) for cause in causes):
+        return Fault(f"the file of ca_path cannot be read: {text}", lasting=True)
+    return None

@@ -1,0 +1,217 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""How the NATS server of one node is run: its process, unit, binary, configuration and identity."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Mapping, Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _config, _process
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._process import Found, Process
+
+# Go's names of architectures, as in the names of NATS release archives.
+GO_ARCH = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm7",
+    "armv6l": "arm6",
+    "i386": "386",
+    "i686": "386",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+    "mips64el": "mips64le",
+    "loongarch64": "loong64",
+}
+SERVER_SPEC: dict[str, dict[str, Any]] = {
+    "pid": {"type": "int"},
+    "pid_file": {"type": "path"},
+    "service": {"type": "str"},
+}
+_EXEC_ARGV = re.compile(r"argv\[\]=(.*?) ;")
+_TIME_SPAN = re.compile(r"(\d+)(us|ms|min|s|h|d|w)")
+_SPAN_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def find(params: Mapping[str, Any]) -> tuple[Found, dict[str, str]]:
+    """The server that the options pid, pid_file or service name, and the properties of its unit where it has one."""
+    if params.get("service"):
+        unit = _process.systemctl_show(params["service"])
+        return _process.find_by_unit(unit), unit
+    if params.get("pid_file"):
+        return _process.find_by_pid_file(params["pid_file"]), {}
+    return _process.find_by_pid(params["pid"]), {}
+
+
+def facts(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of the server on this node, as C(ansible_facts.nats_node)."""
+    found, unit = find(params)
+    process = found.process
+    argv = list(process.argv) if process else exec_start_argv(unit.get("ExecStart", ""))
+    config_path = params.get("config_path") or _absolute(config_in(argv), process)
+    settings = _settings(config_path, process)
+    lame_duck, source = lame_duck_seconds(settings, config_path)
+    return {
+        "running": process is not None,
+        "absence": found.absence,
+        "pid": process.pid if process else None,
+        "start_ticks": process.start_ticks if process else None,
+        "binary_path": params.get("binary_path") or _binary.binary_in(argv, cwd_of(process), environment_of(process).get("PATH")),
+        "config_path": config_path,
+        "cwd": cwd_of(process),
+        "output_path": output_file(process),
+        "log_path": _absolute(settings.get("log_file") or settings.get("logfile") or "", process) or output_file(process),
+        "lame_duck_duration_seconds": lame_duck,
+        "lame_duck_duration_source": source,
+        "go_arch": GO_ARCH.get(platform.machine(), platform.machine()),
+        "unit": unit_facts(unit) if unit else None,
+    }
+
+
+def exec_start_argv(exec_start: str) -> list[str]:
+    """The argv in a unit's ExecStart property, which systemd writes without quotes."""
+    match = _EXEC_ARGV.search(exec_start)
+    return match.group(1).split() if match else []
+
+
+def config_in(argv: Sequence[str]) -> str:
+    """The configuration file that an argv of nats-server names; empty where there is none."""
+    for index, word in enumerate(argv):
+        flag, _unused, value = word.partition("=")
+        if flag in ("-c", "--c", "-config", "--config"):
+            return value or (argv[index + 1] if index + 1 < len(argv) else "")
+    return ""
+
+
+def _absolute(path: str, process: Process | None) -> str:
+    if not path or os.path.isabs(path):
+        return path
+    return os.path.join(cwd_of(process) or "/", path)
+
+
+def cwd_of(process: Process | None) -> str | None:
+    return _link_of(process, "cwd")
+
+
+def output_file(process: Process | None) -> str | None:
+    """The file that the server's standard error goes to; None where it is not a file (a pipe, a terminal, the journal)."""
+    target = _link_of(process, "fd/2")
+    return target if target and os.path.isfile(target) else None
+
+
+def _link_of(process: Process | None, name: str) -> str | None:
+    if process is None:
+        return None
+    try:
+        return os.readlink(str(_process.PROC / str(process.pid) / name))
+    except OSError:  # another user's process
+        return None
+
+
+def environment_of(process: Process | None) -> dict[str, str]:
+    """The environment that the server was started with; empty where it may not be read."""
+    if process is None:
+        return {}
+    try:
+        raw = (_process.PROC / str(process.pid) / "environ").read_bytes().decode("utf-8", "surrogateescape")
+    except OSError:
+        return {}
+    return dict(entry.split("=", 1) for entry in raw.split("\0") if "=" in entry)
+
+
+def lame_duck_seconds(settings: Mapping[str, str], config_path: str) -> tuple[float, str]:
+    """lame_duck_duration of the deployed configuration, and where it was found; the server's default is 2m."""
+    if "lame_duck_duration" not in settings:
+        return 120.0, "default: not configured"
+    duration = _config.seconds(settings["lame_duck_duration"])
+    if duration is None:
+        return 120.0, f"default: {settings['lame_duck_duration']!r} is not a duration"
+    return duration, config_path
+
+
+def _settings(config_path: str, process: Process | None) -> dict[str, str]:
+    if not config_path:
+        return {}
+    try:
+        return _config.top_level(
+            config_path, lambda path: Path(path).read_text(encoding="utf-8", errors="replace"), environment_of(process)
+        )
+    except OSError as exc:
+        raise NatsError(
+            f"the configuration {exc.filename} cannot be read ({exc.strerror}): run with become (-b), or set "
+            "nats_upgrade_config_path"
+        ) from exc
+
+
+def unit_facts(unit: Mapping[str, str]) -> dict[str, Any]:
+    """What of a unit bears on an upgrade."""
+    return {
+        "name": unit["Id"],
+        "active_state": unit.get("ActiveState", ""),
+        "restart": unit.get("Restart", ""),
+        "timeout_stop_seconds": span_seconds(unit.get("TimeoutStopUSec", "")),
+        "exec_stop": exec_start_argv(unit.get("ExecStop", "")),
+        "need_daemon_reload": unit.get("NeedDaemonReload") == "yes",
+        "user": unit.get("User", ""),
+        "drop_in_paths": unit.get("DropInPaths", "").split(),
+    }
+
+
+def span_seconds(span: str) -> float | None:
+    """Seconds in a time span as systemctl show writes it, such as 2min 30s; None for infinity."""
+    parts = _TIME_SPAN.findall(span)
+    return sum(float(number) * _SPAN_SECONDS[unit] for number, unit in parts) if parts else None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose process it is."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+def identity_of(process: Process) -> Identity | None:
+    try:
+        status = (_process.PROC / str(process.pid) / "status").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return Identity(int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1]), tuple(int(g) for g in fields["Groups"].split()))
+
+
+def check_config(binary: str, config: str, process: Process | None) -> dict[str, Any]:
+    """Run the binary with -t on the configuration, as the server's user, with its environment and working directory.
+
+    Raises NatsError where the binary refuses the configuration, with its own words.
+    """
+    identity = identity_of(process) if process else None
+    options: dict[str, Any] = {"cwd": cwd_of(process), "env": environment_of(process) or None}
+    if identity and os.geteuid() == 0 and identity.uid != 0:
+        options["preexec_fn"] = _becoming(identity)
+    output = _process.run([binary, "-t", "-c", config], **options)
+    said = (output.stderr.strip() or output.stdout.strip()).replace(f"{_process.PROGRAM}: ", "")
+    if output.returncode != 0:
+        raise NatsError(
+            f"{binary} refuses {config}: {said}. A server that refuses its configuration does not start: mend the "
+            "configuration (keys of a newer version go in after the last node has it), and run again. Nothing was changed",
+            refusal="config",
+        )
+    return {"config_path": config, "said": said}
+
+
+def _becoming(identity: Identity) -> Callable[[], None]:
+    def become() -> None:
+        os.setgroups(identity.groups)
+        os.setgid(identity.gid)
+        os.setuid(identity.uid)
+
+    return become

@@ -1,0 +1,286 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""The only door to processes on a node: find a NATS server, prove that it is one, signal it, start it, wait for its exit.
+
+Linux only (/proc). A process is a pid together with its start time, so that a pid that was used again is never taken for it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Mapping, Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
+
+PROC = Path("/proc")
+PROGRAM = "nats-server"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that was there when it was looked at. C(start_ticks) is field 22 of /proc/PID/stat."""
+
+    pid: int
+    start_ticks: int
+    argv: tuple[str, ...]
+    exe: str
+
+    @property
+    def program(self) -> str:
+        return self.exe or (self.argv[0] if self.argv else "a program without a name")
+
+    @property
+    def is_nats_server(self) -> bool:
+        # The name of the file may carry a version, and ends in " (deleted)" once the binary was replaced.
+        names = [os.path.basename(name) for name in (self.exe, *self.argv[:1]) if name]
+        return any(name.startswith(PROGRAM) for name in names)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search for the server gave. C(process) is None where it does not run."""
+
+    found_by: str
+    process: Process | None
+    absence: str = ""
+
+
+def look(pid: int) -> Process | None:
+    """Return the living process with this pid, or None. A zombie has exited: only its parent still remembers it."""
+    state = _state_and_start(pid)
+    if state is None or state[0] in "ZX":
+        return None
+    try:
+        exe = os.readlink(str(PROC / str(pid) / "exe"))
+    except OSError:  # another user's process: its argv has to do
+        exe = ""
+    try:
+        argv = tuple((PROC / str(pid) / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1])
+    except OSError:
+        argv = ()
+    return Process(pid, state[1], argv, exe)
+
+
+def _state_and_start(pid: int) -> tuple[str, int] | None:
+    try:
+        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The second field is the name in parentheses and may hold anything, blanks and parentheses included.
+    fields = text.rpartition(")")[2].split()
+    return fields[0], int(fields[19])
+
+
+def alive(process: Process) -> bool:
+    """Whether exactly this process still runs."""
+    state = _state_and_start(process.pid)
+    return state is not None and state[0] not in "ZX" and state[1] == process.start_ticks
+
+
+def find_by_pid(pid: int) -> Found:
+    """The server with this pid. Raises NatsError where the pid is another program's."""
+    process = look(pid)
+    if process is None:
+        return Found("pid", None, f"no process has pid {pid}")
+    return Found("pid", _proved(process, f"pid {pid}"))
+
+
+def find_by_pid_file(path: str) -> Found:
+    """The server that a pid file names. NATS never removes its pid file, so a stale one is normal."""
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return Found("pid_file", None, f"there is no pid file {path}")
+    except OSError as exc:
+        raise NatsError(f"the pid file {path} cannot be read ({exc.strerror}): run with become, or give service") from exc
+    if not text.isdigit() or int(text) < 1:
+        raise NatsError(f"the pid file {path} holds {text[:40]!r}, not a pid: give the file that pid_file of the config names")
+    process = look(int(text))
+    if process is None:
+        return Found("pid_file", None, f"the pid file {path} is stale: no process has pid {text}")
+    return Found("pid_file", _proved(process, f"the pid file {path}"))
+
+
+def find_by_unit(properties: Mapping[str, str]) -> Found:
+    """The server of a systemd unit, from its properties (see systemctl_show). MainPID may be a wrapper script."""
+    unit = properties["Id"]
+    pid = int(properties.get("MainPID") or 0)
+    if not pid:
+        return Found("service", None, f"unit {unit} is {properties.get('ActiveState', 'not active')}")
+    main = look(pid)
+    if main is not None and main.is_nats_server:
+        return Found("service", main)
+    servers = [p for p in _in_cgroup(properties.get("ControlGroup", "")) if p.is_nats_server]
+    if len(servers) == 1:
+        return Found("service", servers[0])
+    if servers:
+        pids = ", ".join(str(server.pid) for server in servers)
+        raise NatsError(f"unit {unit} runs several NATS servers (pids {pids}): give the pid or pid_file of the one that is meant")
+    if main is None:
+        return Found("service", None, f"the main process of unit {unit} has just exited")
+    raise NatsError(f"unit {unit} runs {main.program} (pid {pid}), and no nats-server: is it the unit of the NATS server?")
+
+
+def _proved(process: Process, what: str) -> Process:
+    if not process.is_nats_server:
+        raise NatsError(
+            f"{what} is {process.program}, not nats-server: nothing was signalled. "
+            "A pid that is left over from a server that has gone may belong to any program by now"
+        )
+    return process
+
+
+def _in_cgroup(control_group: str) -> list[Process]:
+    found = []
+    for entry in PROC.iterdir():
+        if not entry.name.isdigit() or not control_group:
+            continue
+        try:
+            lines = (entry / "cgroup").read_text(encoding="utf-8").splitlines()
+        except OSError:  # it has exited meanwhile
+            continue
+        if any(line.split(":", 2)[2] == control_group for line in lines):
+            process = look(int(entry.name))
+            if process is not None:
+                found.append(process)
+    return found
+
+
+def send(process: Process, number: signal.Signals) -> bool:
+    """Signal exactly this process. False where it has exited meanwhile; NatsError where it may not be signalled."""
+    try:
+        pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
+        try:
+            # With the pidfd held, the pid cannot pass to another process between this look and the signal.
+            if not alive(process):
+                return False
+            if pidfd is not None:
+                signal.pidfd_send_signal(pidfd, number)
+            else:  # Python 3.8
+                os.kill(process.pid, number)
+        finally:
+            if pidfd is not None:
+                os.close(pidfd)
+    except ProcessLookupError:
+        return False
+    except PermissionError as exc:
+        owner = _owner(process.pid)
+        raise NatsError(
+            f"pid {process.pid} ({process.program}) belongs to user {owner} and may not be signalled by "
+            f"user {os.geteuid()}: run with become (-b), as root or as the server's user"
+        ) from exc
+    return True
+
+
+def _owner(pid: int) -> str:
+    try:
+        return str((PROC / str(pid)).stat().st_uid)
+    except OSError:
+        return "unknown"
+
+
+def wait_for_exit(
+    process: Process,
+    timeout_seconds: float,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[bool, float]:
+    """Wait until this process has exited; return whether it has, and the seconds that took."""
+    polled = poll_until(
+        lambda: alive(process),
+        lambda running: not running,
+        timeout_seconds=timeout_seconds,
+        shortest_interval_seconds=0.02,
+        longest_interval_seconds=0.1,
+        now=now,
+        sleep=sleep,
+    )
+    return polled.satisfied, polled.elapsed_seconds
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command gave."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(argv: Sequence[str], *, timeout_seconds: float = 30.0, **options: object) -> Output:
+    """Run a command to its end; raises NatsError where it cannot be run or does not end."""
+    try:
+        done = subprocess.run(  # type: ignore[call-overload]
+            list(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False, **options
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise NatsError(f"{argv[0]} has not ended after {timeout_seconds:g} s: {' '.join(argv)}") from exc
+    except OSError as exc:
+        raise NatsError(f"{argv[0]} cannot be run: {exc.strerror or exc}") from exc
+    return Output(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+
+UNIT_PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "MainPID",
+    "ControlGroup",
+    "Restart",
+    "TimeoutStopUSec",
+    "KillSignal",
+    "NeedDaemonReload",
+    "FragmentPath",
+    "DropInPaths",
+    "User",
+    "ExecStart",
+    "ExecStop",
+)
+
+
+def systemctl_show(unit: str) -> dict[str, str]:
+    """The properties of a unit; raises NatsError where there is no systemd or no such unit."""
+    output = run(["systemctl", "show", unit, "--property", ",".join(UNIT_PROPERTIES)])
+    if output.returncode != 0:
+        raise NatsError(f"systemctl show {unit} failed: {output.stderr.strip() or output.stdout.strip()}")
+    properties = dict(line.split("=", 1) for line in output.stdout.splitlines() if "=" in line)
+    if properties.get("LoadState") == "not-found":
+        raise NatsError(
+            f"systemd has no unit named {unit}: set nats_upgrade_service_name to the unit of the NATS server "
+            "(systemctl list-units '*nats*')"
+        )
+    return properties
+
+
+def daemon_reload() -> None:
+    """Make systemd read its units again."""
+    output = run(["systemctl", "daemon-reload"])
+    if output.returncode != 0:
+        raise NatsError(f"systemctl daemon-reload failed: {output.stderr.strip()}. Run with become (-b)")
+
+
+def start_detached(argv: Sequence[str], *, cwd: str | None, log_path: str | None) -> int:
+    """Start a program in a session of its own, its output going to a file or nowhere; return its pid."""
+    target = log_path or os.devnull
+    try:
+        with open(target, "ab") as log:
+            child = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=cwd,
+                start_new_session=True,
+                close_fds=True,
+            )
+    except OSError as exc:
+        raise NatsError(f"{argv[0]} cannot be started: {exc.strerror or exc} ({exc.filename or target})") from exc
+    return child.pid

@@ -1,0 +1,257 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""What servers say of themselves, as values, parsed once from JSON. Pure.
+
+Shapes measured on nats-server 2.10.26, 2.11.11, 2.12.8, 2.14.6 and 2.15.1 (tests/fixtures). NATS leaves a key out where
+its value is zero or false.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterator, Mapping
+
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+
+META_GROUP = "_meta_"
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A follower of a Raft group, as the group's leader sees it (/jsz)."""
+
+    name: str
+    current: bool
+    offline: bool
+    lag: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A replicated asset, as one server sees it (/jsz). Its replicas are true only where the server leads it."""
+
+    label: str
+    raft_group: str
+    leader: str
+    replicas: tuple[Replica, ...]
+    last_sequence: int | None = None
+
+    @property
+    def members(self) -> frozenset[str]:
+        return frozenset(replica.name for replica in self.replicas) | ({self.leader} if self.leader else frozenset())
+
+
+@dataclass(frozen=True)
+class RaftGroup:
+    """A Raft group that a server runs, as it sees it itself (/raftz)."""
+
+    name: str
+    leader: str
+    catching_up: bool
+    paused: bool
+    committed: int
+    applied: int
+
+    @property
+    def lag(self) -> int:
+        return max(0, self.committed - self.applied)
+
+
+@dataclass(frozen=True)
+class Health:
+    """The answer of /healthz."""
+
+    status: int
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 200 and not self.error
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What /varz says."""
+
+    server_id: str
+    server_name: str
+    version: str
+    git_commit: str
+    go: str
+    start: str
+    uptime: str
+    now: str
+    cluster: str
+    connections: int
+    jetstream: bool
+    api_level: int | None
+    meta_leader: str
+    meta_cluster_size: int
+    config_digest: str
+    system_account: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that was read of one server in one poll. A server that did not answer has an error and nothing else.
+
+    C(lasting) says that waiting will not mend the error: a wrong address, certificate or program.
+    """
+
+    name: str
+    monitor_url: str
+    error: str = ""
+    lasting: bool = False
+    facts: ServerFacts | None = None
+    health: Health | None = None
+    peers: frozenset[str] = frozenset()
+    groups: tuple[RaftGroup, ...] = ()
+    placements: tuple[Placement, ...] = ()
+
+    @property
+    def group_names(self) -> frozenset[str]:
+        return frozenset(group.name for group in self.groups)
+
+
+def _record(body: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(body, dict):
+        raise NatsError(f"{what} is not what a NATS server answers: {str(body)[:80]!r}")
+    return body
+
+
+def parse_varz(body: Any) -> ServerFacts:
+    """Facts from the answer of /varz; raises NatsError where it is some other program's answer."""
+    varz = _record(body, "/varz")
+    missing = [key for key in ("server_id", "server_name", "version", "start") if not isinstance(varz.get(key), str)]
+    if missing:
+        raise NatsError(f"/varz lacks {', '.join(missing)}: this is not the monitoring port of a NATS server")
+    jetstream = varz.get("jetstream") or {}
+    meta = jetstream.get("meta") or {}
+    return ServerFacts(
+        server_id=varz["server_id"],
+        server_name=varz["server_name"],
+        version=varz["version"],
+        git_commit=varz.get("git_commit", ""),
+        go=varz.get("go", ""),
+        start=varz["start"],
+        uptime=varz.get("uptime", ""),
+        now=varz.get("now", ""),
+        cluster=(varz.get("cluster") or {}).get("name", ""),
+        connections=int(varz.get("connections", 0)),
+        jetstream=bool(jetstream.get("config")),
+        # 2.10 has no levels; 2.11 is 1, 2.12 is 3, 2.14 is 4, 2.15 is 5.
+        api_level=((jetstream.get("stats") or {}).get("api") or {}).get("level"),
+        meta_leader=meta.get("leader", ""),
+        meta_cluster_size=int(meta.get("cluster_size", 0)),
+        config_digest=varz.get("config_digest", ""),
+        system_account=varz.get("system_account", ""),
+    )
+
+
+def parse_healthz(status: int, body: Any) -> Health:
+    """Health from the status and answer of /healthz."""
+    answer = body if isinstance(body, dict) else {}
+    if status == 200 and answer.get("status") == "ok":
+        return Health(200)
+    return Health(status, str(answer.get("error") or answer.get("status") or f"HTTP {status}"))
+
+
+def parse_routez(body: Any) -> frozenset[str]:
+    """Names of the servers that this one has a route to. Each peer has several routes (pool, per account)."""
+    routes = _record(body, "/routez").get("routes") or []
+    return frozenset(route.get("remote_name") or route.get("remote_id", "") for route in routes)
+
+
+def parse_raftz(body: Any) -> tuple[RaftGroup, ...]:
+    """Raft groups of the accounts in one answer of /raftz."""
+    return tuple(
+        RaftGroup(
+            name=name,
+            leader=group.get("leader", ""),
+            catching_up=bool(group.get("catching_up")),
+            paused=bool(group.get("paused")),
+            committed=int(group.get("committed", 0)),
+            applied=int(group.get("applied", 0)),
+        )
+        for groups in _record(body, "/raftz").values()
+        for name, group in groups.items()
+    )
+
+
+def _replicas(cluster: Mapping[str, Any]) -> tuple[Replica, ...]:
+    return tuple(
+        Replica(
+            name=replica.get("name", ""),
+            current=bool(replica.get("current")),
+            offline=bool(replica.get("offline")),
+            lag=int(replica.get("lag", 0)),
+        )
+        for replica in cluster.get("replicas") or []
+    )
+
+
+def _placement(label: str, cluster: Mapping[str, Any], last_sequence: int | None = None) -> Placement:
+    return Placement(
+        label=label,
+        raft_group=cluster.get("raft_group", ""),
+        leader=cluster.get("leader", ""),
+        replicas=_replicas(cluster),
+        last_sequence=last_sequence,
+    )
+
+
+def _stream_placements(account: str, stream: Mapping[str, Any]) -> Iterator[Placement]:
+    label = f"{account} > {stream['name']}"
+    sequence = (stream.get("state") or {}).get("last_seq")
+    yield _placement(label, stream.get("cluster") or {}, sequence)
+    for consumer in stream.get("consumer_detail") or []:
+        yield _placement(f"{label} > {consumer['name']}", consumer.get("cluster") or {})
+
+
+def parse_jsz(body: Any) -> tuple[Placement, ...]:
+    """The meta group and every replicated stream and consumer in an answer of /jsz?consumers=true&raft=true.
+
+    Assets with one replica have no Raft group and are left out.
+    """
+    jsz = _record(body, "/jsz")
+    found: list[Placement] = []
+    meta = jsz.get("meta_cluster") or {}
+    if meta.get("cluster_size", 0) > 1:
+        found.append(
+            Placement(
+                label=META_GROUP,
+                raft_group=META_GROUP,
+                leader=meta.get("leader", ""),
+                replicas=_replicas(meta),
+            )
+        )
+    for account in jsz.get("account_details") or []:
+        for stream in account.get("stream_detail") or []:
+            found += [p for p in _stream_placements(account["name"], stream) if p.raft_group and p.replicas]
+    return tuple(found)
+
+
+def parse_accounts(body: Any) -> tuple[str, ...]:
+    """Ids of the accounts with JetStream in an answer of /jsz?accounts=true; in operator mode an id is a public key."""
+    details = _record(body, "/jsz").get("account_details") or []
+    return tuple(account.get("id") or account["name"] for account in details)
+
+
+def as_dict(facts: ServerFacts) -> dict[str, Any]:
+    """The facts as a playbook sees them, without what is only of use inside a poll."""
+    return {
+        "server_name": facts.server_name,
+        "server_id": facts.server_id,
+        "version": facts.version,
+        "git_commit": facts.git_commit,
+        "go": facts.go,
+        "start": facts.start,
+        "cluster": facts.cluster,
+        "connections": facts.connections,
+        "jetstream": facts.jetstream,
+        "api_level": facts.api_level,
+        "meta_leader": facts.meta_leader,
+        "meta_cluster_size": facts.meta_cluster_size,
+        "config_digest": facts.config_digest,
+    }

@@ -1,0 +1,87 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Fetch a NATS release archive to the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nats_archive
+short_description: Fetch a NATS release archive to the controller and prove its hash
+version_added: "0.1.0"
+description:
+  - Runs on the controller, so that nodes need no way to the internet. No hash, no archive.
+  - An archive that is there already with the right hash is not fetched again.
+options:
+  url:
+    description: Address of the archive. C(file://) is a path on the controller.
+    type: str
+    required: true
+  sha256:
+    description: SHA-256 that it has to have. Comes before O(checksums_url).
+    type: str
+  checksums_url:
+    description: Address of a file in the format of C(sha256sum) that lists it, as C(SHA256SUMS) of a NATS release does.
+    type: str
+  dest:
+    description: Folder on the controller to keep archives in.
+    type: path
+    required: true
+  username:
+    description: User for the address.
+    type: str
+  password:
+    description: Password for the address.
+    type: str
+  validate_certs:
+    description: Whether certificates have to be trusted.
+    type: bool
+    default: true
+  ca_path:
+    description: PEM file with the authorities to trust. The default is the system's.
+    type: path
+  timeout_seconds:
+    description: Longest time without an answer, in seconds.
+    type: float
+    default: 60
+extends_documentation_fragment:
+  - natsops.cluster._attributes
+author: The natsops maintainers (@natsops)
+"""
+
+EXAMPLES = r"""
+- name: Fetch a release
+  natsops.cluster.nats_archive:
+    url: https://github.com/nats-io/nats-server/releases/download/v2.15.1/nats-server-v2.15.1-linux-amd64.tar.gz
+    checksums_url: https://github.com/nats-io/nats-server/releases/download/v2.15.1/SHA256SUMS
+    dest: ~/.cache/natsops
+"""
+
+RETURN = r"""
+path:
+  description: Where it lies on the controller.
+  type: str
+  returned: success
+sha256:
+  description: Its SHA-256.
+  type: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _download
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+
+
+def main() -> None:
+    """Run the module; on the controller the action of the same name does the work."""
+    module = AnsibleModule(argument_spec=_download.SPEC, supports_check_mode=True)
+    try:
+        module.exit_json(**_download.fetch(module.params, check_mode=module.check_mode))
+    except NatsError as exc:
+        module.fail_json(msg=str(exc), **exc.details)
+
+
+if __name__ == "__main__":
+    main()

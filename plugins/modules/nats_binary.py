@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Keep versions of the NATS server binary side by side and switch between them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nats_binary
+short_description: Stage a version of the NATS server binary beside the running one, or make it the active one
+version_added: "0.1.0"
+description:
+  - Keeps versions side by side. What is running is never written to, and activating is one rename on the same file system.
+  - Where O(path) is a plain file, versions lie beside it as C(nats-server-2.15.1).
+  - Where O(path), or a directory that it is in, is a symbolic link with the running version in its target, such as
+    C(/opt/nats/current) to C(2.14.6), the new version lies beside that and the link is switched.
+options:
+  state:
+    description:
+      - V(staged) unpacks O(archive) to the version's place, unless it is there already, and proves that it runs here and is
+        O(version).
+      - V(active) makes the version the one that a start starts, and removes the oldest versions over O(keep_versions) where
+        they are plain files.
+    type: str
+    choices: [staged, active]
+    required: true
+  path:
+    description: The path that the server is started by.
+    type: path
+    required: true
+  version:
+    description: The version to stage or to make active.
+    type: str
+    required: true
+  running_version:
+    description: The version that O(path) leads to now, or did before the first switch.
+    type: str
+    required: true
+  archive:
+    description: On the controller, the release archive (tar.gz) that holds the server. It is copied only where it is needed.
+    type: path
+  sha256:
+    description: SHA-256 that O(archive) has to have. Without it, nothing is unpacked.
+    type: str
+  keep_versions:
+    description: How many versions to keep, the running and the new one included and never removed.
+    type: int
+    default: 2
+extends_documentation_fragment:
+  - natsops.cluster._attributes
+author: The natsops maintainers (@natsops)
+"""
+
+EXAMPLES = r"""
+- name: Stage the new version
+  natsops.cluster.nats_binary:
+    state: staged
+    path: /usr/sbin/nats-server
+    running_version: 2.14.6
+    version: 2.15.1
+    archive: /srv/mirror/v2.15.1/nats-server-v2.15.1-linux-amd64.tar.gz
+    sha256: "{{ sha256_of_the_archive }}"
+
+- name: Make it the active one
+  natsops.cluster.nats_binary:
+    state: active
+    path: /usr/sbin/nats-server
+    running_version: 2.14.6
+    version: 2.15.1
+"""
+
+RETURN = r"""
+binary:
+  description: Where the version lies.
+  type: str
+  returned: success
+kept:
+  description: Where the running version lies or will lie.
+  type: str
+  returned: success
+removed:
+  description: Versions that were removed.
+  type: list
+  elements: str
+  returned: when O(state=active)
+needs_archive:
+  description: Whether the version is not staged and O(archive) was not given. Of use to the action of the same name.
+  type: bool
+  returned: when O(state=staged)
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+
+
+def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
+    """Put the version in its place."""
+    params = module.params
+    binary = where.binary(params["version"])
+    if _binary.is_staged(binary, params["version"]):
+        return {"changed": False, "needs_archive": False}
+    if params["archive"] is None or module.check_mode:
+        return {"changed": module.check_mode, "needs_archive": not module.check_mode}
+    if not params["sha256"]:
+        raise NatsError(f"refused: there is no SHA-256 for {params['archive']}: no hash, no install", refusal="no_hash")
+    _binary.stage(params["archive"], params["sha256"], binary, params["version"])
+    # SELinux: the label that the policy has for this place, not the one of where it was unpacked.
+    module.set_default_selinux_context(binary, False)
+    return {"changed": True, "needs_archive": False}
+
+
+def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
+    """Switch to the version."""
+    params = module.params
+    version, running = params["version"], params["running_version"]
+    changed = not _binary.is_active(where, version)
+    removed = []
+    if changed and not module.check_mode:
+        if not _binary.is_staged(where.binary(version), version):
+            raise NatsError(f"nats-server {version} is not staged at {where.binary(version)}: nothing was switched")
+        _binary.activate(where, version, running)
+        module.set_default_selinux_context(where.switch, False)
+        removed = _binary.prune(where, params["keep_versions"], [version, running])
+    return {"changed": changed, "removed": removed}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["staged", "active"], "required": True},
+            "path": {"type": "path", "required": True},
+            "version": {"type": "str", "required": True},
+            "running_version": {"type": "str", "required": True},
+            "archive": {"type": "path"},
+            "sha256": {"type": "str"},
+            "keep_versions": {"type": "int", "default": 2},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        where = _binary.layout(params["path"], params["running_version"])
+        result = (staged if params["state"] == "staged" else active)(module, where)
+    except NatsError as exc:
+        module.fail_json(msg=str(exc), **exc.details)
+    module.exit_json(binary=where.binary(params["version"]), kept=where.binary(params["running_version"]), **result)
+
+
+if __name__ == "__main__":
+    main()

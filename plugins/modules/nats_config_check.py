@@ -1,0 +1,74 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Ask a NATS server binary whether it accepts a configuration."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nats_config_check
+short_description: Ask a NATS server binary whether it accepts a configuration
+version_added: "0.1.0"
+description:
+  - Runs the binary with C(-t) as the user of the running server, with its environment and working directory, because
+    configurations use variables and relative paths.
+  - nats-server C(-t) (2.10 to 2.15) does not see a port that is taken, a C(lame_duck_grace_period) that is not below
+    C(lame_duck_duration), or http and https both configured.
+options:
+  binary:
+    description: The server binary to ask.
+    type: path
+    required: true
+  config_path:
+    description: The configuration file.
+    type: path
+    required: true
+  pid:
+    description: Process id of the running server, whose user, environment and working directory are used.
+    type: int
+extends_documentation_fragment:
+  - natsops.cluster._attributes
+author: The natsops maintainers (@natsops)
+"""
+
+EXAMPLES = r"""
+- name: Ask the new version about the deployed configuration
+  natsops.cluster.nats_config_check:
+    binary: /usr/sbin/nats-server-2.15.1
+    config_path: /etc/nats-server.conf
+    pid: 4711
+"""
+
+RETURN = r"""
+said:
+  description: What the server said of the configuration.
+  type: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _node, _process
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "binary": {"type": "path", "required": True},
+            "config_path": {"type": "path", "required": True},
+            "pid": {"type": "int"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        process = _process.look(params["pid"]) if params["pid"] else None
+        module.exit_json(changed=False, **_node.check_config(params["binary"], params["config_path"], process))
+    except NatsError as exc:
+        module.fail_json(msg=str(exc), **exc.details)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Wait until NATS servers are really back."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nats_health_wait
+short_description: Wait until one or many NATS servers are really back
+version_added: "0.1.0"
+description:
+  - Polls /healthz, /varz, /routez, /jsz, and /raftz of every account, until every condition holds for every server in
+    O(consecutive_polls) polls in a row.
+  - /healthz alone is not enough. After a restart it flaps 200, 503, 200 (measured on nats-server 2.10.26 to 2.15.1), because a
+    Raft group that has not heard of any leader yet counts as healthy.
+  - "The conditions are: V(healthz), it answers 200; V(version), it runs O(version); V(server_name), it is O(server_name);
+    V(started), it was started after O(started_after); V(routes), it has a route to every server of O(peers); V(raft_groups),
+    every Raft group that it is a member of is there, has a leader, is not catching up, and has no more than O(max_lag) entries
+    to apply; V(jsz), the leader of every group sees its replica on this server as current, not offline, and no more than
+    O(max_lag) behind."
+  - Which Raft groups a server is a member of is what the leaders among the servers that are read say, and what is given in
+    O(raft_groups). A group that no other server knows any more was deleted, and is not waited for.
+  - Without JetStream, or on a single server, the conditions on Raft hold.
+  - A server that does not answer is a reading, not an error. A wrong address (certificate, redirect, another program) is an error
+    at once.
+options:
+  version:
+    description: The exact version that the server, or every one of several, has to run.
+    type: str
+  server_name:
+    description: The name that the server has to have. For several servers use O(expect).
+    type: str
+  started_after:
+    description:
+      - The server has to be started after this time, as C(start) of /varz gives it, for example V(2026-11-21T09:22:18.535947557Z).
+      - Give the C(start) that was read before the restart, so that no two clocks are compared.
+    type: str
+  peers:
+    description:
+      - Names of the servers that it has to have a route to.
+      - The default is all other servers that are read and are of the same cluster.
+    type: list
+    elements: str
+  raft_groups:
+    description:
+      - Names of Raft groups that have to be there, as /raftz shows them, for example those that were there before a restart
+        (RV(servers) of an earlier wait).
+    type: list
+    elements: str
+  expect:
+    description:
+      - "Expectations by name of the server: a dictionary with the keys C(version), C(server_name), C(started_after), C(peers) and
+        C(raft_groups). They come before the options of the same names."
+      - C(after_restart) in RV(servers) of an earlier wait is such a dictionary.
+    type: dict
+  skip_conditions:
+    description: Conditions that are not asked for.
+    type: list
+    elements: str
+    choices: [healthz, version, server_name, started, routes, raft_groups, jsz]
+    default: []
+  max_lag:
+    description:
+      - How many entries or messages a replica may be behind. Readings of several servers are some milliseconds apart, so that
+        under load it is never quite zero.
+    type: int
+    default: 100
+  consecutive_polls:
+    description: How many polls in a row have to find every condition met.
+    type: int
+    default: 2
+  timeout_seconds:
+    description:
+      - Longest time in seconds in which nothing moves. It counts from the first poll, and again from each poll in which a lag, or
+        the number of things that are missing, is lower than ever before.
+      - When it passes, the module fails and says what is missing, with the last value seen.
+    type: float
+    default: 300.0
+  unreachable_timeout_seconds:
+    description:
+      - Longest time in seconds for which a server may go on not answering at all. The default is no limit but O(timeout_seconds).
+      - A server opens its monitoring port before it recovers JetStream, so that one that still refuses connections after some
+        seconds has died or hangs.
+    type: float
+extends_documentation_fragment:
+  - natsops.cluster._attributes
+  - natsops.cluster._monitoring
+author: The natsops maintainers (@natsops)
+"""
+
+EXAMPLES = r"""
+- name: Wait until this host's server is back
+  natsops.cluster.nats_health_wait:
+    version: 2.15.1
+
+- name: Wait until the whole cluster is healthy
+  natsops.cluster.nats_health_wait:
+    hosts: "{{ groups['nats'] }}"
+    timeout_seconds: 600
+  run_once: true
+"""
+
+RETURN = r"""
+back:
+  description: Whether every condition holds. False only in check mode, which looks once.
+  type: bool
+  returned: success
+elapsed_seconds:
+  description: Seconds from the first to the last poll.
+  type: float
+  returned: always
+polls:
+  description: Number of polls.
+  type: int
+  returned: always
+missing:
+  description: By name of the server, the conditions that do not hold, each with the last value seen.
+  type: dict
+  returned: always
+servers:
+  description:
+    - By name, what was read of each server last, as by M(natsops.cluster.nats_version_facts).
+    - C(after_restart) holds what to O(expect) of it after a restart.
+  type: dict
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _waiting
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+
+
+def main() -> None:
+    """Run the module on a node; on the controller the action of the same name does the work."""
+    module = AnsibleModule(argument_spec=_waiting.SPEC, mutually_exclusive=_arguments.ONE_SOURCE, supports_check_mode=True)
+    try:
+        module.exit_json(**_waiting.wait_until_back(module.params, look_once=module.check_mode))
+    except NatsError as exc:
+        module.fail_json(msg=str(exc), **exc.details)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""What the actions share: work on the controller, and work on a node that may be lost."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
+
+Result = Dict[str, Any]
+display = Display()
+
+
+class NatsAction(ActionBase):
+    """An action whose work is in C(work), which returns a result or raises NatsError."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
+        result = super().run(tmp, task_vars)
+        try:
+            result.update(self.work(task_vars or {}))
+        except NatsError as exc:
+            result.update(failed=True, msg=str(exc), **exc.details)
+        return result
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        raise NotImplementedError
+
+    def on_node(self, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Result:
+        """Run the module of the same name on the task's host.
+
+        A host that cannot be reached is a failure of the task here, and not the state "unreachable": for that Ansible runs
+        neither rescue nor always, so that nothing could be said or put right.
+        """
+        try:
+            return self._execute_module(module_args=module_args, task_vars=task_vars)
+        except AnsibleConnectionFailure as exc:
+            host = task_vars.get("inventory_hostname", "the host")
+            raise NatsError(
+                f"{host} was lost (it cannot be reached: {exc}) in the step: {self._task.get_name()}. "
+                "Nothing more was done. Find out whether its server runs, and run the playbook again once it can be reached",
+                lost_host=host,
+            ) from exc
+
+
+class NodeAction(NatsAction):
+    """An action that only runs its module on the node."""
+
+    _requires_connection = True
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        return self.on_node(dict(self._task.args), task_vars)
+
+
+class ReadingAction(NatsAction):
+    """An action that reads servers: on the controller, in this process, or through its module on the node."""
+
+    SPEC: dict[str, dict[str, Any]] = {}
+
+    def arguments(self, task_vars: dict[str, Any]) -> Result:
+        """The options, with what the inventory says of the host where they say nothing."""
+        _unused, params = self.validate_argument_spec(argument_spec=self.SPEC, mutually_exclusive=_arguments.ONE_SOURCE)
+        host = task_vars["inventory_hostname"]
+        for option in ("probe_from", "validate_certs", "ca_path"):
+            if params[option] is None:
+                params[option] = _targets.host_variable(f"nats_upgrade_{option}", host, task_vars, self._templar)
+        params["probe_from"] = params["probe_from"] or "controller"
+        params["validate_certs"] = params["validate_certs"] not in (False, "false", "no", "False")
+        if params["hosts"] is not None:
+            params["servers"] = self._servers(params, task_vars)
+        elif params["servers"] is None and params["monitor_url"] is None:
+            params["monitor_url"] = _targets.monitor_url(host, params["probe_from"], task_vars, self._templar)
+        return params
+
+    def _servers(self, params: Result, task_vars: dict[str, Any]) -> Any:
+        if params["probe_from"] == "node":
+            raise NatsError("hosts are read from the controller; with probe_from: node, run the task once for each host")
+        hosts = params.pop("hosts")
+        params["hosts"] = None
+        return [
+            {"name": host, "monitor_url": _targets.monitor_url(host, "controller", task_vars, self._templar)} for host in hosts
+        ]
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        params = self.arguments(task_vars)
+        if params["probe_from"] == "node":
+            return self.on_node({key: value for key, value in params.items() if value is not None}, task_vars)
+        if _http.httpx is None:
+            display.warning(
+                "httpx cannot be imported on the controller: servers are read through Ansible's own urls, more slowly"
+            )
+        return self.read(params, task_vars["inventory_hostname"])
+
+    def read(self, params: Result, host: str) -> Result:
+        raise NotImplementedError
