@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import tempfile
-from typing import Any, BinaryIO, Mapping
+from typing import IO, Any, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _http
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -94,7 +94,7 @@ def _fetch_to(params: Mapping[str, Any], path: str, sha256: str) -> None:
         raise NatsError(f"cannot save {path} on the controller: {exc.strerror or exc}") from exc
 
 
-def _copy(source: BinaryIO, target: Any) -> str:
+def _copy(source: IO[bytes], target: Any) -> str:
     digest = hashlib.sha256()
     for block in iter(lambda: source.read(1 << 20), b""):
         digest.update(block)
@@ -107,7 +107,7 @@ def _hash_of(path: str) -> str:
         return _copy(file, nowhere)
 
 
-def _open(params: Mapping[str, Any], url: str) -> Any:
+def _open(params: Mapping[str, Any], url: str) -> IO[bytes]:
     reply = _http.open_stream(
         url,
         _http.Settings(params["timeout_seconds"], params["validate_certs"], params["ca_path"]),
@@ -115,17 +115,16 @@ def _open(params: Mapping[str, Any], url: str) -> Any:
         password=params["password"],
     )
     if isinstance(reply, _http.Fault):
-        hint: str | None = None
+        hint = "check that the controller can reach it (nats_upgrade_archive_url may be a mirror, or a file:// path there)"
         if reply.status == 404:
-            hint = "there is no such release, or the mirror has another layout: check nats_upgrade_version and nats_upgrade_archive_url"
+            hint = (
+                "there is no such release, or the mirror has another layout: "
+                "check nats_upgrade_version and nats_upgrade_archive_url"
+            )
         elif reply.status in (401, 403):
             hint = "check nats_upgrade_archive_username and nats_upgrade_archive_password"
         raise NatsError(
-            f"refused: {_http.without_credentials(url)} cannot be read: {reply.message}. Nothing was touched; "
-            + (
-                hint
-                or "check that the controller can reach it (nats_upgrade_archive_url may be a mirror or a file:// path on the controller)"
-            ),
+            f"refused: {_http.without_credentials(url)} cannot be read: {reply.message}. Nothing was touched; {hint}",
             refusal="no_archive",
         )
     return reply

@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 # This module util is PRIVATE to the collection: it may change in any release.
-"""The only door to HTTP: many small GETs at once, through httpx where it can be imported, else through Ansible's own urls; and one
-large file at a time, through urls always, because that knows file:// too.
+"""The only door to HTTP: many small GETs at once, through httpx where it can be imported, else through Ansible's own urls;
+and one large file at a time, through urls always, because that knows file:// too.
 
 Whatever happens to one request is a value (an Answer or a Fault), because a server that restarts is a reading and not an
 error. Proxies of the environment are not used: monitoring is read inside one's own network.

@@ -33,7 +33,7 @@ options:
     type: str
   started_after:
     description:
-      - The server has to be started after this time, as C(start) of /varz gives it, for example V(2026-11-21T09:22:18.535947557Z).
+      - The server has to be started after this time, as C(start) of /varz gives it, such as V(2026-11-21T09:22:18.535947557Z).
       - Give the C(start) that was read before the restart, so that no two clocks are compared.
     type: str
   peers:

@@ -53,7 +53,9 @@ ansible_facts:
           description: Its process id, or null.
           type: int
         start_ticks:
-          description: Start time of the process (field 22 of C(/proc/PID/stat)), or null. With the pid it names one process for ever.
+          description:
+            - Start time of the process (field 22 of C(/proc/PID/stat)), or null.
+            - With the pid it names one process for ever.
           type: int
         binary_path:
           description: Path that it was started by; empty where it is not known.
@@ -68,7 +70,7 @@ ansible_facts:
           description: File that its standard error goes to, or null.
           type: str
         log_path:
-          description: File that it logs to (C(log_file) of the configuration, else RV(ansible_facts.nats_node.output_path)), or null.
+          description: File that it logs to (C(log_file) of the configuration, else C(output_path)), or null.
           type: str
         lame_duck_duration_seconds:
           description: C(lame_duck_duration) of the configuration, includes and variables followed; 120 where none is set.
@@ -80,7 +82,8 @@ ansible_facts:
           description: Architecture as in the names of release archives, for example V(amd64).
           type: str
         unit:
-          description: C(name), C(active_state), C(restart), C(timeout_stop_seconds), C(exec_stop), C(need_daemon_reload), C(user) and
+          description: >-
+            C(name), C(active_state), C(restart), C(timeout_stop_seconds), C(exec_stop), C(need_daemon_reload), C(user) and
             C(drop_in_paths) of its systemd unit, or null.
           type: dict
 """

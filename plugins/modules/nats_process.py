@@ -33,7 +33,8 @@ options:
     description: Process id to end.
     type: int
   start_ticks:
-    description: Start time of the process to end, as M(natsops.cluster.nats_node_facts) gives it, so that a pid that was used again
+    description: >-
+      Start time of the process to end, as M(natsops.cluster.nats_node_facts) gives it, so that a pid that was used again
       is never signalled.
     type: int
   timeout_seconds:

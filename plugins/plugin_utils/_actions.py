@@ -63,7 +63,7 @@ class NodeAction(NatsAction):
 class ReadingAction(NatsAction):
     """An action that reads servers: on the controller, in this process, or through its module on the node."""
 
-    SPEC: dict[str, dict[str, Any]] = {}
+    SPEC: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def arguments(self, task_vars: dict[str, Any]) -> Result:
         """The options, with what the inventory says of the host where they say nothing."""
