@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, ClassVar, Dict
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
