@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _plan
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_plan import SPEC
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
 
@@ -19,5 +18,5 @@ class ActionModule(NatsAction):
         _unused, params = self.validate_argument_spec(argument_spec=SPEC)
         plan = _plan.make_plan(params["servers"], params["version"])
         if plan.refusals:
-            raise NatsError("\n".join(refusal.message for refusal in plan.refusals), plan=plan.as_dict())
+            raise _plan.refused(plan)
         return {"changed": False, "plan": plan.as_dict()}

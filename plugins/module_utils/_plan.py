@@ -37,7 +37,6 @@ class Plan:
             "order": list(self.order),
             "done": list(self.done),
             "clusters": {name: list(hosts) for name, hosts in self.clusters.items()},
-            "refusals": [{"name": refusal.name, "message": refusal.message} for refusal in self.refusals],
             "lines": list(self.lines),
         }
 
@@ -55,6 +54,13 @@ def make_plan(servers: Sequence[ServerFacts], version: str) -> Plan:
         clusters={name: tuple(hosts) for name, hosts in clusters.items()},
         refusals=refusals,
         lines=tuple(_line(server, version) for server in ordered),
+    )
+
+
+def refused(plan: Plan) -> NatsError:
+    """The error of a plan with refusals."""
+    return NatsError(
+        "\n".join(refusal.message for refusal in plan.refusals), refusals=[refusal.name for refusal in plan.refusals]
     )
 
 

@@ -271,6 +271,7 @@ def start_detached(argv: Sequence[str], *, cwd: str | None, log_path: str | None
     """Start a program in a session of its own, its output going to a file or nowhere; return its pid."""
     target = log_path or os.devnull
     try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         with open(target, "ab") as log:
             child = subprocess.Popen(
                 list(argv),

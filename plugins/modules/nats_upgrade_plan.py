@@ -35,10 +35,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+refusals:
+  description: Names of what stops the upgrade.
+  type: list
+  elements: str
+  returned: failure
 plan:
   description: The plan.
   type: dict
-  returned: always
+  returned: success
   contains:
     order:
       description: Hosts to upgrade, in order.
@@ -51,10 +56,6 @@ plan:
     clusters:
       description: By name of the cluster as the servers give it, its hosts in order.
       type: dict
-    refusals:
-      description: What stops the upgrade, each with C(name) and C(message). The module fails where there is any.
-      type: list
-      elements: dict
     lines:
       description: The plan for people, a line for each server.
       type: list
@@ -76,7 +77,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     plan = _plan.make_plan(module.params["servers"], module.params["version"])
     if plan.refusals:
-        module.fail_json(msg="\n".join(refusal.message for refusal in plan.refusals), plan=plan.as_dict())
+        refused = _plan.refused(plan)
+        module.fail_json(msg=str(refused), **refused.details)
     module.exit_json(changed=False, plan=plan.as_dict())
 
 

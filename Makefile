@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh Debian-like machine with Python 3.11: make demo, make test.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FROM ?= 2.14.6
+TO ?= 2.15.1
+GRACE ?= 1ms
+SCENARIO ?= default
+RUNS ?= 10
+
+.PHONY: help
+help: ## show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt tests/lab/venv.sh
+	@tests/lab/venv.sh $(PYTHON) $(VENV) -r requirements-dev.txt -c constraints.txt
+
+.PHONY: demo
+demo: $(VENV)/ready ## upgrade a real three-server cluster on loopback, under load (FROM=2.14.6 TO=2.15.1)
+	@$(BIN)/python -m tests.lab.demo --from $(FROM) --to $(TO) --grace $(GRACE)
+
+.PHONY: demos
+demos: $(VENV)/ready ## RUNS=10 demos in a row; stops at the first that is not perfect
+	@for run in $$(seq $(RUNS)); do echo "run $$run of $(RUNS)"; \
+	  $(BIN)/python -m tests.lab.demo --from $(FROM) --to $(TO) --grace $(GRACE) > .cache/demo-$$run.log 2>&1 || { tail -40 .cache/demo-$$run.log; exit 1; }; \
+	  tail -9 .cache/demo-$$run.log; done
+
+.PHONY: test
+test: $(VENV)/ready ## everything: lint, unit, integration on real clusters, Molecule
+	@$(BIN)/python -m pytest -v tests/lint tests/unit tests/integration tests/scenarios
+
+.PHONY: lint
+lint: $(VENV)/ready ## the linters alone
+	@$(BIN)/python -m pytest -v tests/lint
+
+.PHONY: unit
+unit: $(VENV)/ready ## the unit tests alone
+	@$(BIN)/python -m pytest tests/unit
+
+.PHONY: integration
+integration: $(VENV)/ready ## the tests on real loopback clusters alone
+	@$(BIN)/python -m pytest -v tests/integration
+
+.PHONY: molecule
+molecule: $(VENV)/ready ## one Molecule scenario (SCENARIO=default)
+	@$(BIN)/python -m pytest -v -s tests/scenarios -k $(SCENARIO)
+
+.PHONY: bench
+bench: $(VENV)/ready ## time of the playbook against a plain script that takes the same steps
+	@$(BIN)/python -m tests.bench.upgrade --from $(FROM) --to $(TO)
+
+.PHONY: constraints
+constraints: ## choose the newest versions that requirements-dev.txt allows, and write constraints.txt
+	@rm -rf .cache/constraints && tests/lab/venv.sh $(PYTHON) .cache/constraints -r requirements-dev.txt
+	@{ echo "# The exact versions that the tests run with. Made by: make constraints"; \
+	   .cache/constraints/bin/uv pip freeze -q --python .cache/constraints/bin/python | grep -vE '^(pip|setuptools)=='; } > constraints.txt

@@ -1,0 +1,141 @@
+"""Build the local image of a machine that runs systemd, from the packages of the Debian suite.
+
+``python -m tests.lab.images`` builds ``natsops-systemd:<suite>`` once, and again only when the recipe below changes:
+a hash of the recipe is a label of the image. No image registry is asked, the root file system comes from the Debian
+mirror.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+REPOSITORY = "natsops-systemd"
+SUITE = "bookworm"
+LABEL = "natsops.recipe"
+BUILD_SECONDS = 600
+
+PACKAGES = (
+    "ca-certificates",
+    "dbus",
+    "iproute2",
+    "iptables",
+    "openssh-server",
+    "procps",
+    "python3",
+    "systemd",
+    "systemd-sysv",
+)
+
+# Noise in a container: consoles and devices it does not have, and timers that would use apt during a test.
+MASKED_UNITS = (
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "console-getty.service",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "fstrim.timer",
+    "getty.target",
+    "systemd-firstboot.service",
+    "systemd-logind.service",
+    "systemd-modules-load.service",
+    "systemd-remount-fs.service",
+    "systemd-udev-trigger.service",
+    "systemd-udevd.service",
+)
+
+# Run by mmdebstrap after the packages; "$1" is the root file system.
+CUSTOMIZE = (
+    f'chroot "$1" systemctl --quiet mask {" ".join(MASKED_UNITS)}',
+    'chroot "$1" ssh-keygen -A',
+    'chroot "$1" install -d -m 0700 /root/.ssh',
+    'chroot "$1" useradd --system --user-group --home-dir /var/lib/nats --shell /usr/sbin/nologin nats',
+    'chroot "$1" install -d -m 0755 -o root -g root /etc/nats',
+    'chroot "$1" install -d -m 0750 -o nats -g nats /var/lib/nats',
+    # An empty machine id is filled at boot: every container is a machine of its own.
+    'truncate --size 0 "$1/etc/machine-id"',
+    'rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin',
+)
+
+# What docker run needs to know. The stop signal of systemd belongs here too, but older engines refuse to import it:
+# whoever wants an orderly stop runs the container with --stop-signal=SIGRTMIN+3.
+CHANGES = ("ENV container=docker", 'CMD ["/sbin/init"]')
+
+
+def bootstrap_command(suite: str, target: Path, mirror: str | None) -> list[str]:
+    """Build the call that makes the root file system. Without a mirror mmdebstrap takes Debian's own."""
+    return [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        f"--include={','.join(PACKAGES)}",
+        *(f"--customize-hook={hook}" for hook in CUSTOMIZE),
+        suite,
+        str(target),
+        *([mirror] if mirror else []),
+    ]
+
+
+def recipe_hash(suite: str) -> str:
+    """Identify what goes into the image of a suite."""
+    recipe = json.dumps([suite, PACKAGES, CUSTOMIZE, CHANGES])
+    return hashlib.sha256(recipe.encode()).hexdigest()[:16]
+
+
+def stored_hash(image: str) -> str | None:
+    """Read the recipe of an image of the engine, None when there is no such image."""
+    answer = subprocess.run(
+        ["docker", "image", "inspect", "--format", f'{{{{ index .Config.Labels "{LABEL}" }}}}', image],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def build(suite: str, image: str, mirror: str | None) -> None:
+    """Build the image of a suite."""
+    # By way of a file: of a pipe the engine would import the first half when the second half fails.
+    with tempfile.TemporaryDirectory(prefix="natsops-image-") as folder:
+        root_fs = Path(folder) / "root.tar"
+        subprocess.run(bootstrap_command(suite, root_fs, mirror), check=True, timeout=BUILD_SECONDS)
+        changes = [f"--change={change}" for change in (*CHANGES, f"LABEL {LABEL}={recipe_hash(suite)}")]
+        subprocess.run(
+            ["docker", "import", *changes, str(root_fs), image],
+            check=True,
+            timeout=BUILD_SECONDS,
+            stdout=subprocess.DEVNULL,
+        )
+
+
+def provide(suite: str = SUITE, mirror: str | None = None) -> str:
+    """Name the image of a suite, built when it is missing or its recipe has changed."""
+    image = f"{REPOSITORY}:{suite}"
+    if stored_hash(image) != recipe_hash(suite):
+        print(f"images: building {image}")
+        build(suite, image, mirror)
+    return image
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build what is missing; the exit status is that of the command."""
+    parser = argparse.ArgumentParser(description="Build the local image of a machine that runs systemd.")
+    parser.add_argument("--suite", default=SUITE, help="the Debian suite (default: %(default)s)")
+    parser.add_argument("--mirror", help="a Debian mirror, where the usual one cannot be reached")
+    options = parser.parse_args(arguments)
+    try:
+        print(f"images: {provide(options.suite, options.mirror)}")
+    except (subprocess.SubprocessError, OSError) as error:
+        print(f"images: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
