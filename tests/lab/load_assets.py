@@ -1,0 +1,134 @@
+"""The streams and the consumer that a load uses, and reading a whole stream back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+from nats.errors import Error
+from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
+from nats.js.errors import NotFoundError
+
+from tests.lab.binaries import LabError
+
+STREAM, SUBJECTS = "ORDERS", "orders.>"
+LOCAL_STREAM, LOCAL_SUBJECTS = "LOCAL", "local.>"
+DURABLE = "worker"
+LOCAL_MESSAGES = 10
+MESSAGE_ID = "Nats-Msg-Id"
+CONNECT_SECONDS = 15.0
+ASSET_SECONDS = 30.0
+READ_SECONDS = 60.0
+READ_BATCH = 500
+PAUSE_SECONDS = 0.05
+
+
+async def connect(servers: Sequence[str], user: str, password: str, **options: Any) -> Client:
+    """Connect so that a lost server is replaced fast and without end. The first server given is the first tried."""
+    errors: list[Exception] = []
+
+    async def remember(error: Exception) -> None:
+        errors[:] = [error]
+
+    settings: dict[str, Any] = {
+        "servers": list(servers),
+        "user": user,
+        "password": password,
+        "connect_timeout": 2,
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": 0.05,
+        # Which client sits on which server is then the same in each run.
+        "dont_randomize": True,
+        # The default writes every lost connection to the terminal.
+        "error_cb": remember,
+    }
+    try:
+        # Without end also means the first time: a wrong password would be tried for ever.
+        return await asyncio.wait_for(nats.connect(**{**settings, **options}), CONNECT_SECONDS)
+    except asyncio.TimeoutError:
+        reason = f": {errors[0]}" if errors else ""
+        raise LabError(f"no connection to {', '.join(servers)} within {CONNECT_SECONDS:g} s{reason}") from None
+
+
+def replicas_for(servers: Sequence[str]) -> int:
+    return min(3, len(servers))
+
+
+async def create_assets(servers: Sequence[str], user: str = "app", password: str = "app") -> None:
+    """Make the streams ORDERS (replicated) and LOCAL (one replica) and the durable consumer, where they are missing."""
+    client = await connect(servers, user, password)
+    try:
+        await _until_made(client, replicas_for(servers))
+    finally:
+        await client.close()
+
+
+async def _until_made(client: Client, replicas: int) -> None:
+    deadline = time.monotonic() + ASSET_SECONDS
+    while True:
+        try:
+            return await _make(client, replicas)
+        except Error as error:
+            # A cluster that has just elected its leader may not answer the first request.
+            if time.monotonic() > deadline:
+                reason = error or type(error).__name__
+                raise LabError(f"streams not made within {ASSET_SECONDS:g} s: {reason}") from error
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _make(client: Client, replicas: int) -> None:
+    jetstream = client.jetstream(timeout=5)
+    await _ensure_stream(client, StreamConfig(name=STREAM, subjects=[SUBJECTS], num_replicas=replicas))
+    await _ensure_stream(client, StreamConfig(name=LOCAL_STREAM, subjects=[LOCAL_SUBJECTS], num_replicas=1))
+    consumer = ConsumerConfig(durable_name=DURABLE, ack_policy=AckPolicy.EXPLICIT, ack_wait=5, max_ack_pending=5000)
+    await jetstream.add_consumer(STREAM, consumer)
+    for number in range(LOCAL_MESSAGES):
+        await jetstream.publish("local.item", str(number).encode(), headers={MESSAGE_ID: f"local-{number}"})
+
+
+async def _ensure_stream(client: Client, config: StreamConfig) -> None:
+    jetstream = client.jetstream(timeout=5)
+    try:
+        await jetstream.stream_info(str(config.name))
+    except NotFoundError:
+        await jetstream.add_stream(config)
+
+
+async def ids_in_stream(servers: Sequence[str], user: str, password: str, prefix: str) -> list[str]:
+    """Read the whole stream through a new consumer and return the message ids that begin with the prefix."""
+    client = await connect(servers, user, password)
+    try:
+        return await asyncio.wait_for(_read(client, prefix), READ_SECONDS)
+    except asyncio.TimeoutError:
+        raise LabError(f"the stream {STREAM} could not be read back within {READ_SECONDS:g} s") from None
+    finally:
+        await client.close()
+
+
+async def _read(client: Client, prefix: str) -> list[str]:
+    while True:
+        try:
+            return await _read_once(client, prefix)
+        except (Error, asyncio.TimeoutError):
+            # Counted from the start again: the reader itself must not make duplicates.
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _read_once(client: Client, prefix: str) -> list[str]:
+    jetstream = client.jetstream(timeout=5)
+    last = (await jetstream.stream_info(STREAM)).state.last_seq
+    settings = ConsumerConfig(ack_policy=AckPolicy.NONE, headers_only=True, mem_storage=True, num_replicas=1)
+    reader = await jetstream.pull_subscribe(SUBJECTS, stream=STREAM, config=settings)
+    found: list[str] = []
+    sequence = 0
+    while sequence < last:
+        for message in await reader.fetch(READ_BATCH, timeout=2):
+            sequence = message.metadata.sequence.stream
+            identity = (message.headers or {}).get(MESSAGE_ID, "")
+            if identity.startswith(prefix):
+                found.append(identity)
+    return found

@@ -1,0 +1,68 @@
+"""One small GET on a monitoring port. What can happen to it is a value, because a server that restarts is no error."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.lab.ports import HOST
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer with its decoded JSON (None where it is something else). Status 0: nothing answered."""
+
+    status: int
+    body: Any = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 200
+
+    def field(self, *path: str) -> Any:
+        """Return a nested field of the body, or None where anything on the way is missing."""
+        value = self.body
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+
+NO_REPLY = Reply(0)
+
+
+def ask(port: int, path: str, timeout_seconds: float = 2.0) -> Reply:
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout_seconds)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        text = response.read()
+        return Reply(response.status, json.loads(text))
+    except ValueError:
+        return Reply(response.status)
+    except (OSError, http.client.HTTPException):
+        return NO_REPLY
+    finally:
+        connection.close()
+
+
+def accounts_of(port: int) -> list[str]:
+    """Return the accounts with JetStream data on this server, without the system account."""
+    details = ask(port, "/jsz?accounts=true&streams=true").field("account_details") or []
+    return [detail["name"] for detail in details if detail.get("stream_detail")]
+
+
+def raft_groups(port: int, accounts: list[str]) -> dict[str, dict[str, Any]]:
+    """Return every Raft group that the server is a member of, by its name."""
+    groups: dict[str, dict[str, Any]] = {}
+    for path in ["/raftz", *(f"/raftz?acc={account}" for account in accounts)]:
+        reply = ask(port, path)
+        for members in (reply.body or {}).values() if reply.ok else ():
+            groups.update(members)
+    return groups
+
+
+def is_settled(group: dict[str, Any]) -> bool:
+    """Tell whether the group has a leader and nothing of it is still to come. /healthz alone says 200 too early."""
+    return bool(group.get("leader")) and not group.get("catching_up") and not group.get("paused")

@@ -1,0 +1,247 @@
+"""Record what real servers answer on their monitoring port, as fixtures for the unit tests.
+
+``python -m tests.lab.record`` writes ``tests/fixtures/<version>/<node>.json`` for a healthy cluster and
+``tests/fixtures/<version>/<situation>/<node>.json`` for the situations that are hard to tell from a healthy one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGUSR2
+from typing import Any, Dict
+
+from tests.lab.binaries import ROOT, LabError
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.load_assets import MESSAGE_ID, STREAM, connect, create_assets
+from tests.lab.node import Settings
+from tests.lab.ports import HOST
+from tests.lab.processes import wait_until
+
+FIXTURES = ROOT / "tests" / "fixtures"
+VERSIONS = ("2.10.26", "2.11.11", "2.12.8", "2.14.6", "2.15.1")
+# The situations differ little from version to version: the oldest and the newest show what there is.
+VERSIONS_WITH_SITUATIONS = ("2.10.26", "2.15.1")
+# In this order: what says "healthy" is read just before what proves or disproves it.
+PATHS = (
+    "/healthz",
+    "/raftz",
+    "/raftz?acc=APP",
+    "/jsz?accounts=true&streams=true&consumers=true&raft=true&config=true",
+    "/varz",
+    "/routez",
+)
+HEALTH, META_GROUPS, GROUPS, JSZ = PATHS[:4]
+MESSAGES, BACKLOG = 100, 50_000
+LONG_GRACE = "20s"
+PEER_DOWN_SECONDS = (1, 12)
+RETURN_SECONDS = 30.0
+ROUNDS = 8
+LINE_LENGTH = 110
+
+Snapshot = Dict[str, Any]
+
+
+def snapshot(cluster: LoopbackCluster, name: str) -> Snapshot:
+    """Return what the node answers now, by path."""
+    replies = {path: cluster.ask(name, path) for path in PATHS}
+    return {path: {"status": reply.status, "body": reply.body} for path, reply in replies.items()}
+
+
+def write(path: Path, recorded: Snapshot) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(compact(recorded) + "\n", encoding="utf-8")
+
+
+def compact(value: Any, indent: int = 0) -> str:
+    """Return JSON in which everything that fits stands on one line."""
+    line = json.dumps(value, ensure_ascii=False)
+    if indent + len(line) <= LINE_LENGTH or not isinstance(value, (dict, list)):
+        return line
+    margin = " " * (indent + 1)
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(margin + compact(item, indent + 1) for item in value) + f"\n{' ' * indent}]"
+    items = (f"{margin}{json.dumps(key)}: {compact(item, indent + 1)}" for key, item in value.items())
+    return "{\n" + ",\n".join(items) + f"\n{' ' * indent}}}"
+
+
+def record_healthy(version: str, folder: Path) -> None:
+    with LoopbackCluster(version) as cluster:
+        asyncio.run(_fill(cluster.urls, MESSAGES))
+        _wait_current(cluster)
+        for name in cluster.nodes:
+            write(folder / f"{name}.json", snapshot(cluster, name))
+
+
+def record_lame_duck(version: str, folder: Path) -> None:
+    """One server in lame duck mode that still has a client, and what the others say meanwhile."""
+    with LoopbackCluster(version, settings=Settings(lame_duck_grace_period=LONG_GRACE)) as cluster:
+        asyncio.run(_fill(cluster.urls, MESSAGES))
+        _wait_current(cluster)
+        with _idle_client(cluster.nodes["n1"].client_port):
+            cluster.signal_node("n1", SIGUSR2)
+            _need(lambda: bool(cluster.ask("n1", "/jsz").field("disabled")), 10.0, "n1 did not enter lame duck mode")
+            for name in cluster.nodes:
+                write(folder / "lame_duck" / f"{name}.json", snapshot(cluster, name))
+
+
+def record_peer_down(version: str, folder: Path) -> None:
+    """The leader's view of a peer that has just gone, and of one that has been away for longer."""
+    with LoopbackCluster(version) as cluster:
+        asyncio.run(_fill(cluster.urls, MESSAGES))
+        while cluster.leader() == "n2":
+            cluster.terminate("n2")
+            cluster.start_node("n2")
+            cluster.wait_ready()
+        _wait_current(cluster)
+        cluster.terminate("n2")
+        stopped = time.monotonic()
+        for seconds in PEER_DOWN_SECONDS:
+            # It is the age of the stop that is recorded, there is no condition for it.
+            time.sleep(max(0.0, stopped + seconds - time.monotonic()))
+            for name in ("n1", "n3"):
+                write(folder / f"peer_down_{seconds}s" / f"{name}.json", snapshot(cluster, name))
+
+
+def classify(recorded: Snapshot) -> str | None:
+    """Name the situation of a server that comes back, where it is one to keep."""
+    status, body = recorded[HEALTH]["status"], recorded[HEALTH]["body"] or {}
+    if status == 500:
+        return "starting"
+    if status == 503:
+        return "recovering" if "is not current" in body.get("error", "") else "recovering_meta"
+    groups = [group for path in (META_GROUPS, GROUPS) for group in _groups(recorded[path])]
+    return "leaderless" if status == 200 and any(not group.get("leader") for group in groups) else None
+
+
+def _groups(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for members in (answer["body"] or {}).values() if answer["status"] == 200 else ():
+        yield from members.values()
+
+
+@dataclass
+class Return:
+    """The situations that one or more restarts of a server have shown."""
+
+    kept: dict[str, Snapshot] = field(default_factory=dict)
+
+    def watch(self, cluster: LoopbackCluster, name: str) -> None:
+        """Keep the first look at each situation, until the server is really back."""
+        deadline = time.monotonic() + RETURN_SECONDS
+        while cluster.what_is_missing():
+            recorded = snapshot(cluster, name)
+            situation = classify(recorded)
+            if situation:
+                self.kept.setdefault(situation, recorded)
+            if time.monotonic() > deadline:
+                raise LabError(f"{name} did not come back within {RETURN_SECONDS:g} s")
+
+
+def record_return(version: str, folder: Path) -> None:
+    """A server that crashed and has a backlog to catch up with. Not each restart shows all situations."""
+    seen = Return()
+    with LoopbackCluster(version) as cluster:
+        asyncio.run(_fill(cluster.urls, MESSAGES))
+        for _ in range(ROUNDS):
+            _wait_current(cluster)
+            cluster.kill_node("n3")
+            asyncio.run(_fill(cluster.urls[:2], BACKLOG, make_assets=False))
+            cluster.start_node("n3")
+            seen.watch(cluster, "n3")
+            if {"starting", "recovering", "leaderless"} <= seen.kept.keys():
+                break
+    for situation, recorded in seen.kept.items():
+        write(folder / situation / "n3.json", recorded)
+    print(f"  {version}: seen while n3 came back: {', '.join(sorted(seen.kept))}", flush=True)
+
+
+async def _fill(servers: Sequence[str], count: int, *, make_assets: bool = True) -> None:
+    """Make the streams and store so many messages in ORDERS."""
+    if make_assets:
+        await create_assets(servers)
+    client = await connect(servers, "app", "app")
+    try:
+        jetstream = client.jetstream(timeout=10)
+        wanted = (await jetstream.stream_info(STREAM)).state.messages + count
+        for number in range(count):
+            await client.publish("orders.new", b"x" * 100, headers={MESSAGE_ID: f"fill-{wanted}-{number}"})
+        await client.flush(timeout=30)
+        deadline = time.monotonic() + 60.0
+        while (await jetstream.stream_info(STREAM)).state.messages < wanted:
+            if time.monotonic() > deadline:
+                raise LabError(f"the stream {STREAM} has not stored {count} messages within 60 s")
+            await asyncio.sleep(0.05)
+    finally:
+        await client.close()
+
+
+def _wait_current(cluster: LoopbackCluster) -> None:
+    """Wait until no replica lags behind, so that a healthy recording is one."""
+    cluster.wait_ready()
+    _need(lambda: not any(_lagging(cluster, name) for name in cluster.nodes), 30.0, "replicas lag behind")
+
+
+def _lagging(cluster: LoopbackCluster, name: str) -> bool:
+    """Look at the replicas of what this server leads: only its view of them is true."""
+    jsz = cluster.ask(name, JSZ)
+    groups = [jsz.field("meta_cluster") or {}]
+    for account in jsz.field("account_details") or ():
+        for stream in account.get("stream_detail", ()):
+            groups.append(stream.get("cluster") or {})
+            groups += [consumer.get("cluster") or {} for consumer in stream.get("consumer_detail", ())]
+    replicas = [replica for group in groups if group.get("leader") == name for replica in group.get("replicas") or ()]
+    return any(not replica["current"] or replica.get("lag") or replica.get("offline") for replica in replicas)
+
+
+def _need(condition: Callable[[], bool], seconds: float, failure: str) -> None:
+    if not wait_until(condition, seconds):
+        raise LabError(f"{failure} within {seconds:g} s")
+
+
+@contextmanager
+def _idle_client(port: int) -> Iterator[None]:
+    """Hold a client connection open: without one, a server in lame duck mode exits at once."""
+    with socket.create_connection((HOST, port), timeout=5) as client:
+        client.sendall(b'CONNECT {"user":"app","pass":"app","verbose":false}\r\nPING\r\n')
+        received = b""
+        while b"PONG" not in received:
+            part = client.recv(4096)
+            if not part:
+                raise LabError(f"the server on port {port} closed the connection: {received[-200:]!r}")
+            received += part
+        yield
+
+
+def record(version: str, folder: Path) -> None:
+    print(f"{version}", flush=True)
+    record_healthy(version, folder)
+    if version in VERSIONS_WITH_SITUATIONS:
+        record_lame_duck(version, folder)
+        record_peer_down(version, folder)
+        record_return(version, folder)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab.record", description="Record fixtures from real servers.")
+    parser.add_argument("versions", nargs="*", default=VERSIONS, help=f"default: {' '.join(VERSIONS)}")
+    try:
+        for version in parser.parse_args(arguments).versions:
+            record(version, FIXTURES / version)
+    except LabError as error:
+        print(f"record: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.lab import sampler
+from tests.lab.binaries import LabError, check_version
+from tests.lab.demo_report import Result
+from tests.lab.load_report import DeliveryClock, LoadReport, Tally
+from tests.lab.monitoring import NO_REPLY, Reply
+from tests.lab.node import Node, Settings, config_text
+from tests.lab.playbook import parse_recap
+from tests.lab.ports import Ports
+from tests.lab.record import classify, compact
+
+RECAP = """\
+TASK [PLAY RECAP is a word in here too] ***
+PLAY RECAP *********************************************************************
+\x1b[0;33mn1\x1b[0m          : \x1b[0;32mok=28  \x1b[0m \x1b[0;33mchanged=4   \x1b[0m unreachable=0    failed=0
+n2                         : ok=22   changed=0    unreachable=1    failed=2    skipped=7    rescued=0    ignored=0
+
+"""
+
+
+def test_recap_is_read_with_and_without_colour() -> None:
+    recap = parse_recap(RECAP)
+    assert recap["n1"] == {"ok": 28, "changed": 4, "unreachable": 0, "failed": 0}
+    assert (recap["n2"]["unreachable"], recap["n2"]["failed"], recap["n2"]["ignored"]) == (1, 2, 0)
+
+
+def test_no_recap_is_no_host() -> None:
+    assert parse_recap("ERROR! the playbook could not be found") == {}
+
+
+@pytest.mark.parametrize("version", ["v2.15.1", "latest", "2.15", "", "2.15.1-RC.1"])
+def test_version_that_is_not_exact_is_refused(version: str) -> None:
+    with pytest.raises(LabError, match="write it like"):
+        check_version(version)
+
+
+def test_ports_of_one_block_do_not_overlap() -> None:
+    ports = [port for port, _ in Ports.from_base(20000).each(5)]
+    assert len(set(ports)) == 15
+    assert (min(ports), max(ports)) == (20001, 20025)
+
+
+def test_port_base_beyond_the_last_port_is_refused() -> None:
+    with pytest.raises(LabError, match="does not fit"):
+        Ports.from_base(65530)
+
+
+def test_single_server_gets_no_cluster_block(tmp_path) -> None:
+    node = Node.numbered(1, tmp_path, Ports.from_base(20000))
+    assert "cluster {" not in config_text(node, [node], Settings())
+
+
+def test_delivery_clock_does_not_count_a_pause_of_the_publisher() -> None:
+    clock = DeliveryClock()
+    clock.delivered(1)
+    clock.acknowledged(1)
+    time.sleep(0.05)
+    clock.acknowledged(2)
+    clock.delivered(2)
+    assert clock.longest.seconds < 0.04
+
+
+def test_delivery_clock_counts_what_waits_at_the_end() -> None:
+    clock = DeliveryClock()
+    clock.acknowledged(1)
+    time.sleep(0.05)
+    clock.close()
+    assert clock.is_waiting
+    assert clock.longest.seconds >= 0.05
+
+
+def test_report_counts_lost_and_duplicated_messages() -> None:
+    tally = Tally(acknowledged={"a": 1, "b": 2, "c": 3}, received={"a", "c"})
+    report = tally.report(1.0, ["a", "c", "c", "never-acknowledged"])
+    assert (report.lost, report.lost_ids, report.duplicates_in_stream) == (1, ["b"], 1)
+    assert report.never_delivered == 1
+
+
+def test_report_survives_its_file(tmp_path) -> None:
+    report = _load_report()
+    report.write(tmp_path / "load.json")
+    assert LoadReport.read(tmp_path / "load.json") == report
+
+
+def _load_report(acknowledged: int = 1, in_stream: int = 1) -> LoadReport:
+    ids = [f"m{i}" for i in range(max(acknowledged, in_stream))]
+    return Tally(acknowledged=dict.fromkeys(ids[:acknowledged], 1)).report(1.0, ids[:in_stream])
+
+
+def _result(**changes: object) -> Result:
+    settings: dict[str, object] = {
+        "target": "2.15.1",
+        "versions_before": {"n1": "2.14.6"},
+        "versions_after": {"n1": "2.15.1"},
+        "phases": {"n1": [sampler.Phases("2.14.6", "2.15.1", 0.0, 1.0, 0.5, 0.25)]},
+        "load": _load_report(),
+        "playbook_status": 0,
+        "playbook_seconds": 30.0,
+        "second_status": 0,
+        "second_changed": 0,
+        "second_seconds": 5.0,
+    }
+    return Result(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+def test_good_demo_has_no_problem_and_shows_all_phases() -> None:
+    assert _result().problems() == []
+    assert "n1    2.14.6  2.15.1  1.00 s         0.50 s    0.25 s  1.75 s" in _result().table()
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"load": _load_report(2, 1)}, "1 acknowledged messages were lost"),
+        ({"versions_after": {"n1": "2.14.6"}}, "not at 2.15.1: n1"),
+        ({"playbook_status": 2, "second_status": None, "second_changed": None}, "the playbook ended with status 2"),
+        ({"second_changed": 3}, "the second run changed 3 things"),
+        ({"second_status": 4}, "the second run ended with status 4"),
+    ],
+)
+def test_what_must_not_happen_is_a_problem(changes: dict[str, object], problem: str) -> None:
+    assert _result(**changes).problems() == [problem]
+    assert _result(**changes).table()
+
+
+def test_phases_follow_a_node_from_drain_to_return(tmp_path, monkeypatch) -> None:
+    settled = {"meta": {"leader": "n2"}}
+    looks = [
+        (Reply(200), {}, {}),
+        (Reply(500), {"start": "old"}, {}),
+        (NO_REPLY, {}, {}),
+        (Reply(500), {"start": "new", "version": "2.15.1"}, {}),
+        # Healthy says the server, but its group has no leader: not back.
+        (Reply(200), {}, {"meta": {}}),
+        (Reply(200), {}, settled),
+        (Reply(200), {}, settled),
+    ]
+    node = Node.numbered(1, tmp_path, Ports.from_base(20000))
+    watch = sampler.Watch(node, [], frozenset({"meta"}), "old", "2.14.6")
+    for number, (health, varz, groups) in enumerate(looks):
+        answers = {"/healthz": health, "/varz": Reply(200, varz)}
+        monkeypatch.setattr(sampler, "ask", lambda port, path, seconds, answers=answers: answers[path])
+        monkeypatch.setattr(sampler, "raft_groups", lambda port, accounts, groups=groups: groups)
+        monkeypatch.setattr(time, "monotonic", lambda number=number: float(number))
+        watch.look()
+    assert watch.finished == [sampler.Phases("2.14.6", "2.15.1", 1.0, 1.0, 1.0, 2.0)]
+
+
+def _recorded(status: int, body: dict[str, object], *groups: dict[str, object]) -> dict[str, object]:
+    raftz = {"status": 200, "body": {"APP": {str(i): group for i, group in enumerate(groups)}}}
+    return {"/healthz": {"status": status, "body": body}, "/raftz": raftz, "/raftz?acc=APP": raftz}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "situation"),
+    [
+        (_recorded(500, {}), "starting"),
+        (_recorded(503, {"error": "JetStream stream 'A > S' is not current: group node unhealthy"}), "recovering"),
+        (_recorded(503, {"error": "JetStream is still recovering meta layer"}), "recovering_meta"),
+        (_recorded(200, {}, {"leader": "x"}, {}), "leaderless"),
+        (_recorded(200, {}, {"leader": "x"}), None),
+        (_recorded(0, {}), None),
+    ],
+)
+def test_situations_are_told_apart(recorded: dict[str, object], situation: str | None) -> None:
+    assert classify(recorded) == situation
+
+
+def test_compact_json_is_the_same_json() -> None:
+    value = {"a": [{"b": "x" * 60, "c": ["y" * 60, None]}, {}], "d": 1}
+    assert json.loads(compact(value)) == value
+    assert max(map(len, compact(value).splitlines())) <= 110
