@@ -84,6 +84,21 @@ def is_staged(binary: str, version: str) -> bool:
     return os.path.isfile(binary) and version_of(binary) == version
 
 
+def is_staged_from(binary: str, version: str, sha256: str) -> bool:
+    """Whether this version lies there and was unpacked from the archive with this hash, and not from an earlier, bad one."""
+    try:
+        with open(_origin(binary), encoding="ascii", errors="replace") as origin:
+            return origin.read().strip() == sha256.lower() and is_staged(binary, version)
+    except OSError:
+        return False
+
+
+def _origin(binary: str) -> str:
+    """The file beside a staged version that holds the hash of the archive that it was unpacked from."""
+    folder, name = os.path.split(binary)
+    return os.path.join(folder, f".{name}.sha256")
+
+
 def is_active(where: Layout, version: str) -> bool:
     """Whether starting the server would start this version."""
     if where.link:
@@ -109,6 +124,8 @@ def stage(archive: str, sha256: str, binary: str, version: str) -> None:
         if reported != version:
             raise NatsError(f"{archive} holds nats-server {reported}, not {version}: nothing was installed")
         os.replace(part, binary)
+        with open(_origin(binary), "w", encoding="ascii") as origin:
+            origin.write(f"{sha256.lower()}\n")
     except (tarfile.TarError, EOFError) as exc:
         raise NatsError(f"{archive} cannot be unpacked ({exc}): it is damaged or not a tar.gz of a NATS release") from exc
     except OSError as exc:
@@ -195,6 +212,8 @@ def prune(where: Layout, keep_versions: int, needed: list[str]) -> list[str]:
     removed = [where.binary(version) for version in others[max(0, keep_versions - len(set(needed))) :]]
     for path in removed:
         os.unlink(path)
+        if os.path.exists(_origin(path)):
+            os.unlink(_origin(path))
     return removed
 
 

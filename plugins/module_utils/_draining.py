@@ -1,19 +1,31 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 # This module util is PRIVATE to the collection: it may change in any release.
-"""Lame duck mode: find the server, signal it, wait for its exit."""
+"""Lame duck mode: find the server, signal it, wait for its exit; and where wanted, have a successor at once."""
 
 from __future__ import annotations
 
 import signal
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor, _node, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _node, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 SPEC: dict[str, dict[str, Any]] = {
     "timeout_seconds": {"type": "float", "default": 150.0},
     "monitor_url": {"type": "str"},
+}
+SUCCESSOR: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True},
+    "running_version": {"type": "str", "required": True},
+    "version": {"type": "str", "required": True},
+    "keep_versions": {"type": "int", "default": 2},
+    "start_unit": {"type": "str"},
+    "start_argv": {"type": "list", "elements": "str"},
+    "start_detach": {"type": "bool", "default": True},
+    "start_timeout_seconds": {"type": "float", "default": 60.0},
+    "chdir": {"type": "path"},
+    "log_path": {"type": "path"},
 }
 
 
@@ -44,9 +56,48 @@ def drain(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     return {**result, "exit_seen": True, "drain_seconds": round(elapsed, 3), "msg": f"drained in {elapsed:.1f} s"}
 
 
+def swap(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Drain the server, make the staged version the active one, and start it; return the result of the module.
+
+    Raises NatsError whose details say how far it came: C(exit_seen), C(switched), C(started).
+    """
+    version, running = params["version"], params["running_version"]
+    where = _binary.layout(params["path"], running)
+    if not _binary.is_staged(where.binary(version), version):
+        raise NatsError(f"nats-server {version} is not staged at {where.binary(version)}: nothing was signalled")
+    result = {**drain(params, check_mode=check_mode), "switched": False, "started": False, "removed": []}
+    if check_mode:
+        return {**result, "changed": True}
+    try:
+        if not _binary.is_active(where, version):
+            _binary.activate(where, version, running)
+        result["switched"] = result["changed"] = True
+        start(params)
+        result["started"] = True
+    except NatsError as exc:
+        raise NatsError(str(exc), **{**result, **exc.details}) from exc
+    result["removed"] = _binary.prune(where, params["keep_versions"], [version, running])
+    return result
+
+
+def start(params: Mapping[str, Any]) -> None:
+    """Start the server: a unit of systemd, a command of its own in a session of its own, or a supervisor's command."""
+    argv = ["systemctl", "start", params["start_unit"]] if params["start_unit"] else params["start_argv"]
+    if not params["start_unit"] and params["start_detach"]:
+        _process.start_detached(argv, cwd=params["chdir"], log_path=params["log_path"])
+        return
+    output = _process.run(argv, timeout_seconds=params["start_timeout_seconds"])
+    if output.returncode != 0:
+        said = output.stderr.strip() or output.stdout.strip()
+        raise NatsError(f"{' '.join(argv)} ended with code {output.returncode}: {said}")
+
+
 def _clients(monitor_url: str | None) -> int | None:
     if not monitor_url:
         return None
+    # Here and not above: most calls need no HTTP, and a module on a node compiles whatever it imports each time it runs.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor
+
     target = _monitor.Target(monitor_url, monitor_url)
     with _http.open_door(_http.Settings(timeout_seconds=2.0, validate_certs=False)) as door:
         facts = _monitor.read_facts(door, [target])[0].facts

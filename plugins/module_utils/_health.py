@@ -97,9 +97,11 @@ class _Cluster:
         self.names = frozenset(r.facts.server_name for r in readings if r.facts)
         self.names |= frozenset(e.server_name for e in expectations.values() if e.server_name)
         for reading in readings:
+            # Not what /jsz says of the leader: a server that is just starting claims to lead whatever it led before it stopped.
+            leading = {group.name for group in reading.groups if group.state == "LEADER"}
             for placement in reading.placements:
                 self.labels[placement.raft_group] = placement.label
-                if reading.facts and placement.leader == reading.facts.server_name:
+                if placement.raft_group in leading:
                     self.led[placement.raft_group] = placement
 
     def label(self, raft_group: str) -> str:
@@ -187,6 +189,8 @@ def _raft_groups(
 
 
 def _group_problem(group: RaftGroup, max_lag: int) -> str:
+    if group.state == "CLOSED":
+        return "is closed"
     if not group.leader:
         return "has no leader"
     if group.catching_up:

@@ -47,6 +47,7 @@ class RaftGroup:
     """A Raft group that a server runs, as it sees it itself (/raftz)."""
 
     name: str
+    state: str
     leader: str
     catching_up: bool
     paused: bool
@@ -168,6 +169,7 @@ def parse_raftz(body: Any) -> tuple[RaftGroup, ...]:
     return tuple(
         RaftGroup(
             name=name,
+            state=group.get("state", ""),
             leader=group.get("leader", ""),
             catching_up=bool(group.get("catching_up")),
             paused=bool(group.get("paused")),

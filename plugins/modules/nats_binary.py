@@ -17,8 +17,8 @@ description:
 options:
   state:
     description:
-      - V(staged) unpacks O(archive) to the version's place, unless it is there already, and proves that it runs here and is
-        O(version).
+      - V(staged) unpacks O(archive) to the version's place, unless it is there already from an archive with the same O(sha256), and
+        proves that it runs here and is O(version).
       - V(active) makes the version the one that a start starts, and removes the oldest versions over O(keep_versions) where
         they are plain files.
     type: str
@@ -40,7 +40,7 @@ options:
     description: On the controller, the release archive (tar.gz) that holds the server. It is copied only where it is needed.
     type: path
   sha256:
-    description: SHA-256 that O(archive) has to have. Without it, nothing is unpacked.
+    description: SHA-256 that O(archive) has to have. Needed for O(state=staged).
     type: str
   keep_versions:
     description: How many versions to keep, the running and the new one included and never removed.
@@ -101,12 +101,12 @@ def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     """Put the version in its place."""
     params = module.params
     binary = where.binary(params["version"])
-    if _binary.is_staged(binary, params["version"]):
+    if not params["sha256"]:
+        raise NatsError("refused: there is no SHA-256 for the archive: no hash, no install", refusal="no_hash")
+    if _binary.is_staged_from(binary, params["version"], params["sha256"]):
         return {"changed": False, "needs_archive": False}
     if params["archive"] is None or module.check_mode:
         return {"changed": module.check_mode, "needs_archive": not module.check_mode}
-    if not params["sha256"]:
-        raise NatsError(f"refused: there is no SHA-256 for {params['archive']}: no hash, no install", refusal="no_hash")
     _binary.stage(params["archive"], params["sha256"], binary, params["version"])
     # SELinux: the label that the policy has for this place, not the one of where it was unpacked.
     module.set_default_selinux_context(binary, False)

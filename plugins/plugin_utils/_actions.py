@@ -16,6 +16,8 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
 
 Result = Dict[str, Any]
 display = Display()
+# Ansible loads an action in the process that it forks its workers from.
+_http.warm_up()
 
 
 class NatsAction(ActionBase):

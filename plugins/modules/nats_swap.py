@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Drain a NATS server and have the staged version take its place."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nats_swap
+short_description: Drain a NATS server, switch to the staged version and start it, in one go
+version_added: "0.1.0"
+description:
+  - Does what M(natsops.cluster.nats_lameduck), the switch of M(natsops.cluster.nats_binary) and a start do, in one call.
+  - From the first second of the drain to the end of the start the node is out of every quorum. In one call on the node that
+    time does not depend on how far away, or how busy, the controller is.
+  - Nothing is signalled unless the version is staged. Where it fails, its result says how far it came, in RV(exit_seen),
+    RV(switched) and RV(started).
+options:
+  timeout_seconds:
+    description: Longest time to wait for the exit, in seconds. Has to be longer than C(lame_duck_duration) of the server.
+    type: float
+    default: 150
+  monitor_url:
+    description: Address of the server's monitoring port, for counting its clients. Without it, RV(clients_at_start) is null.
+    type: str
+  path:
+    description: The path that the server is started by.
+    type: path
+    required: true
+  running_version:
+    description: The version that runs.
+    type: str
+    required: true
+  version:
+    description: The staged version that is to take its place.
+    type: str
+    required: true
+  keep_versions:
+    description: How many versions to keep, the running and the new one included and never removed.
+    type: int
+    default: 2
+  start_unit:
+    description: systemd unit to start.
+    type: str
+  start_argv:
+    description: Program and arguments that start the server.
+    type: list
+    elements: str
+  start_detach:
+    description: Whether O(start_argv) is the server itself. With V(false) it is a supervisor's command, whose exit code counts.
+    type: bool
+    default: true
+  start_timeout_seconds:
+    description: Longest time for O(start_unit), or a supervisor's command, to end, in seconds.
+    type: float
+    default: 60
+  chdir:
+    description: Working directory to start a detached server in.
+    type: path
+  log_path:
+    description: File that the output of a detached server is added to. The default is nowhere.
+    type: path
+extends_documentation_fragment:
+  - natsops.cluster._attributes
+  - natsops.cluster._server
+author: The natsops maintainers (@natsops)
+"""
+
+EXAMPLES = r"""
+- name: Replace the server of a systemd unit
+  natsops.cluster.nats_swap:
+    service: nats-server
+    path: /usr/sbin/nats-server
+    running_version: 2.14.6
+    version: 2.15.1
+    start_unit: nats-server
+"""
+
+RETURN = r"""
+pid:
+  description: Process id of the old server; null where it had gone already.
+  type: int
+  returned: always
+found_by:
+  description: V(pid), V(pid_file) or V(service).
+  type: str
+  returned: always
+exit_seen:
+  description: Whether the old server has exited. False in check mode.
+  type: bool
+  returned: always
+drain_seconds:
+  description: Seconds from the signal to the exit; null where nothing was signalled.
+  type: float
+  returned: always
+clients_at_start:
+  description: Client connections just before the signal (C(connections) of /varz); null where they are not known.
+  type: int
+  returned: always
+switched:
+  description: Whether the new version is the active one.
+  type: bool
+  returned: always
+started:
+  description: Whether the start succeeded. That the server comes up is for M(natsops.cluster.nats_health_wait) to say.
+  type: bool
+  returned: always
+removed:
+  description: Old versions that were removed.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _draining, _node
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={**_node.SERVER_SPEC, **_draining.SPEC, **_draining.SUCCESSOR},
+        mutually_exclusive=[("pid", "pid_file", "service"), ("start_unit", "start_argv")],
+        required_one_of=[("pid", "pid_file", "service"), ("start_unit", "start_argv")],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**_draining.swap(module.params, check_mode=module.check_mode))
+    except NatsError as exc:
+        module.fail_json(msg=str(exc), **exc.details)
+
+
+if __name__ == "__main__":
+    main()
