@@ -17,7 +17,7 @@ description:
 options:
   state:
     description:
-      - V(staged) unpacks O(archive) to the version's place, unless it is there already from an archive with the same O(sha256), and
+      - V(staged) unpacks O(archive) to the version's place, unless it is there from an archive with the same O(sha256), and
         proves that it runs here and is O(version).
       - V(active) makes the version the one that a start starts, and removes the oldest versions over O(keep_versions) where
         they are plain files.

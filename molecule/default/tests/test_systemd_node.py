@@ -54,7 +54,7 @@ def test_both_versions_are_installed_as_they_were(host: Host, node: Node, which:
 
 
 def test_only_whole_versions_lie_beside_the_binary(host: Host, node: Node) -> None:
-    found = set(host.check_output("find /usr/sbin -name '*nats*'").split())
+    found = set(host.check_output("find /usr/sbin -name 'nats*'").split())
     assert found == {BINARY, f"{BINARY}-{node.version_before}", f"{BINARY}-{node.version_wanted}"}
 
 
