@@ -63,7 +63,7 @@ def swap(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """
     version, running = params["version"], params["running_version"]
     where = _binary.layout(params["path"], running)
-    if not _binary.is_staged(where.binary(version), version):
+    if not check_mode and not _binary.is_staged(where.binary(version), version):
         raise NatsError(f"nats-server {version} is not staged at {where.binary(version)}: nothing was signalled")
     result = {**drain(params, check_mode=check_mode), "switched": False, "started": False, "removed": []}
     if check_mode:

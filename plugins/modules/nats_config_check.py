@@ -40,11 +40,19 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+config_path:
+  description: The configuration that was asked about.
+  type: str
+  returned: success
 said:
-  description: What the server said of the configuration.
+  description:
+    - What the server said of the configuration.
+    - V(not checked until staged) in check mode, where the binary is not there yet.
   type: str
   returned: success
 """
+
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -64,6 +72,8 @@ def main() -> None:
     )
     params = module.params
     try:
+        if module.check_mode and not os.path.exists(params["binary"]):
+            module.exit_json(changed=False, config_path=params["config_path"], said="not checked until staged")
         process = _process.look(params["pid"]) if params["pid"] else None
         module.exit_json(changed=False, **_node.check_config(params["binary"], params["config_path"], process))
     except NatsError as exc:
