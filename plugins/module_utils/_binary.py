@@ -9,10 +9,13 @@ leaves the old or the new version active, never half of one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import re
 import shutil
 import tarfile
+import zlib
 from dataclasses import dataclass
 from typing import IO, Callable, Sequence
 
@@ -33,36 +36,35 @@ class Layout:
     target: Callable[[str], str]
 
 
-def layout(path: str, running_version: str) -> Layout:
+def layout(path: str, running_version: str, version: str) -> Layout:
     """How versions lie beside each other on this node, from the path that the server is started by.
 
-    A link with the version in its target (/opt/nats/current -> 2.14.6, or the binary itself) goes on being switched so;
-    a link without one is pointed at a versioned file; a plain file gets versioned files beside it: nats-server-2.15.1.
+    A link with one of the two versions in its target (/opt/nats/current -> 2.14.6, or the binary itself) goes on being
+    switched so; a link without is pointed at a versioned file; a plain file gets versioned files beside it: nats-server-2.15.1.
     """
+    either = re.compile("|".join(rf"(?<![\d.]){re.escape(one)}(?![\d])" for one in (running_version, version)))
     if os.path.islink(path):
-        return _linked(path, "", running_version)
+        return _linked(path, "", either)
     parent, rest = os.path.split(path)
     while parent not in ("/", ""):
-        if os.path.islink(parent) and running_version in os.readlink(parent):
-            return _linked(parent, rest, running_version)
+        if os.path.islink(parent) and either.search(os.readlink(parent)):
+            return _linked(parent, rest, either)
         parent, name = os.path.split(parent)
         rest = os.path.join(name, rest)
-    return Layout(path, False, lambda version: f"{path}-{version}", lambda version: f"{path}-{version}")
+    return Layout(path, False, lambda wanted: f"{path}-{wanted}", lambda wanted: f"{path}-{wanted}")
 
 
-def _linked(link: str, rest: str, running_version: str) -> Layout:
+def _linked(link: str, rest: str, either: re.Pattern[str]) -> Layout:
     held = os.readlink(link)
+    found = list(either.finditer(held))
 
-    def target(version: str) -> str:
-        if running_version in held:
-            before, _unused, after = held.rpartition(running_version)
-            return before + version + after
-        if version == running_version:
-            return held
-        return os.path.join(os.path.dirname(held), f"{_process.PROGRAM}-{version}")
+    def target(wanted: str) -> str:
+        if found:
+            return held[: found[-1].start()] + wanted + held[found[-1].end() :]
+        return os.path.join(os.path.dirname(held), f"{_process.PROGRAM}-{wanted}")
 
-    def binary(version: str) -> str:
-        return os.path.normpath(os.path.join(os.path.dirname(link), target(version), rest))
+    def binary(wanted: str) -> str:
+        return os.path.normpath(os.path.join(os.path.dirname(link), target(wanted), rest))
 
     return Layout(link, True, binary, target)
 
@@ -81,7 +83,10 @@ def version_of(binary: str) -> str:
 
 def is_staged(binary: str, version: str) -> bool:
     """Whether this version lies there complete: staging renames it into place last."""
-    return os.path.isfile(binary) and version_of(binary) == version
+    try:
+        return os.path.isfile(binary) and version_of(binary) == version
+    except NatsError:  # it does not run: what lies there is no good
+        return False
 
 
 def is_staged_from(binary: str, version: str, sha256: str) -> bool:
@@ -103,15 +108,16 @@ def is_active(where: Layout, version: str) -> bool:
     """Whether starting the server would start this version."""
     if where.link:
         return os.readlink(where.switch) == where.target(version)
-    return os.path.exists(where.binary(version)) and os.path.samefile(where.switch, where.binary(version))
+    places = (where.switch, where.binary(version))
+    return all(map(os.path.exists, places)) and os.path.samefile(*places)
 
 
 def stage(archive: str, sha256: str, binary: str, version: str) -> None:
     """Unpack the server from a release archive to its versioned path. Raises NatsError; nothing is left half done."""
-    _check_hash(archive, sha256)
     folder = os.path.dirname(binary)
     part = f"{binary}.part"
     try:
+        _check_hash(archive, sha256)
         os.makedirs(folder, mode=0o755, exist_ok=True)
         with tarfile.open(archive) as tar:
             member = _server_in(tar, archive)
@@ -126,7 +132,7 @@ def stage(archive: str, sha256: str, binary: str, version: str) -> None:
         os.replace(part, binary)
         with open(_origin(binary), "w", encoding="ascii") as origin:
             origin.write(f"{sha256.lower()}\n")
-    except (tarfile.TarError, EOFError) as exc:
+    except (tarfile.TarError, EOFError, zlib.error) as exc:
         raise NatsError(f"{archive} cannot be unpacked ({exc}): it is damaged or not a tar.gz of a NATS release") from exc
     except OSError as exc:
         raise NatsError(
@@ -180,10 +186,10 @@ def activate(where: Layout, version: str, running_version: str) -> None:
     try:
         if os.path.lexists(fresh):
             os.unlink(fresh)
+        keep(where, running_version)
         if where.link:
             os.symlink(where.target(version), fresh)
         else:
-            keep(where, running_version)
             os.link(where.binary(version), fresh)
         os.replace(fresh, where.switch)
     except OSError as exc:
@@ -191,10 +197,10 @@ def activate(where: Layout, version: str, running_version: str) -> None:
 
 
 def keep(where: Layout, version: str) -> None:
-    """Give the active plain file its versioned name too, so that it is still there once it is replaced."""
+    """Give the active file its versioned name too, so that it is still there once another takes its place."""
     kept = where.binary(version)
-    if not where.link and not os.path.exists(kept):
-        os.link(where.switch, kept)
+    if not os.path.exists(kept) and os.path.isfile(where.switch):
+        os.link(os.path.realpath(where.switch), kept)
 
 
 def prune(where: Layout, keep_versions: int, needed: list[str]) -> list[str]:
@@ -211,10 +217,11 @@ def prune(where: Layout, keep_versions: int, needed: list[str]) -> list[str]:
     others = [str(version) for version in known if str(version) not in needed]
     removed = [where.binary(version) for version in others[max(0, keep_versions - len(set(needed))) :]]
     for path in removed:
-        os.unlink(path)
-        if os.path.exists(_origin(path)):
-            os.unlink(_origin(path))
-    return removed
+        # The server has been replaced by now: what cannot be tidied away is no reason to call that a failure.
+        for file in (path, _origin(path)):
+            with contextlib.suppress(OSError):
+                os.unlink(file)
+    return [path for path in removed if not os.path.exists(path)]
 
 
 def binary_in(argv: Sequence[str], cwd: str | None = None, search_path: str | None = None) -> str:

@@ -38,7 +38,9 @@ def top_level(path: str, read: Reader, environment: Mapping[str, str]) -> dict[s
 def _collect(path: str, read: Reader, found: dict[str, str], depth: int) -> None:
     if depth > _DEEPEST_INCLUDE:
         return
-    text, position, nesting = read(path), 0, 0
+    text, position, nesting = read(path).strip(), 0, 0
+    if text.startswith("{") and text.endswith("}"):  # nats-server takes JSON too
+        text = text[1:-1]
     key: str | None = None
     while True:
         match = (_KEY if nesting == 0 and key is None else _VALUE).search(text, position)

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import re
 import tempfile
-from typing import IO, Any, Mapping
+from typing import IO, Any, Iterable, Iterator, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _http
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -26,7 +27,6 @@ SPEC: dict[str, dict[str, Any]] = {
     "timeout_seconds": {"type": "float", "default": 60.0},
 }
 _SHA256 = re.compile(r"^[0-9a-fA-F]{64}$")
-_MOST_OF_A_CHECKSUM_FILE = 1 << 20
 
 
 def fetch(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _wanted_hash(params: Mapping[str, Any], name: str) -> str:
             refusal="no_hash",
         )
     with _open(params, params["checksums_url"]) as reply:
-        text = reply.read(_MOST_OF_A_CHECKSUM_FILE).decode("utf-8", "replace")
+        text = b"".join(_blocks(reply, params["checksums_url"])).decode("utf-8", "replace")
     for line in text.splitlines():
         digest, _unused, listed = line.strip().partition(" ")
         if listed.strip().lstrip("*") == name and _SHA256.match(digest):
@@ -79,7 +79,7 @@ def _fetch_to(params: Mapping[str, Any], path: str, sha256: str) -> None:
         os.makedirs(folder, exist_ok=True)
         with _open(params, params["url"]) as reply, tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
             try:
-                got = _copy(reply, part)
+                got = _copy(_blocks(reply, params["url"]), part)
                 if got != sha256:
                     raise NatsError(
                         f"refused: {_http.without_credentials(params['url'])} has the SHA-256 {got}, and should have {sha256}. "
@@ -94,17 +94,28 @@ def _fetch_to(params: Mapping[str, Any], path: str, sha256: str) -> None:
         raise NatsError(f"cannot save {path} on the controller: {exc.strerror or exc}") from exc
 
 
-def _copy(source: IO[bytes], target: Any) -> str:
+def _copy(blocks: Iterable[bytes], target: Any) -> str:
     digest = hashlib.sha256()
-    for block in iter(lambda: source.read(1 << 20), b""):
+    for block in blocks:
         digest.update(block)
         target.write(block)
     return digest.hexdigest()
 
 
+def _blocks(source: IO[bytes], name: str) -> Iterator[bytes]:
+    try:
+        yield from iter(lambda: source.read(1 << 20), b"")
+    except (OSError, http.client.HTTPException) as exc:
+        raise NatsError(
+            f"refused: {_http.without_credentials(name)} broke off in the middle ({exc or type(exc).__name__}). "
+            "Nothing was touched; run again",
+            refusal="no_archive",
+        ) from exc
+
+
 def _hash_of(path: str) -> str:
     with open(path, "rb") as file, open(os.devnull, "wb") as nowhere:
-        return _copy(file, nowhere)
+        return _copy(_blocks(file, path), nowhere)
 
 
 def _open(params: Mapping[str, Any], url: str) -> IO[bytes]:

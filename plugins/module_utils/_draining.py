@@ -62,34 +62,40 @@ def swap(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     Raises NatsError whose details say how far it came: C(exit_seen), C(switched), C(started).
     """
     version, running = params["version"], params["running_version"]
-    where = _binary.layout(params["path"], running)
+    where = _binary.layout(params["path"], running, version)
     if not check_mode and not _binary.is_staged(where.binary(version), version):
         raise NatsError(f"nats-server {version} is not staged at {where.binary(version)}: nothing was signalled")
-    result = {**drain(params, check_mode=check_mode), "switched": False, "started": False, "removed": []}
-    if check_mode:
-        return {**result, "changed": True}
+    result: dict[str, Any] = {"switched": False, "started": False, "new_pid": None, "new_start_ticks": None, "removed": []}
     try:
+        result.update(drain(params, check_mode=check_mode))
+        if check_mode:
+            return {**result, "changed": True}
         if not _binary.is_active(where, version):
             _binary.activate(where, version, running)
         result["switched"] = result["changed"] = True
-        start(params)
+        successor = start(params)
         result["started"] = True
+        if successor is not None:
+            result.update(new_pid=successor.pid, new_start_ticks=successor.start_ticks)
     except NatsError as exc:
         raise NatsError(str(exc), **{**result, **exc.details}) from exc
     result["removed"] = _binary.prune(where, params["keep_versions"], [version, running])
     return result
 
 
-def start(params: Mapping[str, Any]) -> None:
-    """Start the server: a unit of systemd, a command of its own in a session of its own, or a supervisor's command."""
+def start(params: Mapping[str, Any]) -> _process.Process | None:
+    """Start the server: a unit of systemd, a command of its own in a session of its own, or a supervisor's command.
+
+    Returns the process where it is known; a service manager has to be asked for it.
+    """
     argv = ["systemctl", "start", params["start_unit"]] if params["start_unit"] else params["start_argv"]
     if not params["start_unit"] and params["start_detach"]:
-        _process.start_detached(argv, cwd=params["chdir"], log_path=params["log_path"])
-        return
+        return _process.look(_process.start_detached(argv, cwd=params["chdir"], log_path=params["log_path"]))
     output = _process.run(argv, timeout_seconds=params["start_timeout_seconds"])
     if output.returncode != 0:
         said = output.stderr.strip() or output.stdout.strip()
         raise NatsError(f"{' '.join(argv)} ended with code {output.returncode}: {said}")
+    return None
 
 
 def _clients(monitor_url: str | None) -> int | None:

@@ -70,9 +70,11 @@ def judge(
 
 def distances(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """How far the servers are from being back, as numbers that shrink while they come nearer."""
-    result = {f"{verdict.reading.name} {label}": lag for verdict in verdicts for label, lag in verdict.lags.items()}
-    result["missing"] = sum(len(verdict.missing) for verdict in verdicts)
-    return result
+    # Sums, and not a number for each asset: assets come and go, and a new one is no movement.
+    return {
+        "lag": sum(sum(verdict.lags.values()) for verdict in verdicts),
+        "missing": sum(len(verdict.missing) for verdict in verdicts),
+    }
 
 
 def restart_expectation(reading: Reading) -> Expectation:

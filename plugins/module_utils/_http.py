@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import http.client
 import importlib
 import json
 import re
 import socket
 import ssl
+import time
 import urllib.error
+import urllib.parse
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any, Iterator, Sequence, Union
@@ -92,7 +96,10 @@ class HttpxDoor(Door):
 
     def get_many(self, urls: Sequence[str]) -> list[Reply]:
         if self._client is None:
-            self._client = self._new_client(any(url.startswith("https:") for url in urls))
+            try:
+                self._client = self._new_client(any(url.startswith("https:") for url in urls))
+            except OSError as exc:  # ssl.SSLError is one
+                return [_ca_fault(exc, self.settings)] * len(urls)
         return self._loop.run_until_complete(self._gather(self._client, urls))
 
     def _new_client(self, secure: bool) -> httpx.AsyncClient:
@@ -115,6 +122,9 @@ class HttpxDoor(Door):
         places = asyncio.Semaphore(self.settings.max_in_flight)
 
         async def get(url: str) -> Reply:
+            wrong = _address_fault(url)
+            if wrong:
+                return wrong
             async with places:
                 try:
                     # httpx bounds each read; this bounds the whole, for a server that drips a byte at a time.
@@ -139,26 +149,47 @@ class UrlsDoor(Door):
             return list(pool.map(self._get, urls))
 
     def _get(self, url: str) -> Reply:
+        wrong = _address_fault(url)
+        if wrong:
+            return wrong
+        deadline = time.monotonic() + self.settings.timeout_seconds
         try:
-            with open_url(
-                url,
-                timeout=self.settings.timeout_seconds,
-                validate_certs=self.settings.validate_certs,
-                ca_path=self.settings.ca_path,
-                use_proxy=False,
-                use_netrc=False,
-                follow_redirects="none",
-            ) as reply:
-                return _answer(reply.status, reply.read().decode("utf-8", "replace"), None)
-        except urllib.error.HTTPError as exc:
             try:
-                return _answer(exc.code, exc.read().decode("utf-8", "replace"), exc.headers.get("Location"))
-            except (OSError, http.client.HTTPException) as broken:
-                return _fault(broken, self.settings)
-        # ValueError: what urllib says of an address such as http://[::1; ConnectionError and SSLValidationError of
-        # Ansible's own are OSErrors.
-        except (OSError, http.client.HTTPException, ValueError) as exc:
+                reply: Any = open_url(
+                    url,
+                    timeout=self.settings.timeout_seconds,
+                    validate_certs=self.settings.validate_certs,
+                    ca_path=self.settings.ca_path,
+                    use_proxy=False,
+                    use_netrc=False,
+                    follow_redirects="none",
+                    decompress=False,
+                )
+            except urllib.error.HTTPError as exc:
+                reply = exc
+            with reply:
+                body = _read_until(reply, deadline)
+                if reply.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                return _answer(reply.status, body.decode("utf-8", "replace"), reply.headers.get("Location"))
+        # ValueError: an address that urllib does not take. Ansible's own ConnectionError and SSLValidationError are OSErrors.
+        except (OSError, http.client.HTTPException, ValueError, EOFError, zlib.error) as exc:
             return _fault(exc, self.settings)
+
+
+def _read_until(reply: Any, deadline: float) -> bytes:
+    """urllib bounds each read; this bounds the whole, for a server that drips a byte at a time."""
+    blocks = []
+    while True:
+        block = reply.read1(1 << 16)
+        blocks.append(block)
+        if not block:
+            break
+        if time.monotonic() > deadline:
+            raise socket.timeout
+    if getattr(reply, "length", 0):
+        raise http.client.IncompleteRead(b"")
+    return b"".join(blocks)
 
 
 def warm_up() -> None:
@@ -198,7 +229,7 @@ def open_stream(url: str, settings: Settings, username: str | None = None, passw
 
 def without_credentials(url: str) -> str:
     """The address as it may be shown: no user and no password."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
+    return re.sub(r"(?<=://)[^/]*@", "", url)
 
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext:
@@ -225,6 +256,21 @@ def _answer(status: int, text: str, location: str | None) -> Reply:
     return Answer(status, body, text)
 
 
+def _address_fault(url: str) -> Fault | None:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        if parts.hostname and (parts.port is None or parts.port):
+            return None
+        problem = "it names no host and port"
+    except ValueError as exc:
+        problem = str(exc)
+    return Fault(f"{without_credentials(url)} is not an address: {problem}", lasting=True)
+
+
+def _ca_fault(exc: OSError, settings: Settings) -> Fault:
+    return Fault(f"ca_path {settings.ca_path} is not a file of certificates: {exc.strerror or exc}", lasting=True)
+
+
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:
     seen: list[BaseException] = []
     while exc is not None and exc not in seen:
@@ -237,6 +283,9 @@ def _chain(exc: BaseException | None) -> Iterator[BaseException]:
 def _fault(exc: BaseException, settings: Settings) -> Fault:
     causes = list(_chain(exc))
     text = "; ".join(str(cause) for cause in causes)
+    for cause in causes:
+        if isinstance(cause, FileNotFoundError):
+            return _ca_fault(cause, settings)
     tls = _tls_fault(causes, text)
     if tls:
         return tls
@@ -247,9 +296,11 @@ def _fault(exc: BaseException, settings: Settings) -> Fault:
         return Fault("connection refused")
     if any(isinstance(cause, socket.gaierror) for cause in causes) or "Name or service not known" in text:
         return Fault("the host name cannot be resolved")
-    if any(isinstance(cause, http.client.IncompleteRead) for cause in causes) or "incomplete" in text.lower():
+    broken = any(isinstance(cause, http.client.IncompleteRead) for cause in causes)
+    if broken or "without sending complete message body" in text:
         return Fault("the reply broke off in the middle")
-    if any(isinstance(cause, (ConnectionResetError, http.client.RemoteDisconnected)) for cause in causes):
+    closed = any(isinstance(cause, (ConnectionResetError, http.client.RemoteDisconnected)) for cause in causes)
+    if closed or "disconnected" in text:
         return Fault("the server closed the connection without an answer")
     return Fault(str(exc) or type(exc).__name__, lasting=isinstance(exc, ValueError))
 
@@ -264,6 +315,4 @@ def _tls_fault(causes: Sequence[BaseException], text: str) -> Fault | None:
         return Fault("the server closed the connection without an answer")
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return Fault(f"TLS: {text}", lasting=True)
-    if any(isinstance(cause, FileNotFoundError) for cause in causes):
-        return Fault(f"the file of ca_path cannot be read: {text}", lasting=True)
     return None

@@ -58,6 +58,8 @@ def read_state(door: Door, targets: Sequence[Target]) -> list[Reading]:
                 reading, accounts[target] = _with_placements(door, target, reading, jsz)
         except _NoReadingError as silent:
             reading = silent.of(target)
+        except NatsError as exc:
+            reading = _NoReadingError(str(exc), lasting=True).of(target)
         readings[target] = reading
     _add_raft_groups(door, readings, accounts)
     return [readings[target] for target in targets]
@@ -114,7 +116,7 @@ def _add_raft_groups(door: Door, readings: dict[Target, Reading], accounts: dict
         reading = readings[target]
         if isinstance(reply, Fault):
             readings[target] = _NoReadingError(reply.message, reply.lasting).of(target)
-        elif isinstance(reply.body, dict) and not reading.error:
+        elif reply.status == 200 and isinstance(reply.body, dict) and not reading.error:
             readings[target] = replace(reading, groups=reading.groups + _servers.parse_raftz(reply.body))
         # else: 404, not JSON: a server that runs no Raft node, alone or just starting. It has no groups.
 

@@ -36,7 +36,7 @@ SERVER_SPEC: dict[str, dict[str, Any]] = {
     "service": {"type": "str"},
 }
 _EXEC_ARGV = re.compile(r"argv\[\]=(.*?) ;")
-_TIME_SPAN = re.compile(r"(\d+)(us|ms|min|s|h|d|w)")
+_TIME_SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|min|s|h|d|w)")
 _SPAN_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 

@@ -75,8 +75,11 @@ def poll_until(
         if moved is not None and moved(value):
             deadline_from = moment
         left = deadline_from + timeout_seconds - moment
-        if held >= consecutive or left <= 0 or (give_up is not None and give_up(value)):
+        # A row that has begun may come to its end.
+        out_of_time = left <= 0 and not held
+        if held >= consecutive or out_of_time or (give_up is not None and give_up(value)):
             return Polled(value, held >= consecutive, moment - start, polls)
         backed_off = (moment - start) / 10
         interval = shortest_interval_seconds if held else backed_off
-        sleep(min(max(interval, shortest_interval_seconds), longest_interval_seconds, left))
+        interval = min(max(interval, shortest_interval_seconds), longest_interval_seconds)
+        sleep(interval if held else min(interval, left))

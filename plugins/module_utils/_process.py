@@ -9,6 +9,7 @@ Linux only (/proc). A process is a pid together with its start time, so that a p
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -21,6 +22,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._polling import po
 
 PROC = Path("/proc")
 PROGRAM = "nats-server"
+# nats-server-2.15.1 and "nats-server (deleted)" are the server; nats-server-config-reloader is not.
+_SERVER_NAME = re.compile(r"^nats-server(?:[-_.]?v?\d[^/]*)?(?: \(deleted\))?$")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Process:
     def is_nats_server(self) -> bool:
         # The name of the file may carry a version, and ends in " (deleted)" once the binary was replaced.
         names = [os.path.basename(name) for name in (self.exe, *self.argv[:1]) if name]
-        return any(name.startswith(PROGRAM) for name in names)
+        return any(_SERVER_NAME.match(name) for name in names)
 
 
 @dataclass(frozen=True)

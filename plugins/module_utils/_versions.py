@@ -14,7 +14,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 
 _SEMVER = re.compile(
     r"^(?P<major>0|[1-9]\d*)\.(?P<minor>0|[1-9]\d*)\.(?P<patch>0|[1-9]\d*)"
-    r"(?:-(?P<suffix>[0-9A-Za-z][0-9A-Za-z.-]*))?(?:\+(?P<build>[0-9A-Za-z.-]+))?$"
+    r"(?:-(?P<suffix>[0-9A-Za-z][0-9A-Za-z.-]*))?(?:\+(?P<build>[0-9A-Za-z.-]+))?\Z"
 )
 # NATS published these after the release they are named for: 2.10.27-binary was an embargoed security release and
 # 2.11.17-hotfix.1 mends 2.11.17. Semantic versioning would sort them before it.
@@ -90,8 +90,9 @@ def require_exact(text: str) -> ServerVersion:
             hint = f"leave the v out: -e nats_upgrade_version={without_v}"
         else:
             hint = "name one release, for example: -e nats_upgrade_version=2.15.1"
+        seen = f"is '{text}', which is not an exact version" if text else "is not set, and has to be an exact version"
         raise NatsError(
-            f"refused: nats_upgrade_version is '{text}', which is not an exact version. Every node has to get the same "
+            f"refused: nats_upgrade_version {seen}. Every node has to get the same "
             f"release, today and when the run is repeated; {hint}",
             refusal="not_exact",
         ) from None

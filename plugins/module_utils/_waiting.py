@@ -66,7 +66,7 @@ def wait_until_back(
             read,
             lambda verdicts: all(verdict.back for verdict in verdicts),
             timeout_seconds=0 if look_once else params["timeout_seconds"],
-            consecutive=params["consecutive_polls"],
+            consecutive=1 if look_once else params["consecutive_polls"],
             give_up=lambda verdicts: silence.too_long(verdicts) or any(v.reading.lasting for v in verdicts),
             moved=lambda verdicts: progress.moved(_health.distances(verdicts)),
             now=now,

@@ -144,7 +144,7 @@ def main() -> None:
     )
     params = module.params
     try:
-        where = _binary.layout(params["path"], params["running_version"])
+        where = _binary.layout(params["path"], params["running_version"], params["version"])
         result = (staged if params["state"] == "staged" else active)(module, where)
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)

@@ -97,8 +97,6 @@ def stopped(module: AnsibleModule) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": not gone, "pid": params["pid"], "signals": []}
     if process is None or gone or module.check_mode:
         return result
-    if not process.is_nats_server:
-        raise NatsError(f"pid {process.pid} is {process.program}, not nats-server: nothing was signalled")
     for number in (signal.SIGTERM, signal.SIGKILL):
         if _process.send(process, number):
             result["signals"].append(number.name)

@@ -105,6 +105,14 @@ started:
   description: Whether the start succeeded. That the server comes up is for M(natsops.cluster.nats_health_wait) to say.
   type: bool
   returned: always
+new_pid:
+  description: Process id of the new server where it was started detached, else null.
+  type: int
+  returned: always
+new_start_ticks:
+  description: Start time of that process, as M(natsops.cluster.nats_node_facts) gives it.
+  type: int
+  returned: always
 removed:
   description: Old versions that were removed.
   type: list

@@ -58,7 +58,7 @@ def _fetch(template: str, version: str, folder: Path) -> dict[str, Any]:
 
 def _stage(host: Host, old: str, new: str, archive: dict[str, Any]) -> None:
     node = _node.facts({"pid_file": host["nats_upgrade_pid_file"]})
-    layout = _binary.layout(node["binary_path"], old)
+    layout = _binary.layout(node["binary_path"], old, new)
     _binary.stage(archive["path"], archive["sha256"], layout.binary(new), new)
     _node.check_config(layout.binary(new), node["config_path"], _process.look(node["pid"]))
 
@@ -75,7 +75,7 @@ def _roll(name: str, host: Host, old: str, new: str, servers: list[dict[str, str
     _process.send(process, signal.SIGUSR2)
     assert _process.wait_for_exit(process, 150)[0], f"{name} did not exit"
     command = host["nats_upgrade_start_command"]
-    _binary.activate(_binary.layout(command[0], old), new, old)
+    _binary.activate(_binary.layout(command[0], old, new), new, old)
     subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
