@@ -116,24 +116,25 @@ def stage(archive: str, sha256: str, binary: str, version: str) -> None:
     """Unpack the server from a release archive to its versioned path. Raises NatsError; nothing is left half done."""
     folder = os.path.dirname(binary)
     part = f"{binary}.part"
+    name = os.path.basename(archive)
     try:
         _check_hash(archive, sha256)
         os.makedirs(folder, mode=0o755, exist_ok=True)
         with tarfile.open(archive) as tar:
-            member = _server_in(tar, archive)
+            member = _server_in(tar, name)
             _check_space(folder, member.size, version)
             source = tar.extractfile(member)
             if source is None:
-                raise NatsError(f"{archive}: {member.name} is not a file")
+                raise NatsError(f"{name}: {member.name} is not a file")
             _write(source, part)
         reported = version_of(part)
         if reported != version:
-            raise NatsError(f"{archive} holds nats-server {reported}, not {version}: nothing was installed")
+            raise NatsError(f"{name} holds nats-server {reported}, not {version}: nothing was installed")
         os.replace(part, binary)
         with open(_origin(binary), "w", encoding="ascii") as origin:
             origin.write(f"{sha256.lower()}\n")
     except (tarfile.TarError, EOFError, zlib.error) as exc:
-        raise NatsError(f"{archive} cannot be unpacked ({exc}): it is damaged or not a tar.gz of a NATS release") from exc
+        raise NatsError(f"{name} cannot be unpacked ({exc}): it is damaged or not a tar.gz of a NATS release") from exc
     except OSError as exc:
         raise NatsError(
             f"cannot stage nats-server {version} as {binary}: {exc.strerror or exc}. Nothing was changed; "
@@ -149,17 +150,18 @@ def _check_hash(archive: str, sha256: str) -> None:
     with open(archive, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
+    name = os.path.basename(archive)
     if digest.hexdigest() != sha256.lower():
         raise NatsError(
-            f"{archive} has the SHA-256 {digest.hexdigest()}, and should have {sha256.lower()}: nothing was installed. "
+            f"{name} has the SHA-256 {digest.hexdigest()}, and should have {sha256.lower()}: nothing was installed. "
             "It is damaged, or not the file that the hash was made for"
         )
 
 
-def _server_in(tar: tarfile.TarFile, archive: str) -> tarfile.TarInfo:
+def _server_in(tar: tarfile.TarFile, name: str) -> tarfile.TarInfo:
     members = [m for m in tar.getmembers() if m.isreg() and os.path.basename(m.name) == _process.PROGRAM]
     if len(members) != 1:
-        raise NatsError(f"{archive} holds {len(members)} files named nats-server, not one: is it a NATS release archive?")
+        raise NatsError(f"{name} holds {len(members)} files named nats-server, not one: is it a NATS release archive?")
     return members[0]
 
 

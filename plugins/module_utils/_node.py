@@ -35,6 +35,7 @@ SERVER_SPEC: dict[str, dict[str, Any]] = {
     "pid_file": {"type": "path"},
     "service": {"type": "str"},
 }
+_WHERE = {"pid": "pid", "pid_file": "nats_upgrade_pid_file", "service": "nats_upgrade_service_name"}
 _EXEC_ARGV = re.compile(r"argv\[\]=(.*?) ;")
 _TIME_SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|min|s|h|d|w)")
 _SPAN_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -54,6 +55,8 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of the server on this node, as C(ansible_facts.nats_node)."""
     found, unit = find(params)
     process = found.process
+    if process and params.get("expect_port"):
+        _prove_port(process, params["expect_port"], f"{found.found_by} {params[found.found_by]}", _WHERE[found.found_by])
     argv = list(process.argv) if process else exec_start_argv(unit.get("ExecStart", ""))
     config_path = params.get("config_path") or _absolute(config_in(argv), process)
     settings = _settings(config_path, process)
@@ -73,6 +76,17 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "go_arch": GO_ARCH.get(platform.machine(), platform.machine()),
         "unit": unit_facts(unit) if unit else None,
     }
+
+
+def _prove_port(process: Process, port: int, named: str, variable: str) -> None:
+    ports = _process.listening_ports(process)
+    if ports is not None and port not in ports:
+        raise NatsError(
+            f"refused: the server that answers for this host takes clients on port {port}, and the process that {named} "
+            f"names ({process.program}, pid {process.pid}) listens on {', '.join(map(str, sorted(ports))) or 'none'}. That is "
+            f"another server, and draining it would take the wrong one away: set {variable}. Nothing was touched",
+            refusal="other_process",
+        )
 
 
 def exec_start_argv(exec_start: str) -> list[str]:

@@ -17,6 +17,11 @@ options:
   binary_path:
     description: Path of the server binary. The default is what the process, or the unit, was started by; links are kept.
     type: path
+  expect_port:
+    description:
+      - Port that the server of this host takes clients on, as it says itself (C(port) of M(natsops.cluster.nats_version_facts)).
+      - The module fails where the process that it finds does not listen there, because that is another server.
+    type: int
   config_path:
     description: Path of the configuration file. The default is what the process, or the unit, was started with.
     type: path
@@ -97,7 +102,12 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**_node.SERVER_SPEC, "binary_path": {"type": "path"}, "config_path": {"type": "path"}},
+        argument_spec={
+            **_node.SERVER_SPEC,
+            "binary_path": {"type": "path"},
+            "config_path": {"type": "path"},
+            "expect_port": {"type": "int"},
+        },
         mutually_exclusive=[("pid", "pid_file", "service")],
         required_one_of=[("pid", "pid_file", "service")],
         supports_check_mode=True,

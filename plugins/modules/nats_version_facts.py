@@ -79,6 +79,9 @@ ansible_facts:
         cluster:
           description: Name of its cluster; empty for a single server.
           type: str
+        port:
+          description: Port that it takes clients on.
+          type: int
         connections:
           description: Number of its clients.
           type: int

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, ClassVar, Dict
 
 from ansible.errors import AnsibleConnectionFailure
@@ -47,10 +48,15 @@ class NatsAction(ActionBase):
         except AnsibleConnectionFailure as exc:
             host = task_vars.get("inventory_hostname", "the host")
             raise NatsError(
-                f"{host} was lost (it cannot be reached: {exc}) in the step: {self._task.get_name()}. "
-                "Nothing more was done. Find out whether its server runs, and run the playbook again once it can be reached",
+                f"{host} was lost in the step '{self._task.name}': it cannot be reached ({exc}). What was under way there may "
+                "have run to its end, or not",
                 lost_host=host,
             ) from exc
+
+    def cleanup(self, force: bool = False) -> None:
+        # A lost host keeps its temporary folder; that must not turn the failure above into "unreachable" after all.
+        with contextlib.suppress(AnsibleConnectionFailure):
+            super().cleanup(force)
 
 
 class NodeAction(NatsAction):
