@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Settings, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
 
 Spec = Dict[str, Dict[str, Any]]
@@ -48,7 +48,7 @@ def targets(params: Mapping[str, Any], name: str | None = None) -> list[Target]:
     servers = params["servers"]
     if servers is None:
         url = params["monitor_url"] or DEFAULT_MONITOR_URL
-        servers = [{"name": name or url, "monitor_url": url}]
+        servers = [{"name": name or without_credentials(url), "monitor_url": url}]
     found = [Target(server["name"], server["monitor_url"]) for server in servers]
     for target in found:
         if not target.monitor_url.startswith(("http://", "https://")):

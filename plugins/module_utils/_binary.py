@@ -137,7 +137,7 @@ def stage(archive: str, sha256: str, binary: str, version: str) -> None:
         raise NatsError(f"{name} cannot be unpacked ({exc}): it is damaged or not a tar.gz of a NATS release") from exc
     except OSError as exc:
         raise NatsError(
-            f"cannot stage nats-server {version} as {binary}: {exc.strerror or exc}. Nothing was changed; "
+            f"cannot stage nats-server {version} as {binary}: {exc.strerror or exc} ({exc.filename}). Nothing was changed; "
             "run with become (-b) where it is a matter of permission"
         ) from exc
     finally:

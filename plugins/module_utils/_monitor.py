@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _servers
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Door, Fault, Reply
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Door, Fault, Reply, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
 # The server's own page size (2.10 to 2.15): asking for more returns no more.
@@ -25,6 +25,11 @@ class Target:
     name: str
     monitor_url: str
 
+    @property
+    def shown_url(self) -> str:
+        """The address as it may be shown."""
+        return without_credentials(self.monitor_url)
+
     def url(self, path: str) -> str:
         return self.monitor_url.rstrip("/") + path
 
@@ -35,7 +40,7 @@ class _NoReadingError(Exception):
         self.lasting = lasting
 
     def of(self, target: Target) -> Reading:
-        return Reading(target.name, target.monitor_url, error=str(self), lasting=self.lasting)
+        return Reading(target.name, target.shown_url, error=str(self), lasting=self.lasting)
 
 
 def read_facts(door: Door, targets: Sequence[Target]) -> list[Reading]:
@@ -82,7 +87,7 @@ def _facts_of(target: Target, varz: Reply, routez: Reply) -> Reading:
         return silent.of(target)
     except NatsError as exc:
         return _NoReadingError(str(exc), lasting=True).of(target)
-    return Reading(target.name, target.monitor_url, facts=facts, peers=peers)
+    return Reading(target.name, target.shown_url, facts=facts, peers=peers)
 
 
 def _with_health(reading: Reading, healthz: Reply) -> Reading:

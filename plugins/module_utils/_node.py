@@ -82,7 +82,7 @@ def _prove_port(process: Process, port: int, named: str, variable: str) -> None:
     ports = _process.listening_ports(process)
     if ports is not None and port not in ports:
         raise NatsError(
-            f"refused: the server that answers for this host takes clients on port {port}, and the process that {named} "
+            f"refused: the server that answers for this host is monitored on port {port}, and the process that {named} "
             f"names ({process.program}, pid {process.pid}) listens on {', '.join(map(str, sorted(ports))) or 'none'}. That is "
             f"another server, and draining it would take the wrong one away: set {variable}. Nothing was touched",
             refusal="other_process",

@@ -186,7 +186,7 @@ def listening_ports(process: Process) -> frozenset[int] | None:
     """TCP ports that a process listens on; None where that may not be read. In its own network namespace, if it has one."""
     root = PROC / str(process.pid)
     try:
-        targets = [os.readlink(str(entry)) for entry in (root / "fd").iterdir()]
+        targets = [_link(entry) for entry in (root / "fd").iterdir()]
         tables = [(root / "net" / name).read_text(encoding="ascii") for name in ("tcp", "tcp6") if (root / "net" / name).exists()]
     except OSError:  # another user's process, or it has exited meanwhile
         return None
@@ -194,6 +194,13 @@ def listening_ports(process: Process) -> frozenset[int] | None:
     rows = [line.split() for table in tables for line in table.splitlines()[1:]]
     # Field 1 is address:port in hexadecimal, 3 the state (0A is listening), 9 the socket.
     return frozenset(int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and row[9] in sockets)
+
+
+def _link(entry: Path) -> str:
+    try:
+        return os.readlink(str(entry))
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 def _owner(pid: int) -> str:

@@ -84,7 +84,7 @@ class ServerFacts:
     uptime: str
     now: str
     cluster: str
-    port: int
+    monitor_port: int
     connections: int
     jetstream: bool
     api_level: int | None
@@ -140,7 +140,7 @@ def parse_varz(body: Any) -> ServerFacts:
         uptime=varz.get("uptime", ""),
         now=varz.get("now", ""),
         cluster=(varz.get("cluster") or {}).get("name", ""),
-        port=int(varz.get("port", 0)),
+        monitor_port=int(varz.get("http_port") or varz.get("https_port") or 0),
         connections=int(varz.get("connections", 0)),
         jetstream=bool(jetstream.get("config")),
         # 2.10 has no levels; 2.11 is 1, 2.12 is 3, 2.14 is 4, 2.15 is 5.
@@ -252,7 +252,7 @@ def as_dict(facts: ServerFacts) -> dict[str, Any]:
         "go": facts.go,
         "start": facts.start,
         "cluster": facts.cluster,
-        "port": facts.port,
+        "monitor_port": facts.monitor_port,
         "connections": facts.connections,
         "jetstream": facts.jetstream,
         "api_level": facts.api_level,

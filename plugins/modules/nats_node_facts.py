@@ -19,7 +19,7 @@ options:
     type: path
   expect_port:
     description:
-      - Port that the server of this host takes clients on, as it says itself (C(port) of M(natsops.cluster.nats_version_facts)).
+      - Monitoring port of this host's server, as it says itself (C(monitor_port) of M(natsops.cluster.nats_version_facts)).
       - The module fails where the process that it finds does not listen there, because that is another server.
     type: int
   config_path:

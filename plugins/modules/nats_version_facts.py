@@ -79,8 +79,8 @@ ansible_facts:
         cluster:
           description: Name of its cluster; empty for a single server.
           type: str
-        port:
-          description: Port that it takes clients on.
+        monitor_port:
+          description: Its own monitoring port, http or https.
           type: int
         connections:
           description: Number of its clients.

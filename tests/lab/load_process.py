@@ -52,9 +52,7 @@ class Load:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._kill()
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> LoadReport:

@@ -131,9 +131,7 @@ class Sampler:
             thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join(JOIN_SECONDS)
@@ -145,10 +143,7 @@ class Sampler:
     @property
     def phases(self) -> dict[str, list[Phases]]:
         """Return each node's replacements, with an unfinished one last."""
-        return {
-            name: [*watch.finished, *([watch.phases()] if watch.gone_since else [])]
-            for name, watch in self._watches.items()
-        }
+        return {name: [*watch.finished, *([watch.phases()] if watch.gone_since else [])] for name, watch in self._watches.items()}
 
 
 def _begin(node: Node) -> Watch:

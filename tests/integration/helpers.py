@@ -1,0 +1,123 @@
+"""The playbook and single modules, run as a user runs them, and what the servers say before and after."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lab.binaries import ROOT
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.inventory import inventory
+from tests.lab.playbook import PlaybookRun
+from tests.lab.processes import end_marked
+
+PLAYBOOK = ROOT / "playbooks" / "upgrade.yml"
+BIN = Path(sys.executable).parent
+MARK = "NATSOPS_INTEGRATION_RUN"
+# A bound for a machine that is busy with other things; a run takes 20 to 30 s on a quiet one.
+PLAYBOOK_SECONDS = 300.0
+ADHOC_SECONDS = 120.0
+ENVIRONMENT = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+
+
+def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float) -> PlaybookRun:
+    """Run a program of Ansible to its end, which is not later than the bound."""
+    mark = uuid.uuid4().hex
+    begin = time.monotonic()
+    child = subprocess.Popen(
+        list(argv),
+        cwd=ROOT,
+        env={**os.environ, **ENVIRONMENT, **(env or {}), MARK: mark},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        stdout, stderr = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        end_marked(f"{MARK}={mark}")
+        stdout, stderr = child.communicate(timeout=10)
+        pytest.fail(f"{Path(argv[0]).name} did not end within {seconds:g} s:\n{stdout[-3000:]}{stderr[-3000:]}")
+    return PlaybookRun(child.returncode, stdout, stderr, time.monotonic() - begin)
+
+
+def upgrade(
+    inventory_file: Path,
+    version: str | None,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    programs: Path = BIN,
+    **variables: Any,
+) -> PlaybookRun:
+    """Run the playbook. ``options`` are of ansible-playbook; ``variables`` are extra variables, which beat all others."""
+    if version is not None:
+        variables["nats_upgrade_version"] = version
+    argv = [str(programs / "ansible-playbook"), "-i", str(inventory_file), str(PLAYBOOK), *options]
+    return run([*argv, "-e", json.dumps(variables)], env=env, seconds=PLAYBOOK_SECONDS)
+
+
+def adhoc(
+    inventory_file: Path, pattern: str, module: str, /, *options: str, env: Mapping[str, str] | None = None, **arguments: Any
+) -> dict[str, dict[str, Any]]:
+    """Run one module of the collection ad hoc and return each host's result."""
+    argv = [str(BIN / "ansible"), "-i", str(inventory_file), pattern, "-m", f"natsops.cluster.{module}", *options]
+    done = run(
+        [*argv, *(["-a", json.dumps(arguments)] if arguments else [])],
+        env={"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", **(env or {})},
+        seconds=ADHOC_SECONDS,
+    )
+    results = parse_adhoc(done.stdout)
+    assert results, f"no result of {module}:\n{done.stdout}{done.stderr}"
+    return results
+
+
+def parse_adhoc(output: str) -> dict[str, dict[str, Any]]:
+    """Read ``host | STATE => {json}`` as the ad hoc command prints it."""
+    results: dict[str, dict[str, Any]] = {}
+    position, arrow = 0, " => {"
+    while (found := output.find(arrow, position)) >= 0:
+        head = output[output.rfind("\n", 0, found) + 1 : found]
+        body, position = json.JSONDecoder().raw_decode(output, found + len(arrow) - 1)
+        results[head.partition(" | ")[0]] = {"state": head.partition(" | ")[2], **body}
+    return results
+
+
+def write_hosts(
+    cluster: LoopbackCluster, mirror: Path, hosts: Mapping[str, Mapping[str, Any]] | None = None, **extra: Any
+) -> Path:
+    """Write an inventory. ``hosts`` has other variables for single hosts, ``extra`` for all of them."""
+    extra.setdefault("nats_upgrade_download_dir", str(cluster.base / "downloads"))
+    content = inventory(cluster, mirror, **extra)
+    for name, variables in (hosts or {}).items():
+        content["nats"]["hosts"].setdefault(name, {}).update(variables)
+    path = cluster.base / f"hosts-{uuid.uuid4().hex[:8]}.yml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def starts(cluster: LoopbackCluster) -> dict[str, str]:
+    """When each server was started; "down" where it does not answer."""
+    return {name: str(cluster.ask(name, "/varz").field("start") or "down") for name in cluster.nodes}
+
+
+def touched_by(cluster: LoopbackCluster) -> dict[str, tuple[str, str, list[str]]]:
+    """All that an upgrade may change of each node: the running server, and the files beside its binary."""
+    versions, begun = cluster.versions(), starts(cluster)
+    return {name: (versions[name], begun[name], sorted(os.listdir(node.binary.parent))) for name, node in cluster.nodes.items()}
+
+
+def said(done: PlaybookRun) -> str:
+    """All output as one line, so that where a long message was wrapped does not matter."""
+    return " ".join((done.stdout + done.stderr).split())

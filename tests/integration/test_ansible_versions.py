@@ -1,0 +1,51 @@
+"""The playbook on the older versions of ansible-core that are supported; all other tests run on the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.environments import programs
+from tests.integration.helpers import upgrade, write_hosts
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.playbook import PlaybookRun
+
+WITHOUT_HTTPX = "2.18"
+CORES = ["2.17", WITHOUT_HTTPX]
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    core: str
+    done: PlaybookRun
+    versions: dict[str, str]
+
+    @property
+    def output(self) -> str:
+        return self.done.stdout + self.done.stderr
+
+
+@pytest.fixture(scope="module", params=CORES)
+def upgraded(request: pytest.FixtureRequest, mirror: Path) -> Iterator[Upgraded]:
+    core = str(request.param)
+    minor = int(core.partition(".")[2])
+    extra = () if core == WITHOUT_HTTPX else ("httpx",)
+    folder = programs(f"ansible-{core}", f"ansible-core>={core},<2.{minor + 1}", "packaging", *extra)
+    with LoopbackCluster("2.14.6") as cluster:
+        done = upgrade(write_hosts(cluster, mirror), "2.15.1", programs=folder)
+        yield Upgraded(core, done, cluster.versions())
+
+
+def test_a_cluster_is_upgraded(upgraded: Upgraded) -> None:
+    assert upgraded.done.returncode == 0, upgraded.output[-3000:]
+    assert set(upgraded.versions.values()) == {"2.15.1"}
+
+
+def test_there_is_no_deprecation_and_no_warning_but_one_where_httpx_is_missing(upgraded: Upgraded) -> None:
+    assert "DEPRECATION" not in upgraded.output
+    assert upgraded.output.count("[WARNING]: ") == (1 if upgraded.core == WITHOUT_HTTPX else 0), upgraded.output
+    if upgraded.core == WITHOUT_HTTPX:
+        assert "[WARNING]: httpx cannot be imported on the controller" in upgraded.output

@@ -1,0 +1,203 @@
+"""A new version that does not come up, a drain that takes too long, a cluster that is not well: what the run leaves behind."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from signal import SIGUSR2
+
+import pytest
+
+from tests.integration.helpers import said, starts, touched_by, upgrade, write_hosts
+from tests.integration.releases import pack, publish, script
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.load_process import Load
+from tests.lab.node import Settings
+from tests.lab.ports import HOST
+from tests.lab.processes import Process, all_processes, end, has_environment, wait_until
+
+BROKEN = "2.15.9"
+# Long enough for a run to fail and to be looked at while the server still drains.
+LONG_GRACE = "20s"
+EXIT_SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LoopbackCluster]:
+    with LoopbackCluster("2.14.6") as running:
+        yield running
+
+
+@pytest.fixture
+def healthy(cluster: LoopbackCluster) -> LoopbackCluster:
+    """The cluster of this module with every node on the old version, whatever the test before left."""
+    for name in cluster.nodes:
+        if cluster.process(name) is None:
+            cluster.start_node(name)
+    cluster.wait_ready()
+    assert set(cluster.versions().values()) == {"2.14.6"}
+    return cluster
+
+
+def first_and_others(cluster: LoopbackCluster) -> tuple[str, list[str]]:
+    """The node that is taken first, which is no meta leader, and the ones that have to be left alone then."""
+    first = next(name for name in cluster.nodes if name != cluster.leader())
+    return first, [name for name in cluster.nodes if name != first]
+
+
+def broken_mirror(folder: Path, instead_of_serving: str) -> Path:
+    return publish(folder, BROKEN, pack(BROKEN, script(BROKEN, instead_of_serving)))
+
+
+def test_a_new_version_that_exits_at_once_is_put_back_and_a_good_one_finishes_the_job(mirror: Path, tmp_path: Path) -> None:
+    source = broken_mirror(tmp_path, "echo 'cannot serve' >&2; exit 1")
+    hold = tmp_path / "hold"
+    commands = {"nats_upgrade_hold_command": ["touch", str(hold)], "nats_upgrade_release_command": ["rm", str(hold)]}
+    with LoopbackCluster("2.14.6") as cluster, Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+        first, others = first_and_others(cluster)
+        before = starts(cluster)
+        broken = upgrade(write_hosts(cluster, source, **commands), BROKEN, nats_upgrade_start_timeout_seconds=4)
+        after = starts(cluster)
+        assert broken.returncode != 0
+        assert cluster.versions() == {"n1": "2.14.6", "n2": "2.14.6", "n3": "2.14.6"}
+        assert [name for name in cluster.nodes if after[name] != before[name]] == [first]
+        cluster.wait_ready()
+        assert not hold.exists()
+        for node in cluster.nodes.values():
+            assert not [left for left in node.binary.parent.iterdir() if left.suffix in (".part", ".natsops")]
+        _says_what_happened(said(broken), first, others)
+        assert "cannot serve" in broken.stdout
+
+        good = upgrade(write_hosts(cluster, mirror), "2.15.1")
+        assert good.returncode == 0, good.stdout[-3000:]
+        assert set(cluster.versions().values()) == {"2.15.1"}
+        report = load.stop()
+    assert (report.lost, report.duplicates_in_stream, report.never_delivered) == (0, 0, 0)
+
+
+def _says_what_happened(output: str, first: str, others: list[str]) -> None:
+    assert f"STOPPED in the turn of {first}. No other node was touched after it." in output
+    assert f"What failed: Wait until it is really back and current, {first}: " in output
+    assert f"{first}: it was put back to 2.14.6, and is up and current." in output
+    for name in (first, *others):
+        assert f"{name} 2.14.6 up " in output
+    assert "Next: mend what failed, and run the same playbook again" in output
+    assert "WARNING" not in output
+    assert "Traceback" not in output
+
+
+def test_a_new_version_that_hangs_before_it_listens_is_ended_and_the_old_one_put_back(
+    healthy: LoopbackCluster, tmp_path: Path
+) -> None:
+    # A server writes its pid file before it serves; this one goes on as the old program, but on no port of the node.
+    old = '"$(dirname "$0")/nats-server-2.14.6"'
+    source = broken_mirror(tmp_path, f'exec {old} -a 127.0.0.1 -p -1 -P "$(dirname "$0")/../nats.pid"')
+    first, _others = first_and_others(healthy)
+    with _marked() as mark:
+        done = upgrade(write_hosts(healthy, source), BROKEN, env=_env(mark), nats_upgrade_start_timeout_seconds=4)
+        assert f"{first}: it was put back to 2.14.6, and is up and current." in said(done)
+        healthy.wait_ready()
+        server = healthy.process(first)
+        assert [process.pid for process in _of(mark)] == [server.pid if server else None]
+
+
+def test_a_new_version_that_hangs_before_it_writes_its_pid_file_is_not_left_running(
+    healthy: LoopbackCluster, tmp_path: Path
+) -> None:
+    source = broken_mirror(tmp_path, "exec sleep 600")
+    with _marked() as mark:
+        done = upgrade(write_hosts(healthy, source), BROKEN, env=_env(mark), nats_upgrade_start_timeout_seconds=4)
+        assert done.returncode != 0
+        assert [process.argv for process in _of(mark) if process.argv[0] == "sleep"] == []
+
+
+@contextmanager
+def _marked() -> Iterator[str]:
+    """Give a mark for the environment, and end what carries it afterwards, but for the servers."""
+    mark = f"NATSOPS_HANGING={uuid.uuid4().hex}"
+    try:
+        yield mark
+    finally:
+        end([process for process in _of(mark) if "nats.conf" not in " ".join(process.argv)])
+
+
+def _env(mark: str) -> dict[str, str]:
+    return dict([mark.split("=", 1)])
+
+
+def _of(mark: str) -> list[Process]:
+    return [process for process in all_processes() if has_environment(process, mark)]
+
+
+def test_without_rollback_the_node_is_left_down_and_the_message_says_so(healthy: LoopbackCluster, tmp_path: Path) -> None:
+    first, others = first_and_others(healthy)
+    before = touched_by(healthy)
+    hosts = write_hosts(healthy, broken_mirror(tmp_path, "exit 1"), nats_upgrade_rollback=False)
+    done = upgrade(hosts, BROKEN, nats_upgrade_start_timeout_seconds=2)
+    try:
+        assert done.returncode != 0
+        assert f"{first}: its server is down, and nats_upgrade_rollback is false." in said(done)
+        assert healthy.versions()[first] == "down"
+        assert {name: touched_by(healthy)[name][1] for name in others} == {name: before[name][1] for name in others}
+        rerun = upgrade(hosts, BROKEN)
+        assert rerun.returncode != 0
+        assert "monitoring cannot be read of 1 of 3 servers" in said(rerun)
+    finally:
+        binary = healthy.nodes[first].binary
+        binary.unlink()
+        binary.hardlink_to(f"{binary}-2.14.6")
+
+
+def test_a_cluster_with_a_dead_server_is_refused_before_anything_is_touched(healthy: LoopbackCluster, mirror: Path) -> None:
+    healthy.kill_node("n3")
+    before = touched_by(healthy)
+    done = upgrade(write_hosts(healthy, mirror), "2.15.1")
+    assert done.returncode != 0
+    assert "monitoring cannot be read of 1 of 3 servers: n3 " in said(done)
+    assert touched_by(healthy) == before
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[LoopbackCluster]:
+    """A cluster with a client on each server, so that a drain takes its time."""
+    with LoopbackCluster("2.14.6", settings=Settings(lame_duck_grace_period=LONG_GRACE)) as running, ExitStack() as stack:
+        for node in running.nodes.values():
+            client = stack.enter_context(socket.create_connection((HOST, node.client_port), timeout=5))
+            client.sendall(b'CONNECT {"user":"app","pass":"app","verbose":false}\r\nPING\r\n')
+        yield running
+
+
+def test_the_gate_refuses_while_another_server_is_not_healthy(slow: LoopbackCluster, mirror: Path) -> None:
+    before = starts(slow)
+    process = slow.signal_node("n3", SIGUSR2)
+    done = upgrade(write_hosts(slow, mirror), "2.15.1", nats_upgrade_health_timeout_seconds=5)
+    assert done.returncode != 0
+    message = said(done)
+    assert "Wait until the cluster can lose " in message
+    assert "healthz: 500" in message
+    assert "its server was not stopped and goes on running 2.14.6." in message
+    assert {name: start for name, start in starts(slow).items() if name != "n3"} == {"n1": before["n1"], "n2": before["n2"]}
+    assert wait_until(lambda: slow.process("n3") != process, EXIT_SECONDS)
+
+
+def test_a_drain_that_takes_too_long_is_left_alone_and_not_put_back(slow: LoopbackCluster, mirror: Path) -> None:
+    if slow.process("n3") is None:
+        slow.start_node("n3")
+    slow.wait_ready()
+    # n3 has no client now: it must not be the first, so that the first one drains slowly.
+    first, _others = first_and_others(slow)
+    process, before = slow.process(first), touched_by(slow)
+    done = upgrade(write_hosts(slow, mirror), "2.15.1", nats_upgrade_drain_timeout_seconds=2)
+    assert done.returncode != 0
+    assert slow.process(first) == process
+    assert {name: now[:2] for name, now in touched_by(slow).items()} == {name: then[:2] for name, then in before.items()}
+    message = said(done)
+    assert f"STOPPED in the turn of {first}" in message
+    assert "is in lame duck mode and has not exited after 2 s" in message
+    assert "its server is still draining. A drain cannot be called back; nothing more was sent" in message
+    assert wait_until(lambda: slow.process(first) is None, EXIT_SECONDS)
+    rerun = upgrade(write_hosts(slow, mirror), "2.15.1")
+    assert f"monitoring cannot be read of 1 of 3 servers: {first} " in said(rerun)

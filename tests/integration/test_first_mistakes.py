@@ -1,0 +1,181 @@
+"""What people get wrong the first time is refused with one message that says what to do, before anything is touched."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.helpers import said, touched_by, upgrade, write_hosts
+from tests.integration.releases import pack, publish
+from tests.lab.binaries import server_binary
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.inventory import ARCHIVE
+from tests.lab.mirror import archive_name
+from tests.lab.playbook import PlaybookRun
+
+Refused = Callable[..., PlaybookRun]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LoopbackCluster]:
+    with LoopbackCluster("2.14.6") as running:
+        yield running
+
+
+@pytest.fixture
+def refused(cluster: LoopbackCluster, mirror: Path) -> Iterator[Refused]:
+    """Run the playbook, make sure that it fails and touches nothing, and return what it gave."""
+
+    def run(
+        version: str | None,
+        *,
+        source: Path = mirror,
+        hosts: Mapping[str, Mapping[str, Any]] | None = None,
+        staged: bool = False,
+        **variables: Any,
+    ) -> PlaybookRun:
+        before = touched_by(cluster)
+        done = upgrade(write_hosts(cluster, source, hosts, **variables), version)
+        after = touched_by(cluster)
+        assert done.returncode != 0, done.stdout[-3000:]
+        assert {name: now[:2] for name, now in after.items()} == {name: then[:2] for name, then in before.items()}
+        assert staged or after == before
+        assert "Traceback" not in done.stdout + done.stderr
+        assert "WARNING" not in done.stdout + done.stderr
+        return done
+
+    yield run
+    for node in cluster.nodes.values():
+        for extra in set(node.binary.parent.iterdir()) - {node.binary}:
+            extra.unlink()
+
+
+def one_message(done: PlaybookRun) -> str:
+    """Return all that was said, where exactly one host failed: the same mistake is not told once for every host."""
+    assert sum(counts["failed"] for counts in done.recap.values()) == 1, done.stdout
+    return said(done)
+
+
+@pytest.mark.parametrize(("version", "hint"), [("v2.15.1", "2.15.1"), ("latest", "2.15.1"), ("2.15", "2.15.1")])
+def test_a_version_that_is_not_exact_is_refused_with_the_command_to_give(refused: Refused, version: str, hint: str) -> None:
+    message = one_message(refused(version))
+    assert f"nats_upgrade_version is '{version}', which is not an exact version" in message
+    assert f"-e nats_upgrade_version={hint}" in message
+
+
+def test_a_missing_version_is_asked_for_by_the_name_of_the_variable(refused: Refused) -> None:
+    message = one_message(refused(None))
+    assert "-e nats_upgrade_version=2.15.1" in message
+    assert "is undefined" not in message
+
+
+def test_a_version_that_the_mirror_does_not_have_is_refused_with_the_address_that_was_tried(refused: Refused) -> None:
+    message = one_message(refused("2.99.9"))
+    assert "v2.99.9/SHA256SUMS cannot be read" in message
+    assert "Nothing was touched" in message
+
+
+def test_a_version_that_a_web_server_does_not_have_is_refused_as_no_such_release(refused: Refused, tmp_path: Path) -> None:
+    def handler(*arguments: Any) -> SimpleHTTPRequestHandler:
+        return _Quiet(*arguments, directory=str(tmp_path))
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/{ARCHIVE}"
+        message = one_message(refused("2.15.1", nats_upgrade_archive_url=url))
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "404" in message
+    assert "there is no such release, or the mirror has another layout" in message
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *unused: Any) -> None:
+        pass
+
+
+def test_a_monitoring_port_that_cannot_be_read_is_refused_with_its_address(cluster: LoopbackCluster, refused: Refused) -> None:
+    url = f"http://127.0.0.1:{cluster.ports.monitor + 9}"
+    message = one_message(refused("2.15.1", hosts={"n2": {"nats_upgrade_monitor_url": url}}))
+    assert "monitoring cannot be read of 1 of 3 servers" in message
+    assert f"n2 {url}: " in message
+    assert "nats_upgrade_monitor_url" in message
+
+
+def test_an_archive_with_another_hash_than_the_listed_one_is_refused(refused: Refused, tmp_path: Path) -> None:
+    source = publish(tmp_path, "2.15.1", b"damaged on its way", f"{'a' * 64}  {archive_name('2.15.1')}\n")
+    message = one_message(refused("2.15.1", source=source))
+    assert f"and should have {'a' * 64}" in message
+    assert "nothing was installed" in message
+
+
+def test_an_archive_without_a_listed_hash_is_refused(refused: Refused, tmp_path: Path) -> None:
+    source = publish(tmp_path, "2.15.1", b"anything", f"{'a' * 64}  another-file.tar.gz\n")
+    message = one_message(refused("2.15.1", source=source))
+    assert f"lists no SHA-256 of {archive_name('2.15.1')}: no hash, no install" in message
+
+
+def test_an_archive_that_was_published_truncated_is_refused(refused: Refused, tmp_path: Path) -> None:
+    archive = pack("2.15.1", server_binary("2.15.1").read_bytes())
+    message = said(refused("2.15.1", source=publish(tmp_path, "2.15.1", archive[: len(archive) // 2])))
+    assert "cannot be unpacked" in message
+    assert "it is damaged or not a tar.gz of a NATS release" in message
+
+
+def test_an_archive_that_holds_another_version_is_refused(refused: Refused, tmp_path: Path) -> None:
+    source = publish(tmp_path, "2.15.9", pack("2.15.9", server_binary("2.14.6").read_bytes()))
+    assert "holds nats-server 2.14.6, not 2.15.9: nothing was installed" in said(refused("2.15.9", source=source))
+
+
+def test_a_configuration_that_the_new_version_refuses_is_found_before_any_server_stops(
+    cluster: LoopbackCluster, refused: Refused
+) -> None:
+    config = cluster.nodes["n2"].config
+    good = config.read_text(encoding="utf-8")
+    config.write_text(f"{good}no_such_key: 1\n", encoding="utf-8")
+    try:
+        message = one_message(refused("2.15.1", staged=True))
+    finally:
+        config.write_text(good, encoding="utf-8")
+    assert f"refuses {config}" in message
+    assert 'unknown field "no_such_key"' in message
+
+
+def test_two_hosts_with_the_same_monitor_url_are_refused(cluster: LoopbackCluster, refused: Refused) -> None:
+    message = one_message(refused("2.15.1", hosts={"n2": {"nats_upgrade_monitor_url": cluster.monitor_url("n1")}}))
+    assert "both answer as n1: stopping one could stop the other" in message
+
+
+def test_a_pid_file_that_is_not_there_is_refused_with_the_variable_to_set(cluster: LoopbackCluster, refused: Refused) -> None:
+    wrong = str(cluster.base / "no.pid")
+    message = one_message(refused("2.15.1", hosts={"n1": {"nats_upgrade_pid_file": wrong}}))
+    assert f"the server answers, and yet does not run here (there is no pid file {wrong})" in message
+    assert "nats_upgrade_pid_file" in message
+
+
+def test_a_command_service_without_a_start_command_is_refused(refused: Refused) -> None:
+    message = one_message(refused("2.15.1", hosts={"n1": {"nats_upgrade_start_command": []}}))
+    assert "nats_upgrade_start_command has to say how to start the server" in message
+
+
+def test_a_pid_file_of_another_hosts_server_is_refused_before_that_server_is_stopped(mirror: Path) -> None:
+    # A cluster of its own: where this is not refused, a server is lost.
+    with LoopbackCluster("2.14.6") as own:
+        first, second = [name for name in own.nodes if name != own.leader()]
+        pid_file = str(own.nodes[second].pid_file)
+        before = touched_by(own)
+        done = upgrade(
+            write_hosts(own, mirror, {first: {"nats_upgrade_pid_file": pid_file}}),
+            "2.15.1",
+            nats_upgrade_health_timeout_seconds=5,
+        )
+        assert done.returncode != 0
+        assert touched_by(own) == before
+        assert pid_file in said(done)

@@ -1,0 +1,86 @@
+"""A host that cannot be reached any more stops the run: no other node is touched, and the message says where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.helpers import said, touched_by, upgrade, write_hosts
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.playbook import PlaybookRun
+
+PLUGINS = Path(__file__).with_name("connection_plugins")
+# With this set, Ansible itself goes on to the next host after an unreachable one.
+FATAL = [pytest.param({}, id="as_it_is"), pytest.param({"ANSIBLE_ANY_ERRORS_FATAL": "True"}, id="any_errors_fatal")]
+
+
+@pytest.fixture
+def cluster() -> Iterator[LoopbackCluster]:
+    with LoopbackCluster("2.14.6") as running:
+        yield running
+
+
+def lose(
+    cluster: LoopbackCluster, mirror: Path, folder: Path, name: str, when: str, env: dict[str, str], **variables: object
+) -> PlaybookRun:
+    """Run the playbook with a host that is lost at a moment: see connection_plugins/flaky_local.py."""
+    (folder / name).write_text(when, encoding="utf-8")
+    hosts = write_hosts(cluster, mirror, ansible_connection="flaky_local", **variables)
+    plugins = {"ANSIBLE_CONNECTION_PLUGINS": str(PLUGINS), "NATSOPS_FLAKY_DIR": str(folder)}
+    return upgrade(hosts, "2.15.1", env={**plugins, **env})
+
+
+def order_of(cluster: LoopbackCluster) -> list[str]:
+    """The nodes in the order in which they are taken: the meta leader last."""
+    leader = cluster.leader()
+    return sorted(cluster.nodes, key=lambda name: (name == leader, name))
+
+
+@pytest.mark.parametrize("env", FATAL)
+def test_a_host_that_is_lost_while_it_drains_stops_the_run_and_the_message_names_host_and_step(
+    cluster: LoopbackCluster, mirror: Path, tmp_path: Path, env: dict[str, str]
+) -> None:
+    first, *others = order_of(cluster)
+    process, before = cluster.process(first), touched_by(cluster)
+    assert process is not None
+    done = lose(cluster, mirror, tmp_path, first, f"gone {process.pid}", env)
+    assert done.returncode != 0
+    after = touched_by(cluster)
+    assert {name: after[name][:2] for name in others} == {name: before[name][:2] for name in others}
+    message = said(done)
+    assert f"{first} was lost in the step 'Lame duck until the server has exited" in message
+    assert "it cannot be reached (no route to host)" in message
+    assert f"STOPPED in the turn of {first}. No other node was touched after it." in message
+    assert f"{first}: it cannot be reached. Automatic restarts may still be held there." in message
+    for name in others:
+        assert f"{name} 2.14.6 up " in message
+
+
+@pytest.mark.parametrize("env", FATAL[1:])
+def test_a_host_that_is_lost_while_its_restarts_are_held_stops_the_run_before_its_server_is_touched(
+    cluster: LoopbackCluster, mirror: Path, tmp_path: Path, env: dict[str, str]
+) -> None:
+    first, before = order_of(cluster)[0], touched_by(cluster)
+    hold = tmp_path / "held"
+    command = ["touch", str(hold)]
+    done = lose(cluster, mirror, tmp_path, first, f"made {hold}", env, nats_upgrade_hold_command=command)
+    assert done.returncode != 0
+    assert hold.exists()
+    assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
+    assert f"{first} was lost in the step 'Hold automatic restarts': it cannot be reached" in said(done)
+    assert f"STOPPED in the turn of {first}" in said(done)
+
+
+@pytest.mark.parametrize("env", FATAL)
+def test_a_host_that_is_lost_while_the_new_version_is_staged_stops_the_run_before_any_node_is_taken(
+    cluster: LoopbackCluster, mirror: Path, tmp_path: Path, env: dict[str, str]
+) -> None:
+    last = order_of(cluster)[-1]
+    before = touched_by(cluster)
+    staged = cluster.nodes[last].binary.with_name("nats-server-2.15.1")
+    done = lose(cluster, mirror, tmp_path, last, f"made {staged}", env)
+    assert done.returncode != 0
+    assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
+    assert f"{last} was lost in the step 'Unpack it beside the running version" in said(done)

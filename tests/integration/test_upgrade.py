@@ -1,0 +1,108 @@
+"""A cluster is upgraded while clients use it, and nobody is the worse for it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.helpers import starts, upgrade, write_hosts
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.load_process import Load
+from tests.lab.load_report import LoadReport
+from tests.lab.playbook import PlaybookRun
+
+LONGEST_LINE = 250
+JSON_WALL = re.compile(r"[{\[].{200,}[}\]]")
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """A cluster that was upgraded under load, and then once more."""
+
+    cluster: LoopbackCluster
+    leader_before: str
+    first: PlaybookRun
+    versions: dict[str, str]
+    starts: dict[str, str]
+    load: LoadReport
+    second: PlaybookRun
+
+
+@pytest.fixture(scope="module")
+def rolled(mirror: Path) -> Iterator[Rolled]:
+    with LoopbackCluster("2.14.6") as cluster:
+        hosts = write_hosts(cluster, mirror)
+        with Load(cluster.urls, cluster.base / "load.json", rate=100) as load:
+            leader = cluster.leader()
+            first = upgrade(hosts, "2.15.1")
+            report = load.stop()
+        versions, begun = cluster.versions(), starts(cluster)
+        yield Rolled(cluster, str(leader), first, versions, begun, report, upgrade(hosts, "2.15.1"))
+
+
+def test_an_upgrade_under_load_succeeds_and_every_node_runs_the_target(rolled: Rolled) -> None:
+    assert rolled.first.returncode == 0, rolled.first.stdout[-3000:] + rolled.first.stderr
+    assert rolled.versions == {"n1": "2.15.1", "n2": "2.15.1", "n3": "2.15.1"}
+
+
+def test_no_acknowledged_message_is_lost_or_stored_twice_or_left_undelivered(rolled: Rolled) -> None:
+    load = rolled.load
+    # A long gap is a matter of the machine as well: it is said and not judged.
+    print(f"longest gap of the consumer {load.longest_consumer_gap_seconds:.2f} s of {load.duration_seconds:.0f} s")
+    assert load.acknowledged > 100
+    assert (load.lost, load.duplicates_in_stream, load.never_delivered) == (0, 0, 0)
+
+
+def test_the_old_binary_is_kept_beside_and_says_the_old_version(rolled: Rolled) -> None:
+    for node in rolled.cluster.nodes.values():
+        kept = node.binary.with_name("nats-server-2.14.6")
+        said = subprocess.run([str(kept), "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+        assert said.strip() == "nats-server: v2.14.6", node.name
+
+
+def test_the_meta_leader_is_taken_last(rolled: Rolled) -> None:
+    assert max(rolled.starts, key=lambda name: rolled.starts[name]) == rolled.leader_before
+    assert f"{rolled.leader_before}  2.14.6 -> 2.15.1  (meta leader, last)" in rolled.first.stdout
+
+
+def test_a_second_run_changes_nothing_and_restarts_nothing(rolled: Rolled) -> None:
+    assert (rolled.second.returncode, rolled.second.changed) == (0, 0), rolled.second.stdout[-3000:]
+    assert starts(rolled.cluster) == rolled.starts
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_the_output_has_no_warning_no_endless_line_and_no_wall_of_json(rolled: Rolled, which: str) -> None:
+    done: PlaybookRun = getattr(rolled, which)
+    output = done.stdout + done.stderr
+    assert "WARNING" not in output
+    assert "invocation:" not in output
+    assert [line for line in output.splitlines() if len(line) > LONGEST_LINE or JSON_WALL.search(line)] == []
+
+
+def test_an_older_pair_of_versions_is_upgraded_too(mirror: Path) -> None:
+    with LoopbackCluster("2.10.26") as cluster:
+        done = upgrade(write_hosts(cluster, mirror), "2.11.11")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        assert cluster.versions() == {"n1": "2.11.11", "n2": "2.11.11", "n3": "2.11.11"}
+
+
+def test_where_a_directory_link_holds_the_version_the_link_is_flipped_and_the_old_directory_kept(
+    mirror: Path, tmp_path: Path
+) -> None:
+    cluster = LoopbackCluster("2.14.6", 1, base=tmp_path)
+    current = cluster.nodes["n1"].binary.parent
+    old = current.with_name("2.14.6")
+    old.mkdir(parents=True)
+    current.symlink_to("2.14.6")
+    with cluster:
+        before = (old / "nats-server").stat().st_ino
+        done = upgrade(write_hosts(cluster, mirror), "2.15.1")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        assert current.readlink() == Path("2.15.1")
+        assert (old / "nats-server").stat().st_ino == before
+        assert cluster.versions() == {"n1": "2.15.1"}

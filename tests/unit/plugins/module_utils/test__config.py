@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _config
+from tests.lab.node import Node, Settings, config_text
+from tests.lab.ports import Ports
+
+TYPICAL = """
+# A comment with lame_duck_duration: 1s
+server_name: n1
+listen: "127.0.0.1:4222" // another lame_duck_duration: 2s
+http = 127.0.0.1:8222
+pid_file '/run/nats/nats.pid';
+lame_duck_duration: "45s"
+max_payload: 1MB, debug: false
+jetstream { store_dir: "/data", lame_duck_duration: 3s, max_mem: 1G }
+cluster {
+  name: lab
+  routes: [ "nats://n2:6222", nats://n3:6222 ]
+  authorization { user: r, password: "}" }
+}
+log_file: "/var/log/nats.log"
+"""
+
+
+def top_level(text: str, files: dict[str, str] | None = None, environment: dict[str, str] | None = None) -> dict[str, str]:
+    tree = {"/etc/nats.conf": text, **(files or {})}
+    return _config.top_level("/etc/nats.conf", tree.__getitem__, environment or {})
+
+
+def test_a_typical_file_gives_its_settings_at_the_top_and_no_others() -> None:
+    assert top_level(TYPICAL) == {
+        "server_name": "n1",
+        "listen": "127.0.0.1:4222",
+        "http": "127.0.0.1:8222",
+        "pid_file": "/run/nats/nats.pid",
+        "lame_duck_duration": "45s",
+        "max_payload": "1MB",
+        "debug": "false",
+        "log_file": "/var/log/nats.log",
+    }
+
+
+def test_the_file_of_a_real_server_is_understood(tmp_path: object) -> None:
+    nodes = [Node.numbered(number, tmp_path, Ports(4000, 5000, 6000)) for number in (1, 2, 3)]  # type: ignore[arg-type]
+    found = top_level(config_text(nodes[0], nodes, Settings(lame_duck_duration="31s")))
+    assert found["server_name"] == "n1"
+    assert found["lame_duck_duration"] == "31s"
+    assert found["log_file"] == str(nodes[0].log)
+    assert found["http"] == "127.0.0.1:5001"
+    assert found["system_account"] == "SYS"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'lame_duck_duration: "45s"',
+        'lame_duck_duration = "45s"',
+        'lame_duck_duration "45s"',
+        "lame_duck_duration: '45s';",
+        "lame_duck_duration:45s",
+        "lame_duck_duration=45s",
+        'LAME_DUCK_DURATION: "45s"',
+        '"lame_duck_duration": "45s"',
+        'a: 1; lame_duck_duration: "45s"; b: 2',
+        'a: "with \\" and { inside"\nlame_duck_duration: "45s"',
+        'a: [1, 2, [3]]\nlame_duck_duration: "45s"',
+        'a {b {c: "}"}}\nlame_duck_duration: "45s"\r\n',
+        'lame_duck_duration: "10s"\nlame_duck_duration: "45s"',
+        "# it's\nlame_duck_duration: 45s # it's",
+        "a { # it's }\n}\nlame_duck_duration: 45s",
+    ],
+)
+def test_a_setting_is_found_however_it_is_written(text: str) -> None:
+    assert top_level(text)["lame_duck_duration"] == "45s"
+
+
+def test_a_setting_is_found_in_a_file_of_json() -> None:
+    assert top_level('{ "server_name": "n1", "lame_duck_duration": "45s" }')["lame_duck_duration"] == "45s"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "# lame_duck_duration: 45s", "a { lame_duck_duration: 45s }", "a: [lame_duck_duration, 45s]", 'a: "lame_duck_duration"'],
+)
+def test_a_setting_that_is_not_there_is_not_found(text: str) -> None:
+    assert "lame_duck_duration" not in top_level(text)
+
+
+def test_included_files_count_as_if_they_stood_there() -> None:
+    files = {
+        "/etc/common/base.conf": 'lame_duck_duration: "45s"\ninclude deeper.conf',
+        "/etc/common/deeper.conf": "debug: true",
+    }
+    found = top_level("include common/base.conf\nport: 4222", files)
+    assert found == {"lame_duck_duration": "45s", "debug": "true", "port": "4222"}
+
+
+def test_what_comes_later_than_an_included_file_wins() -> None:
+    files = {"/etc/base.conf": 'lame_duck_duration: "10s"'}
+    assert top_level('include "base.conf"\nlame_duck_duration: "45s"', files)["lame_duck_duration"] == "45s"
+    assert top_level('lame_duck_duration: "45s"\ninclude "base.conf"', files)["lame_duck_duration"] == "10s"
+
+
+def test_an_included_file_inside_a_block_does_not_count() -> None:
+    files = {"/etc/users.conf": "lame_duck_duration: 1s"}
+    assert "lame_duck_duration" not in top_level("authorization { include users.conf }", files)
+
+
+def test_files_that_include_each_other_come_to_an_end() -> None:
+    assert top_level("include nats.conf\nport: 4222") == {"port": "4222"}
+
+
+def test_an_included_file_that_is_not_there_is_the_callers_to_tell() -> None:
+    def read(path: str) -> str:
+        raise FileNotFoundError(2, "No such file", path)
+
+    with pytest.raises(FileNotFoundError):
+        _config.top_level("/etc/nats.conf", read, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "value"),
+    [
+        pytest.param("D: 45s\nlame_duck_duration: $D", {}, "45s", id="of-the-file"),
+        pytest.param("lame_duck_duration: $D\nD: 45s", {}, "45s", id="of-the-file-further-down"),
+        pytest.param("lame_duck_duration: $D", {"D": "45s"}, "45s", id="of-the-environment"),
+        pytest.param("D: 45s\nlame_duck_duration: $D", {"D": "9s"}, "45s", id="file-before-environment"),
+        pytest.param("D: $E\nlame_duck_duration: $D", {"E": "45s"}, "45s", id="of-a-variable"),
+        pytest.param("lame_duck_duration: $D", {}, "", id="of-nothing"),
+        pytest.param("D: $D\nlame_duck_duration: $D", {}, "$D", id="of-itself"),
+    ],
+)
+def test_variables_are_looked_up_as_the_server_does(text: str, environment: dict[str, str], value: str) -> None:
+    assert top_level(text, environment=environment)["lame_duck_duration"] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2m", 120.0),
+        ("30s", 30.0),
+        ("1h30m", 5400.0),
+        ("1m30.5s", 90.5),
+        ("500ms", 0.5),
+        ("0s", 0.0),
+        ("", None),
+        ("30", None),
+        ("s", None),
+        ("30 s", None),
+        ("-30s", None),
+        ("30sec", None),
+    ],
+)
+def test_a_duration_is_read_as_go_writes_it(text: str, seconds: float | None) -> None:
+    assert _config.seconds(text) == (None if seconds is None else pytest.approx(seconds))

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _draining, _process
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._process import Process
+from tests.lab.cluster import LoopbackCluster
+from tests.unit.nats import SimulatedServer
+from tests.unit.processes import Processes
+from tests.unit.releases import NEW, OLD, install
+from tests.unit.servers import free_port
+from tests.unit.systemd import Systemd
+
+
+def drain(check_mode: bool = False, **given: Any) -> dict[str, Any]:
+    defaults = {name: spec.get("default") for name, spec in _draining.SPEC.items()}
+    return _draining.drain({**defaults, **given}, check_mode=check_mode)
+
+
+def shell(processes: Processes, text: str) -> Process:
+    """A server by name that does with signals what the text says, and waits."""
+    program = processes.folder / "nats-server"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(os.path.realpath("/bin/sh"), program)
+    ready, told = os.pipe()
+    server = processes.start(program, "-c", f"{text}; echo ready; read never", stdin=subprocess.PIPE, stdout=told)
+    os.close(told)
+    with os.fdopen(ready, "rb") as waiting:
+        waiting.read(1)
+    return server
+
+
+def test_a_real_server_drains_and_its_exit_is_seen() -> None:
+    with LoopbackCluster("2.15.1", size=1) as cluster:
+        process = cluster.process("n1")
+        assert process is not None
+        result = drain(pid=process.pid, monitor_url=cluster.monitor_url("n1"))
+    assert (result["changed"], result["exit_seen"], result["pid"], result["found_by"]) == (True, True, process.pid, "pid")
+    assert result["clients_at_start"] == 0
+    assert 0 <= result["drain_seconds"] < 10
+
+
+def test_the_signal_is_that_of_lame_duck_mode_and_no_other(processes: Processes) -> None:
+    server = processes.server()
+    assert drain(pid=server.pid)["exit_seen"]
+    assert processes.reap(server) == -signal.SIGUSR2
+
+
+def test_a_server_that_does_not_exit_is_left_draining_and_nothing_more_is_sent(processes: Processes) -> None:
+    server = shell(processes, 'trap "" USR2; trap "exit 9" TERM')
+    with SimulatedServer() as monitor:
+        monitor.answers["/varz"]["body"]["connections"] = 7
+        with pytest.raises(NatsError) as late:
+            drain(pid=server.pid, timeout_seconds=0.2, monitor_url=monitor.url)
+    assert f"(pid {server.pid}) is in lame duck mode and has not exited after 0 s with 7 clients still connected" in str(
+        late.value
+    )
+    assert (late.value.details["changed"], late.value.details["exit_seen"]) == (True, False)
+    assert late.value.details["clients_at_start"] == 7
+    assert _process.alive(server)
+
+
+def test_draining_again_waits_on_for_a_server_that_drains(processes: Processes) -> None:
+    # As nats-server: a second signal does nothing, and it exits when it is done.
+    server = shell(processes, "trap 'trap \"\" USR2; kill -HUP $$' USR2; trap 'exit 0' HUP")
+    assert drain(pid=server.pid)["exit_seen"]
+    assert processes.reap(server) == 0
+
+
+def test_a_server_that_does_not_run_is_drained_already(tmp_path: Path) -> None:
+    result = drain(pid_file=str(tmp_path / "nats.pid"))
+    assert (result["changed"], result["exit_seen"], result["pid"], result["drain_seconds"]) == (False, True, None, None)
+    assert result["msg"] == f"the server does not run: there is no pid file {tmp_path}/nats.pid"
+
+
+def test_a_unit_that_does_not_run_is_drained_already(systemd: Systemd) -> None:
+    systemd.set(ActiveState="inactive")
+    result = drain(service="nats-server")
+    assert (result["exit_seen"], result["found_by"]) == (True, "service")
+
+
+def test_a_check_signals_nothing(processes: Processes) -> None:
+    server = processes.server()
+    result = drain(check_mode=True, pid=server.pid)
+    assert (result["changed"], result["exit_seen"]) == (True, False)
+    assert result["msg"] == f"would send SIGUSR2 to {server.program} (pid {server.pid})"
+    assert _process.alive(server)
+
+
+def test_another_program_is_not_signalled(processes: Processes) -> None:
+    other = processes.server("postgres")
+    with pytest.raises(NatsError, match="nothing was signalled"):
+        drain(pid=other.pid)
+    assert _process.alive(other)
+
+
+@pytest.mark.parametrize("timeout_seconds", [0.0, -1.0])
+def test_a_drain_without_time_is_refused_before_anything_is_signalled(processes: Processes, timeout_seconds: float) -> None:
+    server = processes.server()
+    with pytest.raises(NatsError, match="timeout_seconds has to be greater than 0"):
+        drain(pid=server.pid, timeout_seconds=timeout_seconds)
+    assert _process.alive(server)
+
+
+def test_clients_that_cannot_be_counted_do_not_keep_a_server_from_draining(processes: Processes) -> None:
+    result = drain(pid=processes.server().pid, monitor_url=f"http://127.0.0.1:{free_port()}")
+    assert (result["exit_seen"], result["clients_at_start"]) == (True, None)
+
+
+class Node:
+    """A node with a server that runs, and a staged successor."""
+
+    def __init__(self, root: Path, processes: Processes) -> None:
+        self.path = root / "sbin" / "nats-server"
+        self.path.parent.mkdir(parents=True)
+        shutil.copy(processes.program(), self.path)
+        self.server = processes.start(self.path, "60")
+        self.new = install(root / "sbin" / f"nats-server-{NEW}", NEW)
+        self.log = root / "out.log"
+
+    def swap(self, check_mode: bool = False, **given: Any) -> dict[str, Any]:
+        specs = {**_draining.SPEC, **_draining.SUCCESSOR}
+        params = {name: spec.get("default") for name, spec in specs.items()}
+        params.update(path=str(self.path), running_version=OLD, version=NEW, pid=self.server.pid, log_path=str(self.log))
+        if "start_unit" not in given:
+            params.update(start_argv=[str(self.path)])
+        return _draining.swap({**params, **given}, check_mode=check_mode)
+
+    def is_untouched(self) -> bool:
+        return _process.alive(self.server) and self.path.read_bytes() != self.new.read_bytes()
+
+
+@pytest.fixture
+def node(tmp_path: Path, processes: Processes) -> Node:
+    return Node(tmp_path, processes)
+
+
+def test_a_swap_drains_switches_and_starts(node: Node) -> None:
+    result = node.swap()
+    assert {key: result[key] for key in ("changed", "exit_seen", "switched", "started", "removed")} == {
+        "changed": True,
+        "exit_seen": True,
+        "switched": True,
+        "started": True,
+        "removed": [],
+    }
+    assert not _process.alive(node.server)
+    assert _binary.version_of(str(node.path)) == NEW
+    assert (node.path.parent / f"nats-server-{OLD}").exists()
+    started = _process.poll_until(lambda: node.log.read_text(encoding="utf-8"), bool, timeout_seconds=5.0)
+    assert started.value == f"nats-server: v{NEW}\n"
+
+
+def test_a_swap_gives_the_process_that_it_started(node: Node) -> None:
+    stays = node.path.parent / "stays"
+    stays.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
+    stays.chmod(0o755)
+    result = node.swap(start_argv=[str(stays)])
+    new = _process.look(result["new_pid"])
+    assert new is not None
+    try:
+        assert (new.start_ticks, new.pid != result["pid"]) == (result["new_start_ticks"], True)
+    finally:
+        _process.send(new, signal.SIGKILL)
+        os.waitpid(new.pid, 0)
+
+
+def test_a_swap_removes_the_oldest_versions_at_the_end(node: Node) -> None:
+    old = install(node.path.parent / "nats-server-2.9.9", "2.9.9")
+    assert node.swap()["removed"] == [str(old)]
+
+
+def test_a_swap_to_what_is_not_staged_touches_nothing(node: Node) -> None:
+    with pytest.raises(NatsError, match=f"^nats-server 2.15.0 is not staged at {node.path}-2.15.0: nothing was signalled$"):
+        node.swap(version="2.15.0")
+    assert node.is_untouched()
+
+
+def test_a_check_of_a_swap_touches_nothing(node: Node) -> None:
+    result = node.swap(check_mode=True)
+    assert (result["changed"], result["switched"], result["started"]) == (True, False, False)
+    assert node.is_untouched()
+
+
+def test_a_swap_of_a_server_that_has_gone_already_goes_on(node: Node, processes: Processes) -> None:
+    os.kill(node.server.pid, signal.SIGKILL)
+    processes.reap(node.server)
+    result = node.swap()
+    assert (result["pid"], result["switched"], result["started"]) == (None, True, True)
+
+
+def test_a_swap_that_was_done_before_only_starts(node: Node) -> None:
+    node.swap()
+    inode = node.path.stat().st_ino
+    result = node.swap()
+    assert (result["switched"], result["started"]) == (True, True)
+    assert node.path.stat().st_ino == inode
+
+
+def test_a_start_that_fails_says_how_far_it_came(node: Node) -> None:
+    with pytest.raises(NatsError, match=r"^/no/such/program cannot be started: No such file") as failed:
+        node.swap(start_argv=["/no/such/program"])
+    details = failed.value.details
+    assert (details["exit_seen"], details["switched"], details["started"], details["changed"]) == (True, True, False, True)
+
+
+def test_a_switch_that_fails_says_how_far_it_came(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(NatsError, match="No space left on device") as failed:
+        node.swap()
+    details = failed.value.details
+    assert (details["exit_seen"], details["switched"], details["started"]) == (True, False, False)
+
+
+def test_a_drain_that_takes_too_long_says_how_far_the_swap_came(node: Node, processes: Processes) -> None:
+    server = shell(processes, 'trap "" USR2')
+    with pytest.raises(NatsError, match="is in lame duck mode") as late:
+        node.swap(pid=server.pid, timeout_seconds=0.1)
+    details = late.value.details
+    assert (details["exit_seen"], details["switched"], details["started"]) == (False, False, False)
+
+
+def test_a_supervisors_command_counts_by_its_code(node: Node) -> None:
+    assert node.swap(start_detach=False, start_argv=["true"])["started"]
+    with pytest.raises(NatsError, match=r"^sh -c echo no; exit 3 ended with code 3: no$"):
+        node.swap(start_detach=False, start_argv=["sh", "-c", "echo no; exit 3"])
+
+
+def test_a_unit_is_started_by_systemd(node: Node, systemd: Systemd) -> None:
+    result = node.swap(start_unit="nats-server")
+    assert (result["started"], result["new_pid"]) == (True, None)
+    assert systemd.calls == ["start"]
+    (systemd.folder / "code").write_text("1", encoding="ascii")
+    with pytest.raises(NatsError, match=r"^systemctl start nats-server ended with code 1"):
+        node.swap(start_unit="nats-server")

@@ -1,0 +1,329 @@
+"""One suite for both doors, against real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _http
+from ansible_collections.natsops.cluster.plugins.module_utils._http import (
+    Answer,
+    Door,
+    Fault,
+    HttpxDoor,
+    Reply,
+    Settings,
+    UrlsDoor,
+)
+from tests.unit import servers
+from tests.unit.certificates import Authority
+from tests.unit.servers import RawServer, WebServer
+
+GET = Callable[..., Reply]
+SHORT = 0.3
+
+
+@pytest.fixture(params=[HttpxDoor, UrlsDoor], ids=["httpx", "urls"])
+def open_door(request: pytest.FixtureRequest) -> type[Door]:
+    return request.param
+
+
+@pytest.fixture
+def get(open_door: type[Door]) -> GET:
+    def ask(url: str, **settings: object) -> Reply:
+        with open_door(Settings(**{"timeout_seconds": 5.0, **settings})) as door:
+            return door.get_many([url])[0]
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), "our-authority")
+
+
+@contextlib.contextmanager
+def one_address(answer: object, certificate: Path | None = None) -> Iterator[WebServer]:
+    with WebServer(lambda _: answer, certificate) as server:
+        yield server
+
+
+def test_json_is_decoded(get: GET) -> None:
+    with one_address({"server_name": "n1"}) as server:
+        assert get(f"{server.url}/varz") == Answer(200, {"server_name": "n1"}, '{"server_name": "n1"}')
+        assert server.requests == ["/varz"]
+
+
+def test_a_query_arrives_as_it_was_asked(get: GET) -> None:
+    with one_address({}) as server:
+        get(f"{server.url}/raftz?acc=A%20B")
+        assert server.requests == ["/raftz?acc=A%20B"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+def test_json_with_another_status_is_an_answer(get: GET, status: int) -> None:
+    with one_address((status, {}, b'{"status": "unavailable"}')) as server:
+        assert get(f"{server.url}/healthz") == Answer(status, {"status": "unavailable"}, '{"status": "unavailable"}')
+
+
+def test_what_is_not_json_is_an_answer_without_a_body(get: GET) -> None:
+    with one_address((200, {"Content-Type": "text/html"}, b"<html>hello</html>")) as server:
+        assert get(server.url) == Answer(200, None, "<html>hello</html>")
+
+
+def test_bytes_that_are_not_text_are_an_answer_without_a_body(get: GET) -> None:
+    with one_address((200, {}, b"\xff\xfe\x00{")) as server:
+        reply = get(server.url)
+    assert isinstance(reply, Answer)
+    assert reply.body is None
+
+
+def test_an_answer_that_is_packed_where_that_was_asked_for_is_unpacked(get: GET) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> object:
+        if "gzip" in handler.headers.get("Accept-Encoding", ""):
+            return 200, {"Content-Encoding": "gzip"}, gzip.compress(b'{"a": 1}')
+        return {"a": 1}
+
+    with WebServer(answer) as server:
+        reply = get(server.url)
+    assert isinstance(reply, Answer)
+    assert reply.body == {"a": 1}
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b'{"a": 1}' * 99)[:30], b"not packed at all"], ids=["half", "not-gzip"])
+def test_an_answer_that_is_packed_badly_is_no_crash(get: GET, packed: bytes) -> None:
+    with one_address((200, {"Content-Encoding": "gzip"}, packed)) as server:
+        reply = get(server.url)
+    assert isinstance(reply, Fault) or reply.body is None
+
+
+def test_replies_come_in_the_order_asked_whatever_the_order_of_the_answers(open_door: type[Door]) -> None:
+    done = {number: threading.Event() for number in range(8)}
+
+    def answer(handler: BaseHTTPRequestHandler) -> object:
+        number = int(handler.path[1:])
+        # Each waits for the one asked after it: the answers go out last to first.
+        if number < 7:
+            done[number + 1].wait(5)
+        done[number].set()
+        return {"number": number}
+
+    with WebServer(answer) as server, open_door(Settings()) as door:
+        replies = door.get_many([f"{server.url}/{number}" for number in range(8)])
+    assert [reply.body for reply in replies if isinstance(reply, Answer)] == [{"number": number} for number in range(8)]
+
+
+@pytest.mark.parametrize("max_in_flight", [1, 3, 8])
+def test_no_more_requests_are_under_way_at_once_than_allowed(open_door: type[Door], max_in_flight: int) -> None:
+    full = threading.Barrier(max_in_flight)
+
+    def answer(_: BaseHTTPRequestHandler) -> object:
+        # Lets go only when as many as are allowed are there together, and had time to be joined by one too many.
+        full.wait(5)
+        threading.Event().wait(0.15)
+        return {}
+
+    with WebServer(answer) as server, open_door(Settings(max_in_flight=max_in_flight)) as door:
+        replies = door.get_many([server.url] * max_in_flight * 2)
+        assert server.most_at_once == max_in_flight
+    assert all(isinstance(reply, Answer) for reply in replies)
+
+
+def test_nothing_asked_is_nothing_answered(open_door: type[Door]) -> None:
+    with open_door(Settings()) as door:
+        assert door.get_many([]) == []
+
+
+def test_one_that_does_not_answer_does_not_keep_the_others_from_it(open_door: type[Door]) -> None:
+    with one_address({}) as server, open_door(Settings()) as door:
+        replies = door.get_many([server.url, f"http://127.0.0.1:{servers.free_port()}", server.url])
+    assert [type(reply) for reply in replies] == [Answer, Fault, Answer]
+
+
+def test_a_door_can_be_used_again_and_sees_that_a_server_has_returned(open_door: type[Door]) -> None:
+    with open_door(Settings()) as door:
+        with one_address({"start": 1}) as server:
+            assert isinstance(door.get_many([server.url])[0], Answer)
+        assert door.get_many([server.url])[0] == Fault("connection refused")
+        assert isinstance(door.get_many([server.url])[0], Fault)
+
+
+def test_a_proxy_of_the_environment_is_not_used(get: GET, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = f"http://127.0.0.1:{servers.free_port()}"
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, dead)
+    with one_address({}) as server:
+        assert isinstance(get(server.url), Answer)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_but_named(get: GET, status: int) -> None:
+    with one_address((status, {"Location": "http://127.0.0.1:1/elsewhere"}, b"")) as server:
+        expected = f"HTTP {status} redirects to http://127.0.0.1:1/elsewhere: give the final address"
+        assert get(server.url) == Fault(expected, lasting=True)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_question_for_credentials_is_lasting(get: GET, status: int) -> None:
+    with one_address((status, {}, b"who are you")) as server:
+        assert get(server.url) == Fault(f"HTTP {status}: something in front of the server asks for credentials", lasting=True)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_without_a_server_behind_it_may_have_one_later(get: GET, status: int) -> None:
+    with one_address((status, {}, b"<html>Bad Gateway</html>")) as server:
+        assert get(server.url) == Fault(f"HTTP {status} from a proxy: no server behind it")
+
+
+def test_a_refused_connection_is_not_lasting(get: GET) -> None:
+    assert get(f"http://127.0.0.1:{servers.free_port()}") == Fault("connection refused")
+
+
+def test_a_host_name_that_does_not_resolve_is_named_so(get: GET) -> None:
+    assert get("http://n1.invalid:8222/varz") == Fault("the host name cannot be resolved")
+
+
+@pytest.mark.parametrize("behave", [servers.hang, servers.drip], ids=["hangs", "drips"])
+def test_a_server_that_never_finishes_is_left_after_the_timeout(get: GET, behave: Callable[..., None]) -> None:
+    with RawServer(behave) as server:
+        began = time.monotonic()
+        reply = get(server.url, timeout_seconds=SHORT)
+        assert time.monotonic() - began < SHORT + 1.0
+    assert reply == Fault("no complete answer within 0.3 s")
+
+
+@pytest.mark.parametrize(
+    ("behave", "message"),
+    [
+        pytest.param(servers.truncate, "the reply broke off in the middle", id="truncated"),
+        pytest.param(servers.close, "the server closed the connection without an answer", id="closed"),
+        pytest.param(servers.reset, "the server closed the connection without an answer", id="reset"),
+    ],
+)
+def test_a_server_that_goes_away_meanwhile_is_not_lasting(get: GET, behave: Callable[..., None], message: str) -> None:
+    with RawServer(behave) as server:
+        assert get(server.url) == Fault(message)
+
+
+def test_a_program_that_does_not_speak_http_is_a_fault(get: GET) -> None:
+    with RawServer(lambda connection: connection.sendall(b'INFO {"server_id":"N"}\r\n')) as server:
+        assert isinstance(get(server.url), Fault)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:port/varz", "http://127.0.0.1:99999/varz"])
+def test_an_address_that_is_none_is_lasting(get: GET, url: str) -> None:
+    reply = get(url)
+    assert isinstance(reply, Fault)
+    assert reply.lasting
+
+
+def test_https_with_an_authority_of_ones_own_is_read(get: GET, authority: Authority) -> None:
+    with one_address({"server_name": "n1"}, authority.issue("127.0.0.1")) as server:
+        assert server.url.startswith("https://")
+        reply = get(server.url, ca_path=str(authority.path))
+    assert isinstance(reply, Answer)
+
+
+def test_a_certificate_by_an_unknown_authority_is_lasting(get: GET, authority: Authority) -> None:
+    with one_address({}, authority.issue("127.0.0.1")) as server:
+        reply = get(server.url)
+    assert isinstance(reply, Fault)
+    assert reply.lasting
+    assert reply.message.startswith("its certificate is not trusted (")
+    assert reply.message.endswith("): give ca_path, or the name that it is for")
+
+
+def test_a_certificate_by_another_authority_than_the_given_is_lasting(get: GET, authority: Authority, tmp_path: Path) -> None:
+    with one_address({}, authority.issue("127.0.0.1")) as server:
+        reply = get(server.url, ca_path=str(Authority(tmp_path, "other-authority").path))
+    assert isinstance(reply, Fault)
+    assert reply.lasting
+    assert "is not trusted" in reply.message
+
+
+def test_a_certificate_for_another_name_is_lasting(get: GET, authority: Authority) -> None:
+    with one_address({}, authority.issue("n1.example.org")) as server:
+        reply = get(server.url, ca_path=str(authority.path))
+    assert isinstance(reply, Fault)
+    assert reply.lasting
+    assert "not valid for '127.0.0.1'" in reply.message
+
+
+def test_a_certificate_is_not_looked_at_where_that_was_asked_for(get: GET, authority: Authority) -> None:
+    with one_address({}, authority.issue("n1.example.org")) as server:
+        assert isinstance(get(server.url, validate_certs=False), Answer)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"], ids=["not-there", "empty", "not-a-certificate"])
+def test_a_ca_path_that_cannot_be_used_is_a_lasting_fault_and_no_crash(
+    get: GET, authority: Authority, tmp_path: Path, content: str | None
+) -> None:
+    wrong = tmp_path / "ca.pem"
+    if content is not None:
+        wrong.write_text(content, encoding="utf-8")
+    with one_address({}, authority.issue("127.0.0.1")) as server:
+        reply = get(server.url, ca_path=str(wrong))
+    assert isinstance(reply, Fault)
+    assert reply.lasting
+
+
+def test_https_to_a_port_that_speaks_http_is_lasting(get: GET) -> None:
+    with one_address({}) as server:
+        reply = get(server.url.replace("http:", "https:"))
+    assert reply == Fault("the port does not speak https: write http:// in the monitor URL", lasting=True)
+
+
+def test_http_to_a_port_that_speaks_https_is_lasting_where_the_server_says_so_as_nats_does(get: GET) -> None:
+    with one_address((400, {}, b"Client sent an HTTP request to an HTTPS server.\n")) as server:
+        assert get(server.url) == Fault("the port speaks https: write https:// in the monitor URL", lasting=True)
+
+
+def test_http_to_a_port_that_speaks_https_and_says_nothing_is_a_fault(get: GET, authority: Authority) -> None:
+    with one_address({}, authority.issue("127.0.0.1")) as server:
+        assert isinstance(get(server.url.replace("https:", "http:"), timeout_seconds=SHORT), Fault)
+
+
+@pytest.mark.parametrize("behave", [servers.close, servers.reset], ids=["closed", "reset"])
+def test_a_server_that_goes_away_during_the_handshake_is_not_lasting(get: GET, behave: Callable[..., None]) -> None:
+    with RawServer(behave, scheme="https") as server:
+        assert get(server.url) == Fault("the server closed the connection without an answer")
+
+
+def test_the_better_door_is_taken_where_there_is_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _http.open_door(Settings()) as door:
+        assert isinstance(door, HttpxDoor)
+    monkeypatch.setattr(_http, "httpx", None)
+    with _http.open_door(Settings()) as door:
+        assert isinstance(door, UrlsDoor)
+
+
+def test_without_httpx_every_fault_is_still_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http, "httpx", None)
+    with _http.open_door(Settings(timeout_seconds=SHORT)) as door, RawServer(servers.hang) as server:
+        replies = door.get_many([server.url, f"http://127.0.0.1:{servers.free_port()}"])
+    assert replies == [Fault("no complete answer within 0.3 s"), Fault("connection refused")]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://mirror/a.tar.gz", "https://mirror/a.tar.gz"),
+        ("https://user:secret@mirror/a.tar.gz", "https://mirror/a.tar.gz"),
+        ("https://user@mirror/a@2.tar.gz", "https://mirror/a@2.tar.gz"),
+        ("https://mirror/a@2.tar.gz", "https://mirror/a@2.tar.gz"),
+        pytest.param(
+            "https://user:sec@ret@mirror/a",
+            "https://mirror/a",
+            id="at-sign-in-the-password",
+        ),
+    ],
+)
+def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> None:
+    assert _http.without_credentials(url) == shown

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Door, Fault, HttpxDoor, Settings, UrlsDoor
+from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target, read_facts, read_state
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+from tests.lab.binaries import server_binary
+from tests.lab.processes import wait_until
+from tests.unit import servers
+from tests.unit.certificates import Authority
+from tests.unit.nats import ManyAccounts, SimulatedServer
+from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST, VERSIONS, read
+from tests.unit.servers import RawServer, WebServer
+
+
+@pytest.fixture(params=[HttpxDoor, UrlsDoor], ids=["httpx", "urls"])
+def door(request: pytest.FixtureRequest) -> Any:
+    with request.param(Settings()) as opened:
+        yield opened
+
+
+def state_of(door: Door, url: str) -> Reading:
+    return read_state(door, [Target("n1", url)])[0]
+
+
+def test_one_reading_for_each_server_in_the_order_asked(door: Door) -> None:
+    with SimulatedServer(name="n1") as n1, SimulatedServer(name="n2") as n2:
+        targets = [Target("second", n2.url), Target("none", f"http://127.0.0.1:{servers.free_port()}"), Target("first", n1.url)]
+        for read_them in (read_facts, read_state):
+            readings = read_them(door, targets)
+            assert [reading.name for reading in readings] == ["second", "none", "first"]
+            assert [reading.facts and reading.facts.server_name for reading in readings] == ["n2", None, "n1"]
+            assert readings[1] == Reading("none", targets[1].monitor_url, error="connection refused")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_state_of_every_version_is_read_in_full(version: str) -> None:
+    for reading in read(version):
+        assert not reading.error
+        assert reading.health is not None
+        assert reading.health.ok
+        assert reading.peers == set(NAMES) - {reading.name}
+        assert reading.group_names == {placement.raft_group for placement in reading.placements}
+        assert len(reading.placements) == 3
+
+
+@pytest.mark.parametrize("version", OLDEST_AND_NEWEST)
+def test_a_server_that_is_starting_is_a_reading_without_groups_and_no_error(version: str) -> None:
+    reading = read(version, "starting", ["n3"])[0]
+    assert not reading.error
+    assert reading.groups == ()
+    assert reading.health is not None
+    assert reading.health.status == 500
+
+
+def test_facts_are_read_with_two_requests_and_no_more(door: Door) -> None:
+    with SimulatedServer() as server:
+        reading = read_facts(door, [Target("n1", server.url)])[0]
+        assert sorted(server.requests) == ["/routez", "/varz"]
+    assert reading.facts is not None
+    assert reading.peers == {"n2", "n3"}
+    assert reading.health is None
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_base_path_is_part_of_the_address(door: Door, slash: str) -> None:
+    with SimulatedServer(base_path="/nats") as server:
+        assert not state_of(door, f"{server.url}/nats{slash}").error
+        without = state_of(door, server.url)
+    assert without.error == "HTTP 404 for /varz: is the server's http_base_path part of the monitor URL?"
+    assert without.lasting
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "lasting"),
+    [
+        pytest.param(
+            (200, {}, b"<html>hello</html>"), "HTTP 200 for /varz is not JSON but '<html>hello</html>'", True, id="html"
+        ),
+        pytest.param((200, {}, b'{"status": "up"}'), "/varz lacks server_id, server_name, version, start", True, id="other-json"),
+        pytest.param((200, {}, b"[1]"), "/varz is not what a NATS server answers", True, id="list"),
+        pytest.param((500, {}, b'{"error": "x"}'), "HTTP 500 for /varz", False, id="500"),
+        pytest.param((401, {}, b""), "HTTP 401: something in front", True, id="401"),
+        pytest.param((302, {"Location": "/login"}, b""), "HTTP 302 redirects to /login", True, id="redirect"),
+        pytest.param((502, {}, b"Bad Gateway"), "HTTP 502 from a proxy", False, id="proxy"),
+    ],
+)
+def test_the_answer_of_something_else_is_a_reading_with_an_error(door: Door, answer: Any, words: str, lasting: bool) -> None:
+    with WebServer(lambda _: answer) as server:
+        for reading in (state_of(door, server.url), read_facts(door, [Target("n1", server.url)])[0]):
+            assert reading.error.startswith(words)
+            assert reading.lasting is lasting
+            assert reading.facts is None
+
+
+def test_a_server_that_breaks_off_is_a_reading_with_an_error_that_waiting_may_mend(door: Door) -> None:
+    with RawServer(servers.truncate) as server:
+        reading = state_of(door, server.url)
+    assert reading.error
+    assert not reading.lasting
+
+
+@pytest.mark.parametrize("path", ["/varz", "/routez", "/jsz", "/raftz", "/raftz?acc=APP"])
+def test_a_server_that_goes_away_between_two_requests_has_no_half_of_a_reading(door: Door, path: str) -> None:
+    with SimulatedServer() as server:
+        server.answers[path] = (503, {}, b"gone")  # type: ignore[assignment]
+        reading = state_of(door, server.url)
+    assert reading == Reading("n1", server.url, error="HTTP 503 from a proxy: no server behind it")
+
+
+def test_an_error_of_raftz_in_json_is_no_crash(door: Door) -> None:
+    with SimulatedServer() as server:
+        server.answers["/raftz"] = {"status": 500, "body": {"error": "internal"}}
+        reading = state_of(door, server.url)
+    assert reading.error or len(reading.groups) == 2
+
+
+def test_a_jsz_that_is_no_record_is_a_reading_with_an_error(door: Door) -> None:
+    with SimulatedServer() as server:
+        server.answers["/jsz"]["body"] = []
+        assert state_of(door, server.url).error
+
+
+def test_no_groups_are_asked_for_where_there_is_no_jetstream(door: Door) -> None:
+    with SimulatedServer() as server:
+        server.be_alone()
+        reading = state_of(door, server.url)
+        assert not [path for path in server.requests if path.startswith("/raftz")]
+    assert not reading.error
+    assert (reading.groups, reading.placements, reading.peers) == ((), (), frozenset())
+
+
+def test_an_account_with_any_name_is_asked_for_by_that_name(door: Door) -> None:
+    name = "Orders & Co/ä"
+    with SimulatedServer() as server:
+        server.answers["/jsz"]["body"]["account_details"][0].update(name=name, id=name)
+        server.answers[f"/raftz?acc={name}"] = server.answers.pop("/raftz?acc=APP")
+        reading = state_of(door, server.url)
+        assert "/raftz?acc=Orders%20%26%20Co%2F%C3%A4" in server.requests
+    assert len(reading.groups) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "pages"),
+    [
+        pytest.param(3, [0], id="a-few"),
+        pytest.param(1023, [0], id="one-less-than-a-page"),
+        pytest.param(1024, [0, 1024], id="a-full-page"),
+        pytest.param(1025, [0, 1024], id="one-more"),
+        pytest.param(2500, [0, 1024, 2048], id="three-pages"),
+    ],
+)
+def test_accounts_are_read_page_by_page_until_there_are_no_more(count: int, pages: list[int]) -> None:
+    server = ManyAccounts(count)
+    reading = state_of(server, "http://n1:8222")
+    assert not reading.error
+    assert server.pages == pages
+    assert {placement.label for placement in reading.placements} == {f"{name} > S" for name in server.accounts}
+    assert reading.group_names == {f"S-{name}" for name in server.accounts} | {"S-SYS"}
+
+
+def test_a_page_that_cannot_be_read_leaves_no_half_of_a_reading() -> None:
+    server = ManyAccounts(1500)
+    server.faults[1024] = Fault("connection refused")
+    assert state_of(server, "http://n1:8222") == Reading("n1", "http://n1:8222", error="connection refused")
+
+
+@pytest.fixture(scope="module")
+def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A real nats-server with https monitoring; gives its port and the file of its authority."""
+    folder: Path = tmp_path_factory.mktemp("secure")
+    authority = Authority(folder, "our-authority")
+    pem, port = authority.issue("127.0.0.1"), servers.free_port()
+    tls = f'tls {{ cert_file: "{pem}", key_file: "{pem}" }}'
+    config = folder / "nats.conf"
+    config.write_text(f'server_name: n1\nlisten: "127.0.0.1:-1"\nhttps: "127.0.0.1:{port}"\n{tls}\n', encoding="utf-8")
+    with (folder / "nats.log").open("wb") as log:
+        process = subprocess.Popen([server_binary("2.15.1"), "-c", config], stdout=log, stderr=log)
+    try:
+        with HttpxDoor(Settings(validate_certs=False)) as door:
+            assert wait_until(lambda: not state_of(door, f"https://127.0.0.1:{port}").error, 10.0)
+        yield port, str(authority.path)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("kind", [HttpxDoor, UrlsDoor], ids=["httpx", "urls"])
+def test_a_real_server_is_read_by_https(secure_server: tuple[int, str], kind: type[Door]) -> None:
+    port, authority = secure_server
+    with kind(Settings(ca_path=authority)) as door:
+        reading = state_of(door, f"https://127.0.0.1:{port}")
+    assert not reading.error
+    assert reading.facts is not None
+    assert reading.facts.server_name == "n1"
+
+
+@pytest.mark.parametrize("kind", [HttpxDoor, UrlsDoor], ids=["httpx", "urls"])
+def test_a_real_server_that_speaks_https_says_so_to_http(secure_server: tuple[int, str], kind: type[Door]) -> None:
+    with kind(Settings()) as door:
+        reading = state_of(door, f"http://127.0.0.1:{secure_server[0]}")
+    assert reading.error == "the port speaks https: write https:// in the monitor URL"
+    assert reading.lasting
+
+
+def test_a_target_joins_its_address_and_a_path_with_one_slash() -> None:
+    assert _monitor.Target("n1", "http://n1:8222/nats/").url("/varz") == "http://n1:8222/nats/varz"

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _node
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from tests.lab.binaries import server_binary
+from tests.lab.cluster import LoopbackCluster
+from tests.unit.processes import Processes
+from tests.unit.systemd import Systemd
+
+NOBODY = 65534
+
+
+def test_the_facts_of_a_running_server_come_from_its_process(processes: Processes, tmp_path: Path) -> None:
+    (tmp_path / "nats.conf").write_text('lame_duck_duration: "45s"\nlog_file: "logs/nats.log"\n', encoding="utf-8")
+    with (tmp_path / "out.log").open("wb") as output:
+        server = processes.start(processes.program(), "60", cwd=tmp_path, stderr=output)
+    facts = _node.facts({"pid": server.pid, "config_path": str(tmp_path / "nats.conf")})
+    assert facts == {
+        "running": True,
+        "absence": "",
+        "pid": server.pid,
+        "start_ticks": server.start_ticks,
+        "binary_path": str(processes.program()),
+        "config_path": str(tmp_path / "nats.conf"),
+        "cwd": str(tmp_path),
+        "output_path": str(tmp_path / "out.log"),
+        "log_path": str(tmp_path / "logs" / "nats.log"),
+        "lame_duck_duration_seconds": 45.0,
+        "lame_duck_duration_source": str(tmp_path / "nats.conf"),
+        "go_arch": _node.GO_ARCH[platform.machine()],
+        "unit": None,
+    }
+
+
+def test_without_a_configuration_the_server_has_its_defaults_and_logs_where_it_writes(
+    processes: Processes, tmp_path: Path
+) -> None:
+    with (tmp_path / "out.log").open("wb") as output:
+        server = processes.start(processes.program(), "60", stderr=output)
+    facts = _node.facts({"pid": server.pid})
+    assert (facts["config_path"], facts["log_path"]) == ("", str(tmp_path / "out.log"))
+    assert (facts["lame_duck_duration_seconds"], facts["lame_duck_duration_source"]) == (120.0, "default: not configured")
+
+
+def test_output_that_goes_to_no_file_is_no_path(processes: Processes) -> None:
+    server = processes.start(processes.program(), "60", stderr=subprocess.DEVNULL)
+    assert _node.facts({"pid": server.pid})["output_path"] is None
+
+
+def test_variables_of_the_configuration_are_those_of_the_servers_environment(processes: Processes, tmp_path: Path) -> None:
+    (tmp_path / "nats.conf").write_text("lame_duck_duration: $DURATION\n", encoding="utf-8")
+    server = processes.start(processes.program(), "60", env={**os.environ, "DURATION": "50s"})
+    assert _node.facts({"pid": server.pid, "config_path": str(tmp_path / "nats.conf")})["lame_duck_duration_seconds"] == 50.0
+
+
+def test_a_path_that_is_given_comes_before_the_one_found(processes: Processes) -> None:
+    server = processes.server()
+    assert _node.facts({"pid": server.pid, "binary_path": "/usr/sbin/nats-server"})["binary_path"] == "/usr/sbin/nats-server"
+
+
+def test_a_process_that_is_not_the_server_that_answers_is_refused(processes: Processes, tmp_path: Path) -> None:
+    server = processes.server()
+    (tmp_path / "nats.pid").write_text(str(server.pid), encoding="ascii")
+    with pytest.raises(NatsError) as refused:
+        _node.facts({"pid_file": str(tmp_path / "nats.pid"), "expect_port": 4222})
+    assert refused.value.details == {"refusal": "other_process"}
+    assert f"is monitored on port 4222, and the process that pid_file {tmp_path}/nats.pid names" in str(refused.value)
+    assert f"pid {server.pid}) listens on none. " in str(refused.value)
+    assert "set nats_upgrade_pid_file. Nothing was touched" in str(refused.value)
+
+
+def test_the_process_of_a_real_server_is_known_by_its_port() -> None:
+    with LoopbackCluster("2.15.1", size=1) as cluster:
+        node = cluster.nodes["n1"]
+        assert _node.facts({"pid_file": str(node.pid_file), "expect_port": node.monitor_port})["running"]
+        with pytest.raises(NatsError, match=rf"listens on .*{node.monitor_port}"):
+            _node.facts({"pid_file": str(node.pid_file), "expect_port": node.monitor_port + 50})
+
+
+def test_a_configuration_that_cannot_be_read_is_named_with_what_to_do(processes: Processes, tmp_path: Path) -> None:
+    missing = tmp_path / "none.conf"
+    (tmp_path / "nats.conf").write_text("include none.conf\n", encoding="utf-8")
+    with pytest.raises(NatsError, match=rf"^the configuration {missing} cannot be read \(No such file or directory\): run with"):
+        _node.facts({"pid": processes.server().pid, "config_path": str(tmp_path / "nats.conf")})
+
+
+def test_a_unit_that_does_not_run_is_known_by_what_would_start_it(systemd: Systemd, tmp_path: Path) -> None:
+    config = tmp_path / "nats.conf"
+    config.write_text('lame_duck_duration: "45s"\n', encoding="utf-8")
+    systemd.set(
+        ActiveState="inactive", ExecStart=f"{{ path=/usr/sbin/nats-server ; argv[]=/usr/sbin/nats-server -c {config} ; x }}"
+    )
+    facts = _node.facts({"service": "nats-server"})
+    assert (facts["running"], facts["pid"], facts["absence"]) == (False, None, "unit nats-server.service is inactive")
+    assert (facts["binary_path"], facts["config_path"]) == ("/usr/sbin/nats-server", str(config))
+    assert facts["lame_duck_duration_seconds"] == 45.0
+    assert facts["unit"]["name"] == "nats-server.service"
+
+
+def test_a_unit_comes_before_a_pid_file_and_that_before_a_pid(systemd: Systemd, processes: Processes, tmp_path: Path) -> None:
+    server = processes.server()
+    (tmp_path / "nats.pid").write_text(str(server.pid), encoding="ascii")
+    given: dict[str, Any] = {"pid": server.pid, "pid_file": str(tmp_path / "nats.pid"), "service": "nats-server"}
+    assert _node.find(given)[0].found_by == "service"
+    assert _node.find({**given, "service": None})[0].found_by == "pid_file"
+    assert _node.find({"pid": server.pid})[0].found_by == "pid"
+
+
+def test_what_of_a_unit_bears_on_an_upgrade() -> None:
+    unit = {
+        "Id": "nats-server.service",
+        "ActiveState": "active",
+        "Restart": "always",
+        "TimeoutStopUSec": "2min 30s",
+        "ExecStop": "{ path=/bin/kill ; argv[]=/bin/kill -s SIGUSR2 $MAINPID ; ignore_errors=no ; }",
+        "NeedDaemonReload": "yes",
+        "User": "nats",
+        "DropInPaths": "/etc/a.conf /run/b.conf",
+    }
+    assert _node.unit_facts(unit) == {
+        "name": "nats-server.service",
+        "active_state": "active",
+        "restart": "always",
+        "timeout_stop_seconds": 150.0,
+        "exec_stop": ["/bin/kill", "-s", "SIGUSR2", "$MAINPID"],
+        "need_daemon_reload": True,
+        "user": "nats",
+        "drop_in_paths": ["/etc/a.conf", "/run/b.conf"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("span", "seconds"),
+    [
+        ("1min 30s", 90.0),
+        ("10s", 10.0),
+        ("2h 3min 4s 5ms 6us", 7384.005006),
+        ("1d 1w", 691200.0),
+        ("0", None),
+        ("infinity", None),
+        ("", None),
+        ("1.500s", 1.5),
+        ("1min 1.5s", 61.5),
+    ],
+)
+def test_a_time_span_is_read_as_systemd_writes_it(span: str, seconds: float | None) -> None:
+    assert _node.span_seconds(span) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("argv", "config"),
+    [
+        (["nats-server", "-c", "/etc/nats.conf"], "/etc/nats.conf"),
+        (["nats-server", "--config", "/etc/nats.conf", "-D"], "/etc/nats.conf"),
+        (["nats-server", "-config=/etc/a=b.conf"], "/etc/a=b.conf"),
+        (["nats-server", "-DV", "--c=/etc/nats.conf"], "/etc/nats.conf"),
+        (["nats-server", "-js", "-sd", "/c"], ""),
+        (["nats-server", "-c"], ""),
+        ([], ""),
+    ],
+)
+def test_the_configuration_is_what_the_arguments_name(argv: list[str], config: str) -> None:
+    assert _node.config_in(argv) == config
+
+
+def test_a_configuration_with_a_relative_path_is_one_of_the_servers_folder(processes: Processes, tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "nats.conf").write_text('lame_duck_duration: "45s"\n', encoding="utf-8")
+    # A shell takes any arguments and waits for input.
+    shell = processes.folder / "nats-server"
+    shell.parent.mkdir(parents=True)
+    shutil.copy(os.path.realpath("/bin/sh"), shell)
+    server = processes.start(shell, "-s", "--", "-c=conf/nats.conf", cwd=tmp_path, stdin=subprocess.PIPE)
+    facts = _node.facts({"pid": server.pid})
+    assert (facts["config_path"], facts["lame_duck_duration_seconds"]) == (f"{tmp_path}/conf/nats.conf", 45.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds", "source"),
+    [
+        ({"lame_duck_duration": "90s"}, 90.0, "/etc/nats.conf"),
+        ({}, 120.0, "default: not configured"),
+        ({"lame_duck_duration": "soon"}, 120.0, "default: 'soon' is not a duration"),
+    ],
+)
+def test_the_length_of_a_drain_is_the_configured_one_or_the_servers_default(
+    settings: dict[str, str], seconds: float, source: str
+) -> None:
+    assert _node.lame_duck_seconds(settings, "/etc/nats.conf") == (seconds, source)
+
+
+@pytest.mark.parametrize("version", ["2.10.26", "2.15.1"])
+def test_a_real_server_accepts_a_good_configuration_and_says_so(tmp_path: Path, version: str) -> None:
+    config = tmp_path / "nats.conf"
+    config.write_text("port: 4222\n", encoding="utf-8")
+    said = _node.check_config(str(server_binary(version)), str(config), None)
+    assert said["config_path"] == str(config)
+    assert "is valid" in said["said"]
+
+
+@pytest.mark.parametrize("version", ["2.10.26", "2.15.1"])
+def test_a_real_server_refuses_a_bad_configuration_in_its_own_words(tmp_path: Path, version: str) -> None:
+    config = tmp_path / "nats.conf"
+    config.write_text('lame_duck_duration: "1s"\n', encoding="utf-8")
+    with pytest.raises(NatsError, match="invalid lame_duck_duration of 1s, minimum is 30 seconds") as refused:
+        _node.check_config(str(server_binary(version)), str(config), None)
+    assert refused.value.details == {"refusal": "config"}
+    assert str(refused.value).endswith("Nothing was changed")
+
+
+def test_a_configuration_is_checked_in_the_servers_folder_and_environment(processes: Processes, tmp_path: Path) -> None:
+    (tmp_path / "nats.conf").write_text("port: $NATS_PORT\n", encoding="utf-8")
+    server = processes.start(processes.program(), "60", cwd=tmp_path, env={**os.environ, "NATS_PORT": "4333"})
+    binary = str(server_binary("2.15.1"))
+    assert _node.check_config(binary, "nats.conf", server)["said"]
+    with pytest.raises(NatsError, match="NATS_PORT"):
+        _node.check_config(binary, str(tmp_path / "nats.conf"), None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_configuration_is_checked_as_the_user_of_the_server(processes: Processes, tmp_path: Path) -> None:
+    tells_user = tmp_path / "who"
+    tells_user.write_text("#!/bin/sh\nid -u; id -g; id -G\n", encoding="utf-8")
+    tells_user.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    processes.program()
+    server = processes.start(processes.program(), "60", user=NOBODY, group=NOBODY, extra_groups=[7], cwd="/")
+    identity = _node.identity_of(server)
+    assert identity == _node.Identity(NOBODY, NOBODY, (7,))
+    said = _node.check_config(str(tells_user), "nats.conf", server)["said"]
+    assert said.split() == [str(NOBODY), str(NOBODY), str(NOBODY), "7"]

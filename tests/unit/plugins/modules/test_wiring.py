@@ -1,0 +1,208 @@
+"""Each module passes its options on, gives the result back, and turns a NatsError into a failure with its data."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _process
+from tests.lab.binaries import server_binary
+from tests.unit import modules
+from tests.unit.nats import SimulatedServer
+from tests.unit.processes import Processes
+from tests.unit.releases import NEW, OLD, hash_of, install, release
+from tests.unit.servers import free_port
+from tests.unit.systemd import Systemd
+
+Run = Callable[..., "dict[str, Any]"]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    return lambda name, **args: modules.run(name, capsys, **args)
+
+
+def test_version_facts_are_facts(run: Run) -> None:
+    with SimulatedServer() as server:
+        result = run("nats_version_facts", monitor_url=server.url)
+    assert result["changed"] is False
+    assert result["ansible_facts"]["nats_version"]["server_name"] == "n1"
+
+
+def test_version_facts_of_a_server_that_cannot_be_read_fail(run: Run) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    result = run("nats_version_facts", monitor_url=url)
+    assert (result["failed"], result["monitor_url"]) == (True, url)
+
+
+@pytest.mark.parametrize("name", ["nats_version_facts", "nats_health_wait"])
+def test_servers_are_named_in_one_way_only(run: Run, name: str) -> None:
+    result = run(name, monitor_url="http://n1:1", hosts=["n1"])
+    assert result["failed"]
+    assert "mutually exclusive" in result["msg"]
+
+
+def test_a_health_wait_returns_when_the_server_is_back(run: Run) -> None:
+    with SimulatedServer() as server:
+        server.be_alone()
+        result = run("nats_health_wait", monitor_url=server.url, version="2.15.1")
+    assert (result["back"], result["changed"], result["missing"]) == (True, False, {})
+
+
+def test_a_health_wait_that_fails_gives_what_is_missing_as_data(run: Run) -> None:
+    with SimulatedServer() as server:
+        server.be_alone()
+        given = {"monitor_url": server.url, "version": "2.15.2"}
+        result = run("nats_health_wait", timeout_seconds=0, **given)
+        assert (result["failed"], list(result["missing"].values())) == (True, [["version: runs 2.15.1, not 2.15.2"]])
+        looked = run("nats_health_wait", check=True, **given)
+    assert (looked.get("failed", False), looked["back"], looked["missing"]) == (False, False, result["missing"])
+
+
+def test_a_plan_is_a_plan_and_its_refusals_are_a_failure(run: Run) -> None:
+    server = {"name": "n1", "reachable": True, "server_name": "n1", "version": OLD, "cluster": "", "meta_leader": ""}
+    assert run("nats_upgrade_plan", version=NEW, servers=[server])["plan"]["order"] == ["n1"]
+    assert run("nats_upgrade_plan", version="latest", servers=[server])["refusals"] == ["not_exact"]
+
+
+def test_an_archive_is_fetched(run: Run, tmp_path: Path) -> None:
+    archive = release(tmp_path)
+    given = {"url": f"file://{archive}", "sha256": hash_of(archive), "dest": str(tmp_path / "kept")}
+    assert run("nats_archive", check=True, **given)["changed"]
+    assert run("nats_archive", **given)["changed"]
+    assert not run("nats_archive", **given)["changed"]
+    assert run("nats_archive", **{**given, "sha256": ""})["refusal"] == "no_hash"
+
+
+def binary(run: Run, tmp_path: Path, **args: Any) -> dict[str, Any]:
+    return run("nats_binary", path=str(tmp_path / "nats-server"), running_version=OLD, version=NEW, **args)
+
+
+def test_a_version_is_staged_once_and_made_active_once(run: Run, tmp_path: Path) -> None:
+    install(tmp_path / "nats-server", OLD)
+    archive = release(tmp_path)
+    sha256 = hash_of(archive)
+    asked = binary(run, tmp_path, state="staged", sha256=sha256)
+    assert (asked["changed"], asked["needs_archive"]) == (False, True)
+    checked = binary(run, tmp_path, state="staged", sha256=sha256, check=True)
+    assert (checked["changed"], checked["needs_archive"]) == (True, False)
+    assert not (tmp_path / f"nats-server-{NEW}").exists()
+    staged = binary(run, tmp_path, state="staged", sha256=sha256, archive=str(archive))
+    assert (staged["changed"], staged["binary"], staged["kept"]) == (
+        True,
+        str(tmp_path / f"nats-server-{NEW}"),
+        str(tmp_path / f"nats-server-{OLD}"),
+    )
+    assert not binary(run, tmp_path, state="staged", sha256=sha256)["changed"]
+    assert binary(run, tmp_path, state="active", check=True)["changed"]
+    assert NEW not in (tmp_path / "nats-server").read_text(encoding="utf-8")
+    assert binary(run, tmp_path, state="active")["changed"]
+    assert NEW in (tmp_path / "nats-server").read_text(encoding="utf-8")
+    assert not binary(run, tmp_path, state="active")["changed"]
+
+
+def test_a_version_without_a_hash_is_not_staged(run: Run, tmp_path: Path) -> None:
+    result = binary(run, tmp_path, state="staged", archive=str(release(tmp_path)))
+    assert (result["failed"], result["refusal"]) == (True, "no_hash")
+
+
+def test_a_version_that_is_not_staged_is_not_made_active(run: Run, tmp_path: Path) -> None:
+    install(tmp_path / "nats-server", OLD)
+    result = binary(run, tmp_path, state="active")
+    assert result["msg"] == f"nats-server {NEW} is not staged at {tmp_path}/nats-server-{NEW}: nothing was switched"
+
+
+def test_a_path_where_no_server_lies_any_more_gets_the_staged_one(run: Run, tmp_path: Path) -> None:
+    install(tmp_path / f"nats-server-{NEW}", NEW)
+    assert binary(run, tmp_path, state="active")["changed"]
+    assert (tmp_path / "nats-server").samefile(tmp_path / f"nats-server-{NEW}")
+
+
+def test_a_configuration_is_checked_by_the_binary(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "nats.conf"
+    config.write_text("port: 4222\n", encoding="utf-8")
+    given = {"binary": str(server_binary(NEW)), "config_path": str(config)}
+    assert run("nats_config_check", **given)["said"]
+    config.write_text("port: {\n", encoding="utf-8")
+    assert run("nats_config_check", **given)["refusal"] == "config"
+    missing = {**given, "binary": str(tmp_path / "none")}
+    assert run("nats_config_check", check=True, **missing)["said"] == "not checked until staged"
+    assert run("nats_config_check", **missing)["failed"]
+
+
+def test_node_facts_are_facts(run: Run, processes: Processes) -> None:
+    server = processes.server()
+    result = run("nats_node_facts", pid=server.pid)
+    assert result["changed"] is False
+    assert result["ansible_facts"]["nats_node"]["start_ticks"] == server.start_ticks
+
+
+@pytest.mark.parametrize("name", ["nats_node_facts", "nats_lameduck"])
+def test_a_server_is_named_in_one_way_and_no_less(run: Run, name: str) -> None:
+    assert "mutually exclusive" in run(name, pid=1, pid_file="/run/nats.pid")["msg"]
+    assert "one of the following is required" in run(name)["msg"]
+
+
+def test_lame_duck_mode_is_entered_and_a_check_only_says_so(run: Run, processes: Processes) -> None:
+    server = processes.server()
+    assert run("nats_lameduck", pid=server.pid, check=True)["changed"]
+    assert _process.alive(server)
+    result = run("nats_lameduck", pid=server.pid)
+    assert (result["changed"], result["exit_seen"]) == (True, True)
+    assert processes.reap(server) == -signal.SIGUSR2
+
+
+def test_a_swap_is_refused_where_nothing_is_staged(run: Run, processes: Processes, tmp_path: Path) -> None:
+    server = processes.server()
+    given = {"path": str(tmp_path / "nats-server"), "running_version": OLD, "version": NEW, "pid": server.pid}
+    assert "is not staged" in run("nats_swap", start_argv=["true"], **given)["msg"]
+    assert "mutually exclusive" in run("nats_swap", start_argv=["true"], start_unit="nats", **given)["msg"]
+    assert _process.alive(server)
+
+
+def test_a_process_is_started(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    given = {"state": "started", "argv": [sys.executable, "-c", "print('hello')"], "log_path": str(log)}
+    assert run("nats_process", check=True, **given) == run("nats_process", check=True, **given)
+    assert not log.exists()
+    os.waitpid(run("nats_process", **given)["pid"], 0)
+    assert log.read_text(encoding="utf-8") == "hello\n"
+    assert "argv" in run("nats_process", state="started")["msg"]
+
+
+def test_exactly_one_process_is_stopped(run: Run, processes: Processes) -> None:
+    server = processes.server()
+    given = {"state": "stopped", "pid": server.pid, "start_ticks": server.start_ticks}
+    assert run("nats_process", check=True, **given)["signals"] == []
+    other = run("nats_process", **{**given, "start_ticks": server.start_ticks - 1})
+    assert (other["changed"], other["signals"]) == (False, [])
+    assert _process.alive(server)
+    result = run("nats_process", **given)
+    assert (result["changed"], result["signals"]) == (True, ["SIGTERM"])
+    assert processes.reap(server) == -signal.SIGTERM
+
+
+def test_a_process_that_ignores_the_first_signal_gets_the_second(run: Run, processes: Processes) -> None:
+    server = processes.start(processes.program(), "60", preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
+    result = run("nats_process", state="stopped", pid=server.pid, start_ticks=server.start_ticks, timeout_seconds=0.1)
+    assert result["signals"] == ["SIGTERM", "SIGKILL"]
+
+
+def test_what_was_started_is_stopped_whatever_it_is(run: Run, processes: Processes) -> None:
+    other = processes.server("start-nats")
+    result = run("nats_process", state="stopped", pid=other.pid, start_ticks=other.start_ticks)
+    assert (result["changed"], result["signals"]) == (True, ["SIGTERM"])
+
+
+def test_a_unit_is_held_and_let_go(run: Run, systemd: Systemd) -> None:
+    assert run("nats_unit_hold", unit="nats-server", state="held", check=True)["changed"]
+    held = run("nats_unit_hold", unit="nats-server", state="held")
+    assert (held["changed"], held["restart"]) == (True, "no")
+    assert run("nats_unit_hold", unit="nats-server", state="released")["restart"] == "always"
+    systemd.set(LoadState="not-found")
+    assert run("nats_unit_hold", unit="nats-server", state="held")["failed"]

@@ -1,0 +1,103 @@
+"""Each outside thing has one door, and what runs on a node needs nothing but Python."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from tests.unit.modules import ROOT
+
+PLUGINS = ROOT / "plugins"
+FILES = sorted(path for path in PLUGINS.rglob("*.py"))
+UTILS = "ansible_collections.natsops.cluster.plugins.module_utils."
+# What a bare node has: the standard library, and what Ansible sends along.
+SENT_ALONG = {"ansible.module_utils.basic", "ansible.module_utils.urls"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of all that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def used(path: Path) -> set[str]:
+    """Everything that a file imports or names with a dot, such as os.kill."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    dotted = {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    return dotted | set(imports(path))
+
+
+def users_of(*things: str) -> set[str]:
+    def uses(path: Path) -> bool:
+        return any(name == thing or name.startswith(f"{thing}.") for name in used(path) for thing in things)
+
+    return {path.relative_to(PLUGINS).as_posix() for path in FILES if uses(path)}
+
+
+@pytest.mark.parametrize(
+    ("things", "door"),
+    [
+        pytest.param(["httpx", "urllib.request", "ansible.module_utils.urls"], "module_utils/_http.py", id="http"),
+        pytest.param(["socket", "ssl", "asyncio"], "module_utils/_http.py", id="network"),
+        pytest.param(
+            ["os.kill", "os.killpg", "signal.pidfd_send_signal", "os.pidfd_open", "subprocess", "os.system", "os.popen"],
+            "module_utils/_process.py",
+            id="processes",
+        ),
+    ],
+)
+def test_each_outside_thing_has_one_door(things: list[str], door: str) -> None:
+    assert users_of(*things) == {door}
+
+
+@pytest.mark.parametrize("name", ["_health", "_plan", "_servers", "_versions", "_polling", "_config"])
+def test_what_decides_reads_nothing(name: str) -> None:
+    path = PLUGINS / "module_utils" / f"{name}.py"
+    outside = {"_http", "_process", "_monitor", "_node", "_binary", "_download"}
+    assert not [used_name for used_name in imports(path) if used_name.startswith("ansible.")]
+    assert not {imported[len(UTILS) :].split(".")[0] for imported in imports(path) if imported.startswith(UTILS)} & outside
+    assert "open" not in {node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.parent.name in ("modules", "module_utils")], ids=lambda path: path.stem
+)
+def test_what_runs_on_a_node_imports_nothing_that_is_not_there(path: Path) -> None:
+    standard = sys.stdlib_module_names
+    foreign = {
+        name
+        for name in imports(path)
+        if name.partition(".")[0] not in standard
+        and not name.startswith("ansible_collections.natsops.cluster.plugins.module_utils")
+        and name.rpartition(".")[0] not in SENT_ALONG
+    }
+    assert foreign <= ({"httpx"} if path.stem == "_http" else set())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PLUGINS).with_suffix("").as_posix())
+def test_every_file_has_a_header_and_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "Apache License 2.0" in text.partition('"""')[0]
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_nothing_catches_every_exception() -> None:
+    broad = [
+        f"{path.name}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
+    ]
+    assert broad == []

@@ -1,0 +1,49 @@
+"""Answers of real servers (tests/fixtures), played back through a door of the collection."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Door, Fault, Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+VERSIONS = ("2.10.26", "2.11.11", "2.12.8", "2.14.6", "2.15.1")
+# The versions in which the situations that are hard to tell from a healthy one were recorded.
+OLDEST_AND_NEWEST = ("2.10.26", "2.15.1")
+NAMES = ("n1", "n2", "n3")
+
+
+class RecordedDoor(Door):
+    """Gives what was recorded; a server that was not recorded refuses connections."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Settings())
+        names = [path.stem for path in folder.glob("*.json")]
+        self._answers = {name: answers(folder.relative_to(FIXTURES).as_posix(), name) for name in names}
+
+    def get_many(self, urls: Sequence[str]) -> list[Reply]:
+        return [self._reply(url) for url in urls]
+
+    def _reply(self, url: str) -> Reply:
+        name, _unused, path = url.partition("://")[2].partition(":8222")
+        if name not in self._answers:
+            return Fault("connection refused")
+        # Of /jsz one query was recorded, with all that the collection asks for and more.
+        answer = self._answers[name]["/jsz" if path.startswith("/jsz?") else path]
+        return Answer(answer["status"], answer["body"], "")
+
+
+def answers(folder: str, name: str = "n1") -> dict[str, Any]:
+    """What one server answered, by path; /jsz without its query."""
+    text = (FIXTURES / folder / f"{name}.json").read_text(encoding="utf-8")
+    return {("/jsz" if path.startswith("/jsz") else path): answer for path, answer in json.loads(text).items()}
+
+
+def read(version: str, situation: str = "", names: Sequence[str] = NAMES) -> list[Reading]:
+    """What the collection reads of the servers of a recorded cluster."""
+    targets = [_monitor.Target(name, f"http://{name}:8222") for name in names]
+    return _monitor.read_state(RecordedDoor(FIXTURES / version / situation), targets)

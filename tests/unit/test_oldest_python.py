@@ -1,0 +1,130 @@
+"""The modules run on a node with the oldest Python there may be: on the oldest that this machine has."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+
+from tests.lab.cluster import LoopbackCluster
+from tests.unit.modules import ROOT
+from tests.unit.releases import NEW, OLD, hash_of, install, release
+
+OLDEST_SUPPORTED = 8
+
+
+def runs(python: Path) -> bool:
+    """Whether it is there and works: a name on the search path may be one that only says what is not installed."""
+    try:
+        return subprocess.run([python, "-c", "import ssl"], capture_output=True, timeout=20, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def oldest_python() -> tuple[str, Path]:
+    for minor in range(OLDEST_SUPPORTED, sys.version_info.minor + 1):
+        installed = sorted((Path.home() / ".pyenv" / "versions").glob(f"3.{minor}.*/bin/python"))
+        on_path = shutil.which(f"python3.{minor}")
+        for python in (*installed, *([Path(on_path)] if on_path else [])):
+            if runs(python):
+                return f"python3.{minor}", python
+    return f"python{platform.python_version()}", Path(sys.executable)
+
+
+NAME, PYTHON = oldest_python()
+# In each test's name, so that a report says which Python it was.
+pytestmark = pytest.mark.parametrize("on", [NAME])
+Results = Dict[str, Dict[str, Any]]
+
+
+def play(folder: Path, cluster: LoopbackCluster) -> Results:
+    """Run the modules one after the other on this machine with that Python, as a node; return their results."""
+    node, url = cluster.nodes["n1"], cluster.monitor_url("n1")
+    path, archive = install(folder / "nats-server", OLD), release(folder)
+    versions = {"path": str(path), "running_version": OLD, "version": NEW}
+    found = {"pid": "{{ nats_node.pid }}", "start_ticks": "{{ nats_node.start_ticks }}"}
+    asked: dict[str, dict[str, Any]] = {
+        "nats_version_facts": {"probe_from": "node", "monitor_url": url},
+        "nats_health_wait": {"probe_from": "node", "monitor_url": url, "version": NEW},
+        "nats_node_facts": {"pid_file": str(node.pid_file)},
+        "nats_config_check": {"binary": str(node.binary), "config_path": str(node.config), "pid": found["pid"]},
+        "nats_process": {"state": "stopped", **found},
+        "nats_binary": {"state": "staged", **versions, "archive": str(archive), "sha256": hash_of(archive)},
+        "nats_lameduck": {"pid_file": str(node.pid_file), "monitor_url": url},
+    }
+    tasks = [task_of(name, args, check_mode=name == "nats_process") for name, args in asked.items()]
+    kept = folder / "results.json"
+    given = {name: f"{{{{ result_{name} }}}}" for name in asked}
+    tasks.append({"ansible.builtin.copy": {"content": "{{ results | to_json }}", "dest": str(kept)}, "vars": {"results": given}})
+    playbook = folder / "play.yml"
+    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local", str(playbook)]
+    command += ["-e", f"ansible_python_interpreter={PYTHON}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert kept.exists(), f"on {NAME} ({PYTHON}): {done.stdout}{done.stderr}"
+    results: Results = json.loads(kept.read_text(encoding="utf-8"))
+    return results
+
+
+def task_of(name: str, args: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    return {
+        "name": name,
+        f"natsops.cluster.{name}": args,
+        "register": f"result_{name}",
+        "check_mode": check_mode,
+        "ignore_errors": True,
+    }
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    with LoopbackCluster(NEW, size=1) as cluster:
+        pid = cluster.process("n1").pid  # type: ignore[union-attr]
+        return {**play(tmp_path_factory.mktemp("oldest"), cluster), "lab": {"pid": pid, "node": cluster.nodes["n1"]}}
+
+
+def test_it_is_the_python_that_the_name_says(on: str) -> None:
+    version = subprocess.run([PYTHON, "-V"], capture_output=True, text=True, timeout=20, check=True).stdout
+    assert version.lower().replace(" ", "").startswith(on)
+
+
+def test_no_module_fails(on: str, results: Results) -> None:
+    failed = {name: result.get("msg") for name, result in results.items() if result.get("failed")}
+    assert failed == {}, f"on {on} ({PYTHON})"
+
+
+def test_a_server_is_read_from_the_node(on: str, results: Results) -> None:
+    assert results["nats_version_facts"]["ansible_facts"]["nats_version"]["version"] == NEW, on
+
+
+def test_a_server_is_waited_for_from_the_node(on: str, results: Results) -> None:
+    assert results["nats_health_wait"]["back"], on
+
+
+def test_it_is_found_out_how_a_server_is_run(on: str, results: Results) -> None:
+    found, node = results["nats_node_facts"]["ansible_facts"]["nats_node"], results["lab"]["node"]
+    assert (found["binary_path"], found["config_path"]) == (str(node.binary), str(node.config)), on
+    assert (found["pid"], found["lame_duck_duration_seconds"]) == (results["lab"]["pid"], 30.0), on
+
+
+def test_a_configuration_is_checked(on: str, results: Results) -> None:
+    assert "is valid" in results["nats_config_check"]["said"], on
+
+
+def test_a_check_of_stopping_finds_the_process(on: str, results: Results) -> None:
+    assert (results["nats_process"]["changed"], results["nats_process"]["signals"]) == (True, []), on
+
+
+def test_a_version_is_staged(on: str, results: Results) -> None:
+    assert (results["nats_binary"]["changed"], Path(results["nats_binary"]["binary"]).exists()) == (True, True), on
+
+
+def test_a_server_is_drained(on: str, results: Results) -> None:
+    drained = results["nats_lameduck"]
+    assert (drained["pid"], drained["exit_seen"], drained["clients_at_start"]) == (results["lab"]["pid"], True, 0), on
