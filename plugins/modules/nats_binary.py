@@ -37,7 +37,7 @@ options:
     type: str
     required: true
   archive:
-    description: On the controller, the release archive (tar.gz) that holds the server. It is copied only where it is needed.
+    description: On the controller, the release archive (tar.gz) that holds the server.
     type: path
   sha256:
     description: SHA-256 that O(archive) has to have. Needed for O(state=staged).
@@ -83,10 +83,6 @@ removed:
   type: list
   elements: str
   returned: when O(state=active)
-needs_archive:
-  description: Whether the version is not staged and O(archive) was not given. Of use to the action of the same name.
-  type: bool
-  returned: when O(state=staged)
 """
 
 from typing import Any
@@ -104,13 +100,15 @@ def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     if not params["sha256"]:
         raise NatsError("refused: there is no SHA-256 for the archive: no hash, no install", refusal="no_hash")
     if _binary.is_staged_from(binary, params["version"], params["sha256"]):
-        return {"changed": False, "needs_archive": False}
-    if params["archive"] is None or module.check_mode:
-        return {"changed": module.check_mode, "needs_archive": not module.check_mode}
+        return {"changed": False}
+    if module.check_mode:
+        return {"changed": True}
+    if params["archive"] is None:
+        raise NatsError(f"nats-server {params['version']} is not staged at {binary}, and there is no archive to stage it from")
     _binary.stage(params["archive"], params["sha256"], binary, params["version"])
     # SELinux: the label that the policy has for this place, not the one of where it was unpacked.
     module.set_default_selinux_context(binary, False)
-    return {"changed": True, "needs_archive": False}
+    return {"changed": True}
 
 
 def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:

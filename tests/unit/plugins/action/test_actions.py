@@ -149,21 +149,24 @@ def test_an_archive_is_fetched_to_the_controller(tmp_path: Path) -> None:
     assert host.run("nats_archive", url=f"file://{archive}", dest="/x")["refusal"] == "no_hash"
 
 
-def test_an_archive_is_copied_only_where_it_is_needed(tmp_path: Path) -> None:
+def test_an_archive_is_copied_to_the_node_and_the_module_gets_its_place_there(tmp_path: Path) -> None:
     archive = release(tmp_path)
     host = Host()
-    host.answers = [{"changed": False, "needs_archive": False}]
-    assert not host.run("nats_binary", state="staged", archive=str(archive))["changed"]
-    assert (host.asked, host.copied) == ([{"state": "staged"}], [])
-    host.answers = [{"changed": False, "needs_archive": True}, {"changed": True, "needs_archive": False}]
+    host.answers = [{"changed": True}]
     assert host.run("nats_binary", state="staged", archive=str(archive))["changed"]
     assert host.copied == [f"/node/tmp/{archive.name}"]
-    assert host.asked[-1] == {"state": "staged", "archive": f"/node/tmp/{archive.name}"}
+    assert host.asked == [{"state": "staged", "archive": f"/node/tmp/{archive.name}"}]
+
+
+def test_without_an_archive_nothing_is_copied() -> None:
+    host = Host()
+    host.answers = [{"changed": False}]
+    assert not host.run("nats_binary", state="active")["changed"]
+    assert (host.asked, host.copied) == ([{"state": "active"}], [])
 
 
 def test_an_archive_that_is_not_on_the_controller_is_named() -> None:
     host = Host()
-    host.answers = [{"changed": False, "needs_archive": True}]
     assert host.run("nats_binary", archive="/no/such.tar.gz")["msg"] == "there is no archive /no/such.tar.gz on the controller"
 
 
@@ -195,7 +198,6 @@ def test_a_node_that_is_lost_while_ansible_tidies_up_is_not_unreachable_after_al
 def test_a_node_that_is_lost_during_the_copy_is_a_failure_too(tmp_path: Path) -> None:
     archive = release(tmp_path)
     host = Host()
-    host.answers = [{"changed": False, "needs_archive": True}]
     plugin = host.action("nats_binary", "nats_binary", False, {"archive": str(archive)})
 
     def lost(*_: object) -> None:
