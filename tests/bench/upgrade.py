@@ -69,9 +69,12 @@ def main() -> None:
     parser.add_argument("--to", dest="target", default="2.15.1")
     parser.add_argument("--runs", type=int, default=3, help="rolls with each tool (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=200.0, help="messages per second (default: %(default)g)")
+    parser.add_argument(
+        "--grace", action="append", help=f"lame duck grace period, more than once for several (default: {GRACES})"
+    )
     options = parser.parse_args()
     print("grace   tool       whole time (median of runs)   a node away (median, longest)")
-    for grace in GRACES:
+    for grace in options.grace or GRACES:
         medians = {}
         for tool in ("script", "playbook"):
             rolls = [measure(tool, options.before, options.target, grace, options.rate) for _ in range(options.runs)]
