@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -69,6 +70,7 @@ class DeliveryClock:
     """
 
     longest: Longest = field(default_factory=Longest)
+    now: Callable[[], float] = time.monotonic
     _acknowledged: int = 0
     _delivered: int = 0
     _waiting_since: float | None = None
@@ -90,10 +92,10 @@ class DeliveryClock:
     def close(self) -> None:
         """Count what is being waited for now: a delivery came, or the load ends."""
         if self._waiting_since is not None:
-            self.longest.offer(time.monotonic() - self._waiting_since)
+            self.longest.offer(self.now() - self._waiting_since)
 
     def _restart(self) -> None:
-        self._waiting_since = time.monotonic() if self._acknowledged > self._delivered else None
+        self._waiting_since = self.now() if self._acknowledged > self._delivered else None
 
 
 @dataclass
