@@ -19,6 +19,6 @@ attributes:
     description: Returns no details on what would change in diff mode.
   action_group:
     support: full
-    membership: natsops.cluster.nats
+    membership: [natsops.cluster.nats]
     description: Use C(group/natsops.cluster.nats) in C(module_defaults) to set options of all modules at once.
 """
