@@ -145,15 +145,21 @@ def stage(archive: str, sha256: str, binary: str, version: str) -> None:
             os.unlink(part)
 
 
-def _check_hash(archive: str, sha256: str) -> None:
+def sha256_of(path: str) -> str:
+    """The SHA-256 of a file, in lower case; raises OSError."""
     digest = hashlib.sha256()
-    with open(archive, "rb") as file:
+    with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def _check_hash(archive: str, sha256: str) -> None:
+    got = sha256_of(archive)
     name = os.path.basename(archive)
-    if digest.hexdigest() != sha256.lower():
+    if got != sha256.lower():
         raise NatsError(
-            f"{name} has the SHA-256 {digest.hexdigest()}, and should have {sha256.lower()}: nothing was installed. "
+            f"{name} has the SHA-256 {got}, and should have {sha256.lower()}: nothing was installed. "
             "It is damaged, or not the file that the hash was made for"
         )
 

@@ -12,7 +12,7 @@ import re
 import tempfile
 from typing import IO, Any, Iterable, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _http
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 SPEC: dict[str, dict[str, Any]] = {
@@ -38,7 +38,7 @@ def fetch(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     sha256 = _wanted_hash(params, name)
     path = os.path.join(params["dest"], sha256[:12], name)
     result = {"path": path, "sha256": sha256}
-    if os.path.isfile(path) and _hash_of(path) == sha256:
+    if os.path.isfile(path) and _binary.sha256_of(path) == sha256:
         return {**result, "changed": False}
     if not check_mode:
         _fetch_to(params, path, sha256)
@@ -111,11 +111,6 @@ def _blocks(source: IO[bytes], name: str) -> Iterator[bytes]:
             "Nothing was touched; run again",
             refusal="no_archive",
         ) from exc
-
-
-def _hash_of(path: str) -> str:
-    with open(path, "rb") as file, open(os.devnull, "wb") as nowhere:
-        return _copy(_blocks(file, path), nowhere)
 
 
 def _open(params: Mapping[str, Any], url: str) -> IO[bytes]:

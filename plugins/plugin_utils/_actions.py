@@ -91,10 +91,9 @@ class ReadingAction(NatsAction):
     def _servers(self, params: Result, task_vars: dict[str, Any]) -> Any:
         if params["probe_from"] == "node":
             raise NatsError("hosts are read from the controller; with probe_from: node, run the task once for each host")
-        hosts = params.pop("hosts")
-        params["hosts"] = None
         return [
-            {"name": host, "monitor_url": _targets.monitor_url(host, "controller", task_vars, self._templar)} for host in hosts
+            {"name": host, "monitor_url": _targets.monitor_url(host, "controller", task_vars, self._templar)}
+            for host in params["hosts"]
         ]
 
     def work(self, task_vars: dict[str, Any]) -> Result:
