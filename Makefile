@@ -4,8 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-FROM ?= 2.14.6
-TO ?= 2.15.1
+FROM ?= 2.12.8
+TO ?= 2.14.6
+WAIVE ?=
 GRACE ?= 1ms
 SCENARIO ?= default
 RUNS ?= 10
@@ -18,13 +19,13 @@ $(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt tests/lab/v
 	@tests/lab/venv.sh $(PYTHON) $(VENV) -r requirements-dev.txt -c constraints.txt
 
 .PHONY: demo
-demo: $(VENV)/ready ## upgrade a real three-server cluster on loopback, under load (FROM=2.14.6 TO=2.15.1)
-	@$(BIN)/python -m tests.lab.demo --from $(FROM) --to $(TO) --grace $(GRACE)
+demo: $(VENV)/ready ## upgrade a real three-server cluster on loopback, under load (FROM=2.12.8 TO=2.14.6)
+	@$(BIN)/python -m tests.lab.demo --from $(FROM) --to $(TO) --grace $(GRACE) --waive $(WAIVE)
 
 .PHONY: demos
 demos: $(VENV)/ready ## RUNS=10 demos in a row; stops at the first that is not perfect
 	@for run in $$(seq $(RUNS)); do echo "run $$run of $(RUNS)"; \
-	  $(BIN)/python -m tests.lab.demo --from $(FROM) --to $(TO) --grace $(GRACE) > .cache/demo-$$run.log 2>&1 || { tail -40 .cache/demo-$$run.log; exit 1; }; \
+	  $(BIN)/python -m tests.lab.demo --from $(FROM) --to $(TO) --grace $(GRACE) --waive $(WAIVE) > .cache/demo-$$run.log 2>&1 || { tail -40 .cache/demo-$$run.log; exit 1; }; \
 	  tail -9 .cache/demo-$$run.log; done
 
 .PHONY: test

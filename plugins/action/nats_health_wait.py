@@ -1,10 +1,17 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Wait on the controller until NATS servers are really back."""
+"""Wait on the controller until servers are really back."""
 
 from __future__ import annotations
 
+import time
+from typing import Any, Callable
+
+from ansible.errors import AnsibleConnectionFailure
+
 from ansible_collections.natsops.cluster.plugins.module_utils import _waiting
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
 
 
@@ -13,5 +20,37 @@ class ActionModule(ReadingAction):
 
     SPEC = _waiting.SPEC
 
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        self._task_vars = task_vars
+        return super().work(task_vars)
+
     def read(self, params: Result, host: str) -> Result:
-        return _waiting.wait_until_back(params, host, look_once=self._task.check_mode)
+        lock = None if self._task.check_mode else params["renew_lock"]
+        sleep = self._renewing(lock) if lock else time.sleep
+        return _waiting.wait_until_back(params, host, look_once=self._task.check_mode, sleep=sleep)
+
+    def _renewing(self, lock: dict[str, Any]) -> Callable[[float], None]:
+        """A sleep that renews the lock on the task's host when a third of its lease has passed."""
+        renewed = time.monotonic()
+
+        def sleep(seconds: float) -> None:
+            nonlocal renewed
+            time.sleep(seconds)
+            if time.monotonic() - renewed >= lock["lease_seconds"] / 3:
+                self._renew(lock)
+                renewed = time.monotonic()
+
+        return sleep
+
+    def _renew(self, lock: dict[str, Any]) -> None:
+        folder = _targets.state_dir(self._task_vars["inventory_hostname"], self._task_vars, self._templar)
+        try:
+            result = self._execute_module(
+                module_name="natsops.cluster.nats_lock",
+                module_args={"state": "renewed", "state_dir": folder, **lock},
+                task_vars=self._task_vars,
+            )
+        except AnsibleConnectionFailure:
+            return  # what is waited for tells whether the host is lost; a lease outlives a short cut
+        if result.get("refusal") == "locked":
+            raise NatsError(str(result["msg"]), refusal="locked")

@@ -27,6 +27,15 @@ MONITORING: Spec = {
     "request_timeout_seconds": {"type": "float", "default": 5.0},
     "max_in_flight": {"type": "int", "default": 50},
 }
+# Of what looks at a whole cluster from the controller.
+LOOKING: Spec = {
+    "nodes": {"type": "dict"},
+    "policy_file": {"type": "path"},
+    "max_lag": {"type": "int", "default": 100},
+    "settle_seconds": {"type": "float", "default": 5.0},
+    "probe_from": {"type": "str", "choices": ["controller"]},
+    **{name: MONITORING[name] for name in ("validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight")},
+}
 ONE_SOURCE = [("monitor_url", "servers", "hosts")]
 DEFAULT_MONITOR_URL = "http://127.0.0.1:8222"
 

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import signal
-from typing import Any, Mapping
+import time
+from typing import Any, Mapping, Protocol
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _node, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -26,11 +27,39 @@ SUCCESSOR: dict[str, dict[str, Any]] = {
     "start_timeout_seconds": {"type": "float", "default": 60.0},
     "chdir": {"type": "path"},
     "log_path": {"type": "path"},
+    "state_dir": {"type": "path"},
+    "run_id": {"type": "str"},
+    "lease_seconds": {"type": "float"},
 }
+TURN = ("state_dir", "run_id", "lease_seconds")
 
 
-def drain(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+class Turn(Protocol):
+    """What is told of each step before it is done, and raises NatsError where it may not be. See _journal.Turn."""
+
+    warnings: list[str]
+
+    def step(self, name: str, *, must_be_written: bool = False) -> None: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Unkept:
+    """A turn that nobody keeps a journal of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def step(self, name: str, *, must_be_written: bool = False) -> None:
+        """Nothing is written."""
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def drain(params: Mapping[str, Any], *, check_mode: bool, turn: Turn | None = None) -> dict[str, Any]:
     """Put the server in lame duck mode and wait until it has exited; return the result of the module."""
+    turn = turn or Unkept()
     if params["timeout_seconds"] <= 0:
         raise NatsError("timeout_seconds has to be greater than 0")
     found, _unit = _node.find(params)
@@ -48,9 +77,13 @@ def drain(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     result["clients_at_start"] = _clients(params["monitor_url"])
     if check_mode:
         return {**result, "changed": True, "msg": f"would send SIGUSR2 to {process.program} (pid {process.pid})"}
-    # False: it has exited between the look and the signal.
-    result["changed"] = _process.send(process, signal.SIGUSR2)
-    exited, elapsed = _process.wait_for_exit(process, params["timeout_seconds"])
+    try:
+        turn.step("draining", must_be_written=True)
+        # False: it has exited between the look and the signal.
+        result["changed"] = _process.send(process, signal.SIGUSR2)
+        exited, elapsed = _process.wait_for_exit(process, params["timeout_seconds"], sleep=turn.sleep)
+    except NatsError as exc:
+        raise NatsError(str(exc), **{**result, **exc.details}) from exc
     if not exited:
         raise NatsError(_still_there(process, elapsed, _clients(params["monitor_url"])), **result)
     return {**result, "exit_seen": True, "drain_seconds": round(elapsed, 3), "msg": f"drained in {elapsed:.1f} s"}
@@ -59,28 +92,58 @@ def drain(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
 def swap(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """Drain the server, make the staged version the active one, and start it; return the result of the module.
 
-    Raises NatsError whose details say how far it came: C(exit_seen), C(switched), C(started).
+    With a state_dir, the lock is proved to be ours before the signal and before each step after it, the steps are written to
+    the journal, and the lease is renewed. Once the server has exited, only a lost lock keeps it from being started again: what
+    the disk does not take is in C(warnings). Raises NatsError whose details say how far it came: C(exit_seen), C(switched),
+    C(started).
     """
     version, running = params["version"], params["running_version"]
     where = _binary.layout(params["path"], running, version)
     if not check_mode and not _binary.is_staged(where.binary(version), version):
         raise NatsError(f"nats-server {version} is not staged at {where.binary(version)}: nothing was signalled")
-    result: dict[str, Any] = {"switched": False, "started": False, "new_pid": None, "new_start_ticks": None, "removed": []}
+    result: dict[str, Any] = {"changed": False, "exit_seen": False, "switched": False, "started": False, "removed": []}
+    result.update(new_pid=None, new_start_ticks=None)
     try:
-        result.update(drain(params, check_mode=check_mode))
+        turn = Unkept() if check_mode else _turn(params)
+        result.update(drain(params, check_mode=check_mode, turn=turn))
         if check_mode:
             return {**result, "changed": True}
+        turn.step("switching")
         if not _binary.is_active(where, version):
             _binary.activate(where, version, running)
         result["switched"] = result["changed"] = True
+        turn.step("starting")
         successor = start(params)
         result["started"] = True
         if successor is not None:
             result.update(new_pid=successor.pid, new_start_ticks=successor.start_ticks)
     except NatsError as exc:
-        raise NatsError(str(exc), **{**result, **exc.details}) from exc
+        details = {**result, **exc.details}
+        raise NatsError(f"{exc}{_left_behind(details)}", **details) from exc
+    if turn.warnings:
+        result["warnings"] = turn.warnings
     result["removed"] = _binary.prune(where, params["keep_versions"], [version, running])
     return result
+
+
+def _turn(params: Mapping[str, Any]) -> Turn:
+    if not params.get("state_dir"):
+        return Unkept()
+    # Here and not above, as for counting clients.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _journal
+
+    return _journal.Turn(params["state_dir"], params["run_id"], params["lease_seconds"])
+
+
+def _left_behind(details: Mapping[str, Any]) -> str:
+    """How the server was left, for a run that has lost its lock."""
+    if details.get("refusal") != "locked":
+        return ""
+    if details.get("exit_seen"):
+        return ". The server does not run, and was not started: the run that has the lock starts it, or else the next run does"
+    if details.get("changed"):
+        return ". The server is in lame duck mode, which cannot be called back, and exits: the run that has the lock starts it"
+    return ". Nothing was signalled"
 
 
 def start(params: Mapping[str, Any]) -> _process.Process | None:

@@ -56,6 +56,18 @@ def facts_of(reading: Reading) -> dict[str, Any]:
     }
 
 
+def reading_of(facts: Mapping[str, Any]) -> Reading:
+    """The reading that such facts were made of, as far as they go. Raises NatsError where they are something else."""
+    try:
+        if not facts["reachable"]:
+            return Reading(facts["name"], facts["monitor_url"], error=facts["error"])
+        return Reading(
+            facts["name"], facts["monitor_url"], facts=_servers.from_dict(facts), peers=frozenset(facts.get("peers") or ())
+        )
+    except (KeyError, TypeError) as exc:
+        raise NatsError(f"servers: {str(facts)[:80]} is not an entry of nats_version.servers: it lacks {exc}") from exc
+
+
 def uptime_seconds(text: str) -> int:
     """Seconds in an uptime as /varz writes it: 1y2d3h4m5s, the largest unit that is not zero first."""
     return sum(int(count) * _SECONDS[unit] for count, unit in _UPTIME.findall(text))

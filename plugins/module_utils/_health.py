@@ -10,12 +10,14 @@ on the leader of their group only; a leader goes on calling a stopped replica cu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Callable, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Placement, RaftGroup, Reading
 
 CONDITIONS = ("healthz", "version", "server_name", "started", "routes", "raft_groups", "jsz")
+# Of these, what was there before the roll can be tolerated: it is somebody's old trouble and not the roll's doing.
+TOLERABLE = ("reachable", "healthz", "routes", "raft_groups", "jsz")
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,21 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Missing:
-    """One thing that is not as it has to be: the name of the condition, and the last value seen."""
+    """One thing that is not as it has to be: the name of the condition, and the last value seen.
+
+    C(subject) is what it is about (an asset, a server), and with the condition tells whether it is the same thing again.
+    """
 
     condition: str
     seen: str
+    subject: str = ""
 
     def __str__(self) -> str:
         return f"{self.condition}: {self.seen}"
+
+    @property
+    def key(self) -> str:
+        return f"{self.condition} {self.subject}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,10 @@ class Verdict:
     def back(self) -> bool:
         return not self.missing
 
+    def only(self, counts: Callable[[Missing], bool]) -> Verdict:
+        """The verdict with only that of what is missing which counts."""
+        return replace(self, missing=tuple(missing for missing in self.missing if counts(missing)))
+
     def __str__(self) -> str:
         return f"{self.reading.name} {self.reading.monitor_url}: {'; '.join(map(str, self.missing)) or 'back'}"
 
@@ -62,10 +76,18 @@ def judge(
     *,
     max_lag: int,
     skip: frozenset[str] = frozenset(),
+    tolerated: frozenset[str] = frozenset(),
 ) -> list[Verdict]:
-    """Judge each server by its own answers and by those of the leaders of the groups that it serves."""
-    cluster = _Cluster(readings, expectations)
-    return [_judge_one(cluster, reading, expectations.get(reading.name, Expectation()), max_lag, skip) for reading in readings]
+    """Judge each server by its own answers and by those of the leaders of the groups that it serves.
+
+    C(tolerated) has keys of what may be missing, because it was before.
+    """
+    cluster = Cluster(readings, expectations)
+    verdicts = []
+    for reading in readings:
+        verdict = _judge_one(cluster, reading, expectations.get(reading.name, Expectation()), max_lag)
+        verdicts.append(verdict.only(lambda missing: missing.condition not in skip and missing.key not in tolerated))
+    return verdicts
 
 
 def distances(verdicts: Sequence[Verdict]) -> dict[str, int]:
@@ -87,10 +109,11 @@ def restart_expectation(reading: Reading) -> Expectation:
     )
 
 
-class _Cluster:
+class Cluster:
     """The readings of one poll, looked at together."""
 
-    def __init__(self, readings: Sequence[Reading], expectations: Mapping[str, Expectation]) -> None:
+    def __init__(self, readings: Sequence[Reading], expectations: Mapping[str, Expectation] | None = None) -> None:
+        expectations = expectations or {}
         self.readings = readings
         self.labels: dict[str, str] = {}
         # What the leader of each group says.
@@ -132,23 +155,23 @@ class _Cluster:
         )
 
 
-def _judge_one(cluster: _Cluster, reading: Reading, expected: Expectation, max_lag: int, skip: frozenset[str]) -> Verdict:
+def _judge_one(cluster: Cluster, reading: Reading, expected: Expectation, max_lag: int) -> Verdict:
     if reading.error or reading.facts is None or reading.health is None:
-        return Verdict(reading, (Missing("reachable", reading.error or "not read"),), {})
+        return Verdict(reading, (Missing("reachable", reading.error or "not read", reading.name),), {})
     lags: dict[str, int] = {}
     found = list(_identity(reading, expected))
     found += _routes(cluster, reading, expected)
     found += _raft_groups(cluster, reading, expected, max_lag, lags)
     found += _replicas(cluster, reading, max_lag, lags)
-    return Verdict(reading, tuple(missing for missing in found if missing.condition not in skip), lags)
+    return Verdict(reading, tuple(found), lags)
 
 
 def _identity(reading: Reading, expected: Expectation) -> Iterator[Missing]:
     facts, health = reading.facts, reading.health
     if facts is None or health is None:
         return
-    if not health.ok:
-        yield Missing("healthz", f"{health.status} {health.error}")
+    for error in health.errors:
+        yield Missing("healthz", f"{health.status} {error.text}", f"{facts.server_name}: {error.subject}")
     if expected.version is not None and facts.version != expected.version:
         yield Missing("version", f"runs {facts.version}, not {expected.version}")
     if expected.server_name is not None and facts.server_name != expected.server_name:
@@ -167,30 +190,30 @@ def _sortable(moment: str) -> tuple[str, str]:
     return whole, fraction.ljust(9, "0")
 
 
-def _routes(cluster: _Cluster, reading: Reading, expected: Expectation) -> Iterator[Missing]:
+def _routes(cluster: Cluster, reading: Reading, expected: Expectation) -> Iterator[Missing]:
     wanted = cluster.peers_of(reading) if expected.peers is None else expected.peers
-    absent = sorted(wanted - reading.peers)
-    if absent:
-        yield Missing("routes", f"no route to {', '.join(absent)}")
+    for absent in sorted(wanted - reading.peers):
+        yield Missing("routes", f"no route to {absent}", f"{reading.name}: {absent}")
 
 
 def _raft_groups(
-    cluster: _Cluster, reading: Reading, expected: Expectation, max_lag: int, lags: dict[str, int]
+    cluster: Cluster, reading: Reading, expected: Expectation, max_lag: int, lags: dict[str, int]
 ) -> Iterator[Missing]:
     for group in reading.groups:
         label = cluster.label(group.name)
         if group.lag:
             lags[label] = group.lag
-        problem = _group_problem(group, max_lag)
+        problem = group_problem(group, max_lag)
         if problem:
-            yield Missing("raft_groups", f"{label} {problem}")
+            yield Missing("raft_groups", f"{label} {problem}", f"{reading.name}: {label}")
     name = reading.facts.server_name if reading.facts else ""
     for raft_group in sorted((expected.raft_groups | cluster.groups_of(name)) - reading.group_names):
         if not cluster.was_deleted(reading, raft_group):
-            yield Missing("raft_groups", f"{cluster.label(raft_group)} is not there")
+            label = cluster.label(raft_group)
+            yield Missing("raft_groups", f"{label} is not there", f"{reading.name}: {label}")
 
 
-def _group_problem(group: RaftGroup, max_lag: int) -> str:
+def group_problem(group: RaftGroup, max_lag: int) -> str:
     if group.state == "CLOSED":
         return "is closed"
     if not group.leader:
@@ -204,7 +227,7 @@ def _group_problem(group: RaftGroup, max_lag: int) -> str:
     return ""
 
 
-def _replicas(cluster: _Cluster, reading: Reading, max_lag: int, lags: dict[str, int]) -> Iterator[Missing]:
+def _replicas(cluster: Cluster, reading: Reading, max_lag: int, lags: dict[str, int]) -> Iterator[Missing]:
     """What leaders say of this server, and what this one as a leader says of servers that were not read."""
     name = reading.facts.server_name if reading.facts else ""
     own = {placement.raft_group: placement for placement in reading.placements}
@@ -216,7 +239,8 @@ def _replicas(cluster: _Cluster, reading: Reading, max_lag: int, lags: dict[str,
             if behind:
                 lags[placement.label] = max(behind, lags.get(placement.label, 0))
             if replica.offline or not replica.current or replica.lag > max_lag:
-                yield Missing("jsz", f"replica {replica.name} of {placement.label} {_state(replica.offline, replica.lag)}")
+                subject = f"replica {replica.name} of {placement.label}"
+                yield Missing("jsz", f"{subject} {_state(replica.offline, replica.lag)}", subject)
 
 
 def _behind(led: Placement, own: Placement | None, lag: int) -> int:

@@ -47,7 +47,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete reply. C(body) is decoded JSON, or None where the reply is not JSON."""
+    """A complete reply. C(body) is decoded JSON; C(text) is the reply where it is not JSON, and C(body) is None then."""
 
     status: int
     body: Any
@@ -252,8 +252,9 @@ def _answer(status: int, text: str, location: str | None) -> Reply:
     except ValueError:
         if status in (502, 503, 504):
             return Fault(f"HTTP {status} from a proxy: no server behind it")
-        body = None
-    return Answer(status, body, text)
+        return Answer(status, None, text)
+    # Not both: the answers of a large fleet are in memory at once.
+    return Answer(status, body, "")
 
 
 def _address_fault(url: str) -> Fault | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Sequence
 from urllib.parse import quote
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _servers
+from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _servers
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._http import Door, Fault, Reply, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
@@ -49,9 +49,12 @@ def read_facts(door: Door, targets: Sequence[Target]) -> list[Reading]:
     return [_facts_of(target, *replies[target]) for target in targets]
 
 
-def read_state(door: Door, targets: Sequence[Target]) -> list[Reading]:
-    """Read what tells whether each server is fully back: /varz, /routez, /healthz, /jsz, and /raftz of each account."""
-    replies = _ask(door, targets, ("/varz", "/routez", "/healthz", _jsz(0)))
+def read_state(door: Door, targets: Sequence[Target], *, assets: bool = False) -> list[Reading]:
+    """Read what tells whether each server is fully back: /varz, /routez, /healthz, /jsz, and /raftz of each account.
+
+    With C(assets) the streams and consumers come with their configuration.
+    """
+    replies = _ask(door, targets, ("/varz", "/routez", "/healthz?details=true", _jsz(0, assets)))
     readings: dict[Target, Reading] = {}
     accounts: dict[Target, tuple[str, ...]] = {}
     for target in targets:
@@ -60,7 +63,7 @@ def read_state(door: Door, targets: Sequence[Target]) -> list[Reading]:
         try:
             if not reading.error:
                 reading = _with_health(reading, healthz)
-                reading, accounts[target] = _with_placements(door, target, reading, jsz)
+                reading, accounts[target] = _with_placements(door, target, reading, jsz, assets)
         except _NoReadingError as silent:
             reading = silent.of(target)
         except NatsError as exc:
@@ -70,8 +73,19 @@ def read_state(door: Door, targets: Sequence[Target]) -> list[Reading]:
     return [readings[target] for target in targets]
 
 
-def _jsz(offset: int) -> str:
-    return f"/jsz?accounts=true&streams=true&consumers=true&raft=true&limit={ACCOUNTS_IN_A_PAGE}&offset={offset}"
+def read_clients(door: Door, target: Target, most: int) -> list[dict[str, Any]]:
+    """The clients of a server as /connz gives them. Raises NatsError where it cannot be read."""
+    path = f"/connz?state=open&limit={most}"
+    try:
+        body = _body("/connz", door.get_many([target.url(path)])[0])
+    except _NoReadingError as silent:
+        raise NatsError(f"{target.name} {target.shown_url}: {silent}") from None
+    return list(body.get("connections") or [])
+
+
+def _jsz(offset: int, config: bool) -> str:
+    page = f"limit={ACCOUNTS_IN_A_PAGE}&offset={offset}"
+    return f"/jsz?accounts=true&streams=true&consumers=true&raft=true&{'config=true&' if config else ''}{page}"
 
 
 def _ask(door: Door, targets: Sequence[Target], paths: Sequence[str]) -> dict[Target, list[Reply]]:
@@ -96,16 +110,23 @@ def _with_health(reading: Reading, healthz: Reply) -> Reading:
     return replace(reading, health=_servers.parse_healthz(healthz.status, healthz.body))
 
 
-def _with_placements(door: Door, target: Target, reading: Reading, first_page: Reply) -> tuple[Reading, tuple[str, ...]]:
+def _with_placements(
+    door: Door, target: Target, reading: Reading, first_page: Reply, config: bool
+) -> tuple[Reading, tuple[str, ...]]:
+    name = reading.facts.server_name if reading.facts else ""
     body = _body("/jsz", first_page)
     placements, accounts = _servers.parse_jsz(body), _servers.parse_accounts(body)
+    streams = _servers.parse_streams(body)
+    assets = _assets.parse_assets(body, name) if config else ()
     page = accounts
     while len(page) == ACCOUNTS_IN_A_PAGE:
-        body = _body("/jsz", _ask(door, [target], [_jsz(len(accounts))])[target][0])
+        body = _body("/jsz", _ask(door, [target], [_jsz(len(accounts), config)])[target][0])
         page = _servers.parse_accounts(body)
         placements += _servers.parse_jsz({"account_details": body.get("account_details")})
+        assets += _assets.parse_assets(body, name) if config else ()
+        streams |= _servers.parse_streams(body)
         accounts += page
-    return replace(reading, placements=placements), accounts
+    return replace(reading, placements=placements, assets=assets, streams=streams), accounts
 
 
 def _add_raft_groups(door: Door, readings: dict[Target, Reading], accounts: dict[Target, tuple[str, ...]]) -> None:

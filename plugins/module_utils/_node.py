@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
@@ -58,7 +59,13 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     if process and params.get("expect_port"):
         _prove_port(process, params["expect_port"], f"{found.found_by} {params[found.found_by]}", _WHERE[found.found_by])
     argv = list(process.argv) if process else exec_start_argv(unit.get("ExecStart", ""))
+    kept, turn = _kept(params["state_dir"], unit) if params.get("state_dir") else ({}, {})
+    if process:
+        turn = {}
+    binary_path = _binary.binary_in(argv, cwd_of(process), environment_of(process).get("PATH"))
     config_path = params.get("config_path") or _absolute(config_in(argv), process)
+    if not argv:
+        binary_path, config_path = turn.get("binary_path") or "", config_path or turn.get("config_path") or ""
     settings = _settings(config_path, process)
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
@@ -66,16 +73,33 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "absence": found.absence,
         "pid": process.pid if process else None,
         "start_ticks": process.start_ticks if process else None,
-        "binary_path": params.get("binary_path") or _binary.binary_in(argv, cwd_of(process), environment_of(process).get("PATH")),
+        "binary_path": params.get("binary_path") or binary_path,
         "config_path": config_path,
-        "cwd": cwd_of(process),
+        "cwd": cwd_of(process) or turn.get("cwd"),
         "output_path": output_file(process),
         "log_path": _absolute(settings.get("log_file") or settings.get("logfile") or "", process) or output_file(process),
         "lame_duck_duration_seconds": lame_duck,
         "lame_duck_duration_source": source,
+        "lame_duck_grace_period_seconds": lame_duck_grace_seconds(settings),
         "go_arch": GO_ARCH.get(platform.machine(), platform.machine()),
         "unit": unit_facts(unit) if unit else None,
+        "stored_streams": stored_streams(params["store_dir"]) if params.get("store_dir") else None,
+        **kept,
     }
+
+
+def _kept(state_dir: str, unit: Mapping[str, str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """What runs have left on this node, as facts; and the journal of its last turn where that has not come to its end."""
+    # Here and not above: a module on a node compiles whatever it imports each time it runs, and most runs need none of it.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock, _systemd
+
+    journal = _journal.look(state_dir)
+    kept = {
+        "journal": _journal.as_dict(journal),
+        "lock": _lock.look(state_dir).as_dict(),
+        "hold": bool(unit) and _systemd.is_held(unit["Id"]),
+    }
+    return kept, (journal.fields or {}) if _journal.unfinished(journal.fields) else {}
 
 
 def _prove_port(process: Process, port: int, named: str, variable: str) -> None:
@@ -150,6 +174,29 @@ def lame_duck_seconds(settings: Mapping[str, str], config_path: str) -> tuple[fl
     return duration, config_path
 
 
+def stored_streams(store_dir: str) -> list[str] | None:
+    """ACCOUNT > STREAM of every stream in the server's store; None where it may not be read.
+
+    store_dir is what the server says in /varz (store_dir of its configuration, with jetstream added).
+    """
+    try:
+        return sorted(
+            f"{account} > {stream}"
+            for account in os.listdir(store_dir)
+            if os.path.isdir(os.path.join(store_dir, account, "streams"))
+            for stream in os.listdir(os.path.join(store_dir, account, "streams"))
+            # Without it, it is no stream, but what is left of one.
+            if os.path.exists(os.path.join(store_dir, account, "streams", stream, "meta.inf"))
+        )
+    except OSError:
+        return None
+
+
+def lame_duck_grace_seconds(settings: Mapping[str, str]) -> float:
+    """lame_duck_grace_period of the deployed configuration; the server takes none, and zero, for its default of 10 s."""
+    return _config.seconds(settings.get("lame_duck_grace_period", "")) or 10.0
+
+
 def _settings(config_path: str, process: Process | None) -> dict[str, str]:
     if not config_path:
         return {}
@@ -172,10 +219,19 @@ def unit_facts(unit: Mapping[str, str]) -> dict[str, Any]:
         "restart": unit.get("Restart", ""),
         "timeout_stop_seconds": span_seconds(unit.get("TimeoutStopUSec", "")),
         "exec_stop": exec_start_argv(unit.get("ExecStop", "")),
+        "kill_signal": signal_name(unit.get("KillSignal", "")),
         "need_daemon_reload": unit.get("NeedDaemonReload") == "yes",
         "user": unit.get("User", ""),
         "drop_in_paths": unit.get("DropInPaths", "").split(),
     }
+
+
+def signal_name(number: str) -> str:
+    """SIGTERM for 15, as systemctl show writes it; what is no signal here is left as it is."""
+    try:
+        return signal.Signals(int(number)).name
+    except ValueError:
+        return number
 
 
 def span_seconds(span: str) -> float | None:

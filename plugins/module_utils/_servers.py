@@ -9,9 +9,10 @@ its value is zero or false.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Iterator, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 META_GROUP = "_meta_"
@@ -60,20 +61,37 @@ class RaftGroup:
 
 
 @dataclass(frozen=True)
+class HealthError:
+    """One thing that /healthz finds wrong. C(label) is the asset that it is about; empty where it is the server itself."""
+
+    label: str
+    text: str
+
+    @property
+    def subject(self) -> str:
+        return self.label or self.text
+
+
+@dataclass(frozen=True)
 class Health:
-    """The answer of /healthz."""
+    """The answer of /healthz: every error with details=true, else the first."""
 
     status: int
-    error: str = ""
+    errors: tuple[HealthError, ...] = ()
 
     @property
     def ok(self) -> bool:
-        return self.status == 200 and not self.error
+        return self.status == 200 and not self.errors
+
+    @property
+    def draining_or_starting(self) -> bool:
+        """500 is given by a server whose client port is not open: it has just started, or is in lame duck mode."""
+        return self.status == 500
 
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What /varz says."""
+    """What /varz says. C(used) names what of a server is in use here, in the words of the version policy."""
 
     server_id: str
     server_name: str
@@ -86,7 +104,11 @@ class ServerFacts:
     cluster: str
     monitor_port: int
     connections: int
+    max_connections: int
+    configured_routes: tuple[str, ...]
+    used: frozenset[str]
     jetstream: bool
+    store_dir: str
     api_level: int | None
     meta_leader: str
     meta_cluster_size: int
@@ -110,6 +132,8 @@ class Reading:
     peers: frozenset[str] = frozenset()
     groups: tuple[RaftGroup, ...] = ()
     placements: tuple[Placement, ...] = ()
+    assets: tuple[Asset, ...] = ()
+    streams: frozenset[str] = frozenset()
 
     @property
     def group_names(self) -> frozenset[str]:
@@ -142,7 +166,11 @@ def parse_varz(body: Any) -> ServerFacts:
         cluster=(varz.get("cluster") or {}).get("name", ""),
         monitor_port=int(varz.get("http_port") or varz.get("https_port") or 0),
         connections=int(varz.get("connections", 0)),
+        max_connections=int(varz.get("max_connections", 0)),
+        configured_routes=tuple((varz.get("cluster") or {}).get("urls") or ()),
+        used=_used(varz),
         jetstream=bool(jetstream.get("config")),
+        store_dir=(jetstream.get("config") or {}).get("store_dir", ""),
         # 2.10 has no levels; 2.11 is 1, 2.12 is 3, 2.14 is 4, 2.15 is 5.
         api_level=((jetstream.get("stats") or {}).get("api") or {}).get("level"),
         meta_leader=meta.get("leader", ""),
@@ -152,12 +180,33 @@ def parse_varz(body: Any) -> ServerFacts:
     )
 
 
+def _used(varz: Mapping[str, Any]) -> frozenset[str]:
+    """What is in use, of what can be seen from outside. A leaf node or gateway port that nobody uses is not."""
+    seen = {
+        "leafnodes": int(varz.get("leafnodes", 0)) > 0,
+        "gateways": bool((varz.get("gateway") or {}).get("name")),
+        "mqtt": bool((varz.get("mqtt") or {}).get("port")),
+        "websocket": bool((varz.get("websocket") or {}).get("port")),
+        "standalone": not (varz.get("cluster") or {}).get("name"),
+    }
+    return frozenset(name for name, used in seen.items() if used)
+
+
 def parse_healthz(status: int, body: Any) -> Health:
-    """Health from the status and answer of /healthz."""
+    """Health from the status and answer of /healthz, with details=true or without."""
     answer = body if isinstance(body, dict) else {}
     if status == 200 and answer.get("status") == "ok":
         return Health(200)
-    return Health(status, str(answer.get("error") or answer.get("status") or f"HTTP {status}"))
+    details = [error for error in answer.get("errors") or [] if isinstance(error, dict)]
+    if details:
+        return Health(status, tuple(_health_error(error) for error in details))
+    return Health(status, (HealthError("", str(answer.get("error") or answer.get("status") or f"HTTP {status}")),))
+
+
+def _health_error(error: Mapping[str, Any]) -> HealthError:
+    # Before 2.10.24 such an answer came with HTTP 200.
+    label = " > ".join(error[part] for part in ("account", "stream", "consumer") if error.get(part))
+    return HealthError(label, str(error.get("error") or error.get("type") or "an error without a text"))
 
 
 def parse_routez(body: Any) -> frozenset[str]:
@@ -236,27 +285,60 @@ def parse_jsz(body: Any) -> tuple[Placement, ...]:
     return tuple(found)
 
 
+def parse_streams(body: Any) -> frozenset[str]:
+    """ACCOUNT > STREAM of every stream that this server serves a replica of."""
+    return frozenset(
+        f"{account['name']} > {stream['name']}"
+        for account in _record(body, "/jsz").get("account_details") or []
+        for stream in account.get("stream_detail") or []
+    )
+
+
 def parse_accounts(body: Any) -> tuple[str, ...]:
     """Ids of the accounts with JetStream in an answer of /jsz?accounts=true; in operator mode an id is a public key."""
     details = _record(body, "/jsz").get("account_details") or []
     return tuple(account.get("id") or account["name"] for account in details)
 
 
+# What is only of use inside a poll, or is said in other words.
+_NOT_TOLD = ("uptime", "now", "system_account")
+
+
 def as_dict(facts: ServerFacts) -> dict[str, Any]:
     """The facts as a playbook sees them, without what is only of use inside a poll."""
-    return {
-        "server_name": facts.server_name,
-        "server_id": facts.server_id,
-        "version": facts.version,
-        "git_commit": facts.git_commit,
-        "go": facts.go,
-        "start": facts.start,
-        "cluster": facts.cluster,
-        "monitor_port": facts.monitor_port,
-        "connections": facts.connections,
-        "jetstream": facts.jetstream,
-        "api_level": facts.api_level,
-        "meta_leader": facts.meta_leader,
-        "meta_cluster_size": facts.meta_cluster_size,
-        "config_digest": facts.config_digest,
-    }
+    told = {field.name: getattr(facts, field.name) for field in fields(facts) if field.name not in _NOT_TOLD}
+    return {name: _plain(value) for name, value in told.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def from_dict(told: Mapping[str, Any]) -> ServerFacts:
+    """The facts that C(as_dict) has told; raises KeyError without a name or a version."""
+    return ServerFacts(
+        **{
+            "server_id": "",
+            "git_commit": "",
+            "go": "",
+            "start": "",
+            "cluster": "",
+            "monitor_port": 0,
+            "connections": 0,
+            "max_connections": 0,
+            "jetstream": False,
+            "store_dir": "",
+            "api_level": None,
+            "meta_leader": "",
+            "meta_cluster_size": 0,
+            "config_digest": "",
+            **{field.name: told[field.name] for field in fields(ServerFacts) if field.name in told},
+            **dict.fromkeys(_NOT_TOLD, ""),
+            "server_name": told["server_name"],
+            "version": told["version"],
+            "used": frozenset(told.get("used", ())),
+            "configured_routes": tuple(told.get("configured_routes", ())),
+        }
+    )

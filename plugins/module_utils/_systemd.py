@@ -25,6 +25,11 @@ def _drop_in(unit_id: str) -> Path:
     return RUNTIME_UNITS / f"{unit_id}.d" / DROP_IN
 
 
+def is_held(unit_id: str) -> bool:
+    """Whether our drop-in is there. The unit by its Id, with the suffix."""
+    return _drop_in(unit_id).exists()
+
+
 def hold(unit: str, *, check_mode: bool) -> dict[str, Any]:
     """Hold restarts; raises NatsError where systemd does not say that it will."""
     before = _process.systemctl_show(unit)

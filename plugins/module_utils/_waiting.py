@@ -6,14 +6,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Callable, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _health, _http, _monitor, _servers
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _arguments,
+    _baseline,
+    _health,
+    _http,
+    _monitor,
+    _quorum,
+    _servers,
+    _wedge,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Expectation, Verdict
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import Polled, Progress, poll_until
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
+# What waits this long may be wedged: that is looked for once in a while, because it takes a larger reading.
+_WEDGE_SECONDS = 5.0
+_DAMAGE_SECONDS = 10.0
 _EXPECTATION: _arguments.Spec = {
     "version": {"type": "str"},
     "server_name": {"type": "str"},
@@ -25,6 +38,17 @@ SPEC: _arguments.Spec = {
     **_arguments.MONITORING,
     **_EXPECTATION,
     "expect": {"type": "dict"},
+    "stopping": {"type": "str"},
+    "only_quorum_of_stopping": {"type": "bool", "default": False},
+    "renew_lock": {
+        "type": "dict",
+        "options": {"run_id": {"type": "str", "required": True}, "lease_seconds": {"type": "float", "required": True}},
+    },
+    "tolerate": {"type": "list", "elements": "str", "default": []},
+    "soak_seconds": {"type": "float", "default": 0.0},
+    "keep_baseline": {"type": "path"},
+    "compare_baseline": {"type": "path"},
+    "waive": {"type": "list", "elements": "str", "default": []},
     "skip_conditions": {"type": "list", "elements": "str", "choices": list(_health.CONDITIONS), "default": []},
     "max_lag": {"type": "int", "default": 100},
     "consecutive_polls": {"type": "int", "default": 2},
@@ -52,29 +76,112 @@ def wait_until_back(
     silence = _Silence(params["unreachable_timeout_seconds"], now)
 
     with _http.open_door(_arguments.settings(params)) as door:
-
-        def read() -> list[Verdict]:
-            return _health.judge(
-                _monitor.read_state(door, targets),
-                expectations,
-                max_lag=params["max_lag"],
-                skip=frozenset(params["skip_conditions"]),
-            )
-
+        wait = _Wait(door, targets, expectations, params, now)
         progress = Progress()
         polled = poll_until(
-            read,
-            lambda verdicts: all(verdict.back for verdict in verdicts),
-            timeout_seconds=0 if look_once else params["timeout_seconds"],
+            wait.look,
+            lambda verdicts: all(verdict.back for verdict in verdicts) and (look_once or wait.seconds >= params["soak_seconds"]),
+            timeout_seconds=0 if look_once else params["timeout_seconds"] + params["soak_seconds"],
             consecutive=1 if look_once else params["consecutive_polls"],
-            give_up=lambda verdicts: silence.too_long(verdicts) or any(v.reading.lasting for v in verdicts),
+            give_up=lambda verdicts: silence.too_long(verdicts) or any(v.reading.lasting and not v.back for v in verdicts),
             moved=lambda verdicts: progress.moved(_health.distances(verdicts)),
             now=now,
             sleep=sleep,
         )
-    if not polled.satisfied and not look_once:
-        raise _not_back(polled)
-    return _result(polled)
+        if not polled.satisfied and not look_once:
+            raise _not_back(polled)
+        compared = {} if look_once else wait.compare(sleep)
+    return {**_result(polled), **compared}
+
+
+class _Wait:
+    """What is looked at in each poll, and what is compared at the end."""
+
+    def __init__(
+        self,
+        door: _http.Door,
+        targets: Sequence[_monitor.Target],
+        expectations: Mapping[str, Expectation],
+        params: Mapping[str, Any],
+        now: Callable[[], float],
+    ) -> None:
+        self._door, self._targets, self._expectations, self._params, self._now = door, targets, expectations, params, now
+        self._begin = self._asked = now()
+        self._wedged: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return self._now() - self._begin
+
+    def look(self) -> list[Verdict]:
+        readings = _monitor.read_state(self._door, self._targets)
+        verdicts = self._judge(readings)
+        if self._now() - self._asked >= _WEDGE_SECONDS and any(not verdict.back for verdict in verdicts):
+            self._asked = self._now()
+            self._look_for_a_wedge(verdicts)
+        return verdicts
+
+    def _judge(self, readings: Sequence[Reading]) -> list[Verdict]:
+        params = self._params
+        verdicts = _health.judge(
+            readings,
+            self._expectations,
+            max_lag=params["max_lag"],
+            skip=frozenset(params["skip_conditions"]),
+            tolerated=frozenset(params["tolerate"]),
+        )
+        if self._wedged:
+            verdicts = [v.only(lambda m: not any(_wedge.is_about(m.subject, label) for label in self._wedged)) for v in verdicts]
+        if not params["stopping"]:
+            return verdicts
+        losing = tuple(_quorum.without(readings, params["stopping"], max_lag=params["max_lag"]))
+        return [self._may_stop(v, losing) if v.reading.name == params["stopping"] else v for v in verdicts]
+
+    def _may_stop(self, verdict: Verdict, losing: tuple[_health.Missing, ...]) -> Verdict:
+        own = () if self._params["only_quorum_of_stopping"] else verdict.missing
+        return replace(verdict, missing=own + losing)
+
+    def _look_for_a_wedge(self, verdicts: Sequence[Verdict]) -> None:
+        """What is missing because of a wedge does not come by waiting: say so at once, or leave it out where it is waived."""
+        readings = _monitor.read_state(self._door, self._targets, assets=True)
+        subjects = [missing.subject for verdict in verdicts for missing in verdict.missing]
+        assets = [one for one in _wedge.wedged(readings) if any(_wedge.is_about(subject, one[0].label) for subject in subjects)]
+        if assets and "feature_wedge" not in self._params["waive"]:
+            labels = [asset.label for asset, _unused in assets]
+            raise NatsError(f"refused: feature_wedge: {_wedge.told(readings, assets)}", refusal="feature_wedge", seen=labels)
+        self._wedged = tuple(asset.label for asset, _unused in assets)
+
+    def compare(self, sleep: Callable[[float], None]) -> dict[str, Any]:
+        """Keep what the cluster has, or compare it with what was kept."""
+        keep, compare = self._params["keep_baseline"], self._params["compare_baseline"]
+        if keep:
+            _baseline.write(keep, _baseline.take(self._assets(), self._params["stopping"]))
+        before = _baseline.read(compare) if compare else None
+        if before is None:
+            return {}
+        # A leader that has just been elected, or a stream that is just being recovered, is told a moment later.
+        polled = poll_until(
+            lambda: _baseline.take(self._assets()),
+            lambda after: not _baseline.damage(before, after),
+            timeout_seconds=_DAMAGE_SECONDS,
+            now=self._now,
+            sleep=sleep,
+        )
+        damage = _baseline.damage(before, polled.value)
+        if damage and "missing_assets" not in self._params["waive"]:
+            raise NatsError(_damaged(damage), refusal="missing_assets", damage=damage)
+        clients = {"before": before["clients"], "after": polled.value["clients"]}
+        return {"damage": damage, "clients": clients, "clients_lost": _baseline.clients_lost(before, polled.value)}
+
+    def _assets(self) -> list[Reading]:
+        return _monitor.read_state(self._door, self._targets, assets=True)
+
+
+def _damaged(damage: Sequence[str]) -> str:
+    return (
+        f"refused: missing_assets: the server is back, and something is less than it was before: {_some(damage)}. If a user did "
+        "that meanwhile, run again; else look at the server log, and at its store, before any other node is touched"
+    )
 
 
 class _Silence:
@@ -131,7 +238,7 @@ def _not_back(polled: Polled[list[Verdict]]) -> NatsError:
     )
 
 
-def _some(missing: Sequence[_health.Missing], most: int = 6) -> str:
+def _some(missing: Sequence[object], most: int = 6) -> str:
     text = "; ".join(map(str, missing[:most]))
     return f"{text}; and {len(missing) - most} more" if len(missing) > most else text
 

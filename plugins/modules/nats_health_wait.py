@@ -54,6 +54,59 @@ options:
         C(raft_groups). They come before the options of the same names."
       - C(after_restart) in RV(servers) of an earlier wait is such a dictionary.
     type: dict
+  stopping:
+    description:
+      - Name of the host whose server is to be stopped next, one of those that are read.
+      - "Adds the condition V(quorum): without that server every Raft group that it serves keeps more than half of its members, each of
+        which answers, is not draining, and is current. Groups of one or two members never can, and are not asked for."
+    type: str
+  only_quorum_of_stopping:
+    description:
+      - Whether of the server O(stopping) nothing is asked but that the others keep their quorum without it, so that one which is not well
+        may be stopped.
+    type: bool
+    default: false
+  renew_lock:
+    description:
+      - C(run_id) and C(lease_seconds) of a lock (M(natsops.cluster.nats_lock)) on the task's host, to be renewed while this waits.
+      - The module fails at once where the lock is another run's. Only where the controller reads; elsewhere it is not looked at.
+    type: dict
+    suboptions:
+      run_id:
+        description: Id of the run.
+        type: str
+        required: true
+      lease_seconds:
+        description: Length of the lease, in seconds.
+        type: float
+        required: true
+  tolerate:
+    description:
+      - What may be missing, because it was before and is somebody's old trouble, C(plan.tolerated) of
+        M(natsops.cluster.nats_upgrade_plan). Whatever else is missing still counts.
+    type: list
+    elements: str
+    default: []
+  soak_seconds:
+    description: Go on looking for this long, in seconds, and end only when every condition holds then.
+    type: float
+    default: 0
+  keep_baseline:
+    description:
+      - File on the machine that reads, to write every stream, durable consumer and the number of clients to, once every condition holds.
+      - Not written in check mode.
+    type: path
+  compare_baseline:
+    description:
+      - Such a file, to compare with once every condition holds. A stream that lived on O(stopping) alone and is gone, one with fewer
+        replicas, or one whose last sequence fell, fails the module, unless O(waive) has V(missing_assets).
+      - A file that is not there is no error.
+    type: path
+  waive:
+    description: Names of refusals that are accepted. Of use here are V(feature_wedge) and V(missing_assets).
+    type: list
+    elements: str
+    default: []
   skip_conditions:
     description: Conditions that are not asked for.
     type: list
@@ -118,6 +171,23 @@ missing:
   description: By name of the server, the conditions that do not hold, each with the last value seen.
   type: dict
   returned: always
+damage:
+  description: What is less than it was in O(compare_baseline).
+  type: list
+  elements: str
+  returned: success, with O(compare_baseline)
+clients:
+  description: Number of clients of all servers C(before) and C(after).
+  type: dict
+  returned: success, with O(compare_baseline)
+clients_lost:
+  description: What to say where more than a fifth of the clients have not come back; else empty.
+  type: str
+  returned: success, with O(compare_baseline)
+refusal:
+  description: V(feature_wedge) or V(missing_assets), where it is that.
+  type: str
+  returned: failure
 servers:
   description:
     - By name, what was read of each server last, as by M(natsops.cluster.nats_version_facts).

@@ -22,8 +22,20 @@ options:
       - Monitoring port of this host's server, as it says itself (C(monitor_port) of M(natsops.cluster.nats_version_facts)).
       - The module fails where the process that it finds does not listen there, because that is another server.
     type: int
+  store_dir:
+    description:
+      - Folder of the server's JetStream store, as it says itself (C(store_dir) of M(natsops.cluster.nats_version_facts)).
+      - Where given, the facts tell which streams are stored there. One that is stored and not served is offline.
+    type: path
   config_path:
     description: Path of the configuration file. The default is what the process, or the unit, was started with.
+    type: path
+  state_dir:
+    description:
+      - Folder on the node with the lock and the journal of M(natsops.cluster.nats_lock) and M(natsops.cluster.nats_journal).
+        Where given, the facts say what runs have left on the node.
+      - Of a server that does not run, and no unit tells how it would be started, the paths are then those that the journal of an
+        unfinished turn holds.
     type: path
 extends_documentation_fragment:
   - natsops.cluster._attributes
@@ -69,7 +81,7 @@ ansible_facts:
           description: Its configuration file; empty where there is none.
           type: str
         cwd:
-          description: Its working directory, or null where that may not be read.
+          description: Its working directory, or null where that may not be read or is not known.
           type: str
         output_path:
           description: File that its standard error goes to, or null.
@@ -83,14 +95,38 @@ ansible_facts:
         lame_duck_duration_source:
           description: Where that was found.
           type: str
+        lame_duck_grace_period_seconds:
+          description: >-
+            C(lame_duck_grace_period) of the configuration: how long clients may stay before the first is moved. 10 where none
+            or zero is set, as the server takes it.
+          type: float
+        stored_streams:
+          description: C(ACCOUNT > STREAM) of the streams in O(store_dir); null without it, or where it may not be read.
+          type: list
+          elements: str
         go_arch:
           description: Architecture as in the names of release archives, for example V(amd64).
           type: str
         unit:
           description: >-
-            C(name), C(active_state), C(restart), C(timeout_stop_seconds), C(exec_stop), C(need_daemon_reload), C(user) and
-            C(drop_in_paths) of its systemd unit, or null.
+            C(name), C(active_state), C(restart), C(timeout_stop_seconds), C(exec_stop), C(need_daemon_reload), C(user),
+            C(drop_in_paths) and C(kill_signal) (its name, such as V(SIGTERM)) of its systemd unit, or null.
           type: dict
+        journal:
+          description: >-
+            How far the last turn of this node has come, as RV(natsops.cluster.nats_journal#module:journal), or null. With
+            O(state_dir).
+          type: dict
+        lock:
+          description: >-
+            Who works on this node, as RV(natsops.cluster.nats_lock#module:lock), or null. Its C(state) is V(held), V(expired) or
+            V(unreadable). With O(state_dir).
+          type: dict
+        hold:
+          description: >-
+            Whether M(natsops.cluster.nats_unit_hold) holds the automatic restart of the unit; false without a unit. With
+            O(state_dir).
+          type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -107,6 +143,8 @@ def main() -> None:
             "binary_path": {"type": "path"},
             "config_path": {"type": "path"},
             "expect_port": {"type": "int"},
+            "store_dir": {"type": "path"},
+            "state_dir": {"type": "path"},
         },
         mutually_exclusive=[("pid", "pid_file", "service")],
         required_one_of=[("pid", "pid_file", "service")],

@@ -15,6 +15,11 @@ description:
     time does not depend on how far away, or how busy, the controller is.
   - Nothing is signalled unless the version is staged. Where it fails, its result says how far it came, in RV(exit_seen),
     RV(switched) and RV(started).
+  - With O(state_dir), a run that dies meanwhile leaves a journal by which a later run goes on, and no two runs do this at once.
+    The lock of M(natsops.cluster.nats_lock) has to be held by O(run_id), and M(natsops.cluster.nats_journal) has to have begun.
+    It is proved before the signal, before the switch and before the start, each of which is written to the journal first, and
+    renewed in time while the server drains. Where another run has taken it over, nothing more is done.
+  - Once the old server has exited, a full or failing disk under O(state_dir) makes a warning, and does not keep the server down.
 options:
   timeout_seconds:
     description: Longest time to wait for the exit, in seconds. Has to be longer than C(lame_duck_duration) of the server.
@@ -60,6 +65,15 @@ options:
   log_path:
     description: File that the output of a detached server is added to. The default is nowhere.
     type: path
+  state_dir:
+    description: Folder on the node with the lock and the journal. Needs O(run_id) and O(lease_seconds).
+    type: path
+  run_id:
+    description: The run that holds the lock. Needs O(state_dir) and O(lease_seconds).
+    type: str
+  lease_seconds:
+    description: How long the lock is held without being renewed, in seconds. Needs O(state_dir) and O(run_id).
+    type: float
 extends_documentation_fragment:
   - natsops.cluster._attributes
   - natsops.cluster._server
@@ -74,6 +88,9 @@ EXAMPLES = r"""
     running_version: 2.14.6
     version: 2.15.1
     start_unit: nats-server
+    state_dir: /var/lib/natsops
+    run_id: 20261001T120000Z-7f3a
+    lease_seconds: 120
 """
 
 RETURN = r"""
@@ -113,6 +130,14 @@ new_start_ticks:
   description: Start time of that process, as M(natsops.cluster.nats_node_facts) gives it.
   type: int
   returned: always
+refusal:
+  description: V(locked) where the lock is not ours any more, because another run holds it, or none. RV(lock) says which.
+  type: str
+  returned: failure, where the lock was lost
+lock:
+  description: The lock that is there instead, as M(natsops.cluster.nats_lock) gives it, or null.
+  type: dict
+  returned: failure, where the lock was lost
 removed:
   description: Old versions that were removed.
   type: list
@@ -132,6 +157,7 @@ def main() -> None:
         argument_spec={**_node.SERVER_SPEC, **_draining.SPEC, **_draining.SUCCESSOR},
         mutually_exclusive=[("pid", "pid_file", "service"), ("start_unit", "start_argv")],
         required_one_of=[("pid", "pid_file", "service"), ("start_unit", "start_argv")],
+        required_together=[_draining.TURN],
         supports_check_mode=True,
     )
     try:

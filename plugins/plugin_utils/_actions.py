@@ -8,17 +8,24 @@ import contextlib
 from typing import Any, ClassVar, Dict
 
 from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _looking, _targets
 
 Result = Dict[str, Any]
 display = Display()
 # Ansible loads an action in the process that it forks its workers from.
 _http.warm_up()
+
+
+def warn_without_httpx() -> None:
+    if _http.httpx is None:
+        display.warning("httpx cannot be imported on the controller: servers are read through Ansible's own urls, more slowly")
 
 
 class NatsAction(ActionBase):
@@ -76,19 +83,28 @@ class ReadingAction(NatsAction):
     def arguments(self, task_vars: dict[str, Any]) -> Result:
         """The options, with what the inventory says of the host where they say nothing."""
         _unused, params = self.validate_argument_spec(argument_spec=self.SPEC, mutually_exclusive=_arguments.ONE_SOURCE)
+        self.fill(params, task_vars)
+        if params["hosts"] is not None:
+            params["servers"] = self.servers_of(params, task_vars)
+        elif params["servers"] is None and params["monitor_url"] is None:
+            host = task_vars["inventory_hostname"]
+            params["monitor_url"] = _targets.monitor_url(host, params["probe_from"], task_vars, self._templar)
+        return params
+
+    def fill(self, params: Result, task_vars: dict[str, Any]) -> None:
+        """Put in what the inventory says of how to read, where the options say nothing."""
         host = task_vars["inventory_hostname"]
         for option in ("probe_from", "validate_certs", "ca_path"):
             if params[option] is None:
                 params[option] = _targets.host_variable(f"nats_upgrade_{option}", host, task_vars, self._templar)
         params["probe_from"] = params["probe_from"] or "controller"
-        params["validate_certs"] = params["validate_certs"] not in (False, "false", "no", "False")
-        if params["hosts"] is not None:
-            params["servers"] = self._servers(params, task_vars)
-        elif params["servers"] is None and params["monitor_url"] is None:
-            params["monitor_url"] = _targets.monitor_url(host, params["probe_from"], task_vars, self._templar)
-        return params
+        try:
+            params["validate_certs"] = boolean(True if params["validate_certs"] is None else params["validate_certs"])
+        except TypeError as exc:
+            raise NatsError(f"nats_upgrade_validate_certs is neither true nor false: {exc}") from exc
 
-    def _servers(self, params: Result, task_vars: dict[str, Any]) -> Any:
+    def servers_of(self, params: Result, task_vars: dict[str, Any]) -> list[dict[str, str]]:
+        """Name and monitor URL of each host that the option hosts names."""
         if params["probe_from"] == "node":
             raise NatsError("hosts are read from the controller; with probe_from: node, run the task once for each host")
         return [
@@ -100,11 +116,24 @@ class ReadingAction(NatsAction):
         params = self.arguments(task_vars)
         if params["probe_from"] == "node":
             return self.on_node({key: value for key, value in params.items() if value is not None}, task_vars)
-        if _http.httpx is None:
-            display.warning(
-                "httpx cannot be imported on the controller: servers are read through Ansible's own urls, more slowly"
-            )
+        warn_without_httpx()
         return self.read(params, task_vars["inventory_hostname"])
 
     def read(self, params: Result, host: str) -> Result:
         raise NotImplementedError
+
+
+class LookingAction(ReadingAction):
+    """An action that looks at the whole cluster, for a plan or a status."""
+
+    def situation(self, params: Result, task_vars: dict[str, Any]) -> Situation:
+        """What the servers of the option hosts say, and what was found out on the nodes."""
+        self.fill(params, task_vars)
+        warn_without_httpx()
+        return _looking.look(
+            _arguments.settings(params),
+            _arguments.targets({"servers": self.servers_of(params, task_vars)}),
+            {host: node for host, node in (params["nodes"] or {}).items() if node},
+            max_lag=params["max_lag"],
+            settle_seconds=params["settle_seconds"],
+        )

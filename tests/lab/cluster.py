@@ -7,28 +7,22 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from tests.lab.binaries import LabError, server_binary
-from tests.lab.monitoring import Reply, accounts_of, ask, is_settled, raft_groups
+from tests.lab.monitored import MonitoredCluster
 from tests.lab.node import Node, Settings, config_text, last_words, launch, lay_out, server_process, server_processes
 from tests.lab.ports import Ports, check_free, free_ports
 from tests.lab.processes import Process, end, is_alive, send, wait_until
 
-READY_SECONDS = 30.0
 # A server in lame duck ignores SIGTERM, and its data is of no use any more.
 STOP_SECONDS = 3.0
 GONE_SECONDS = 10.0
-POLL_SECONDS = 0.05
-# One look may fall in between two states, the same result twice does not.
-LOOKS_IN_A_ROW = 2
 
 
-class LoopbackCluster:
+class LoopbackCluster(MonitoredCluster[Node]):
     """Starts in ``with``, and whatever happens in there no server is left behind."""
 
     def __init__(
@@ -62,14 +56,6 @@ class LoopbackCluster:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
-
-    @property
-    def urls(self) -> list[str]:
-        """Where clients connect, one URL per node."""
-        return [node.client_url for node in self.nodes.values()]
-
-    def monitor_url(self, name: str) -> str:
-        return self.nodes[name].monitor_url
 
     def start(self) -> None:
         """Write all folders and start all servers, without waiting for them to be ready."""
@@ -126,74 +112,8 @@ class LoopbackCluster:
         if self._temporary:
             shutil.rmtree(self.base, ignore_errors=True)
 
-    def varz(self, name: str) -> dict[str, Any]:
-        return self._body(name, "/varz")
-
-    def jsz(self, name: str, query: str = "accounts=true&streams=true&consumers=true&raft=true") -> dict[str, Any]:
-        return self._body(name, f"/jsz?{query}")
-
-    def healthz(self, name: str) -> Reply:
-        return self.ask(name, "/healthz")
-
-    def raftz(self, name: str, account: str | None = None) -> dict[str, Any]:
-        return self._body(name, f"/raftz?acc={account}" if account else "/raftz")
-
-    def ask(self, name: str, path: str) -> Reply:
-        """Return what the node's monitoring port answers, whatever it is."""
-        return ask(self.nodes[name].monitor_port, path)
-
-    def _body(self, name: str, path: str) -> dict[str, Any]:
-        reply = self.ask(name, path)
-        if not reply.ok or not isinstance(reply.body, dict):
-            raise LabError(f"{name} answers {path} with status {reply.status or 'none'}")
-        return reply.body
-
-    def versions(self) -> dict[str, str]:
-        return {name: str(self.ask(name, "/varz").field("version") or "down") for name in self.nodes}
-
-    def leader(self) -> str | None:
-        """Return the meta leader that all nodes agree on, or None."""
-        leaders = {self.ask(name, "/jsz").field("meta_cluster", "leader") for name in self.nodes}
-        return str(leaders.pop()) if len(leaders) == 1 and None not in leaders else None
-
-    def wait_ready(self, timeout_seconds: float = READY_SECONDS) -> None:
-        """Wait until all servers are healthy and agree on a leader, and every Raft group has one."""
-        deadline, looks = time.monotonic() + timeout_seconds, 0
-        while looks < LOOKS_IN_A_ROW:
-            missing = self.what_is_missing()
-            looks = 0 if missing else looks + 1
-            if missing and time.monotonic() > deadline:
-                raise LabError(f"the cluster is not ready after {timeout_seconds:g} s: {missing}")
-            time.sleep(POLL_SECONDS)
-
-    def what_is_missing(self) -> str:
-        """Return what keeps the cluster from being ready, or nothing. Fails where a server that we started has died."""
-        for name, node in self.nodes.items():
-            self._check_started(name)
-            health = ask(node.monitor_port, "/healthz")
-            if not health.ok:
-                return f"{name} /healthz {health.status or 'does not answer'} {health.field('error') or ''}".rstrip()
-        if self.size == 1:
-            return ""
-        return self._what_cluster_is_missing()
-
-    def _what_cluster_is_missing(self) -> str:
-        for name in self.nodes:
-            peers = {route["remote_name"] for route in self.ask(name, "/routez").field("routes") or ()}
-            if missing := set(self.nodes) - peers - {name}:
-                return f"{name} has no route to {', '.join(sorted(missing))}"
-        if not self.settings.jetstream:
-            return ""
-        if self.leader() is None:
-            return "the nodes do not agree on a meta leader"
-        for name, node in self.nodes.items():
-            groups = raft_groups(node.monitor_port, accounts_of(node.monitor_port))
-            unsettled = [group for group, state in groups.items() if not is_settled(state)]
-            if unsettled or not groups:
-                return f"{name}: Raft groups without a leader or catching up: {', '.join(unsettled) or 'all'}"
-        return ""
-
-    def _check_started(self, name: str) -> None:
+    def check_started(self, name: str) -> None:
+        """Fail where a server that we started has died."""
         child = self._children.get(name)
         if child and child.poll() is not None and self.process(name) is None:
             words = last_words(self.nodes[name])

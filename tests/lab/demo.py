@@ -1,6 +1,6 @@
 """Upgrade a real cluster on this machine while clients use it, and say what they noticed.
 
-``python -m tests.lab.demo --from 2.14.6 --to 2.15.1`` needs no root and no containers.
+``python -m tests.lab.demo --from 2.12.8 --to 2.14.6`` needs no root and no containers.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Options:
     rate: float
     ports: Ports | None
     json: Path | None
+    waive: tuple[str, ...] = ()
 
 
 def run(options: Options) -> Result:
@@ -52,7 +53,7 @@ def run(options: Options) -> Result:
     settings = Settings(cluster_name="demo", lame_duck_grace_period=options.grace)
     _say(f"Starting three servers of version {options.before}")
     with LoopbackCluster(options.before, ports=options.ports, settings=settings) as cluster:
-        return _upgrade(cluster, write_inventory(cluster, mirror), options)
+        return _upgrade(cluster, write_inventory(cluster, mirror, nats_upgrade_waive=list(options.waive)), options)
 
 
 def _upgrade(cluster: LoopbackCluster, inventory: Path, options: Options) -> Result:
@@ -97,8 +98,9 @@ def _say(text: str) -> None:
 
 def _options(arguments: list[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.demo", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--from", dest="before", default="2.14.6", metavar="VERSION", help="default: %(default)s")
-    parser.add_argument("--to", dest="target", default="2.15.1", metavar="VERSION", help="default: %(default)s")
+    parser.add_argument("--from", dest="before", default="2.12.8", metavar="VERSION", help="default: %(default)s")
+    parser.add_argument("--to", dest="target", default="2.14.6", metavar="VERSION", help="default: %(default)s")
+    parser.add_argument("--waive", nargs="*", default=[], metavar="NAME", help="refusals to accept, such as stepping_stone")
     parser.add_argument("--grace", default="1ms", help="lame_duck_grace_period of the servers (default: %(default)s)")
     parser.add_argument("--rate", type=_rate, default=RATE, help="messages per second (default: %(default)g)")
     parser.add_argument("--ports", type=int, metavar="BASE", help="first of 30 ports to use (default: a free block)")
@@ -106,7 +108,7 @@ def _options(arguments: list[str] | None) -> Options:
     given = parser.parse_args(arguments)
     versions = check_version(given.before), check_version(given.target)
     ports = None if given.ports is None else Ports.from_base(given.ports)
-    return Options(*versions, given.grace, given.rate, ports, given.json)
+    return Options(*versions, given.grace, given.rate, ports, given.json, tuple(given.waive))
 
 
 def _rate(text: str) -> float:

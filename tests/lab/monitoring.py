@@ -32,8 +32,8 @@ class Reply:
 NO_REPLY = Reply(0)
 
 
-def ask(port: int, path: str, timeout_seconds: float = 2.0) -> Reply:
-    connection = http.client.HTTPConnection(HOST, port, timeout=timeout_seconds)
+def ask(port: int, path: str, timeout_seconds: float = 2.0, *, host: str = HOST) -> Reply:
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_seconds)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -47,17 +47,17 @@ def ask(port: int, path: str, timeout_seconds: float = 2.0) -> Reply:
         connection.close()
 
 
-def accounts_of(port: int) -> list[str]:
+def accounts_of(port: int, *, host: str = HOST) -> list[str]:
     """Return the accounts with JetStream data on this server, without the system account."""
-    details = ask(port, "/jsz?accounts=true&streams=true").field("account_details") or []
+    details = ask(port, "/jsz?accounts=true&streams=true", host=host).field("account_details") or []
     return [detail["name"] for detail in details if detail.get("stream_detail")]
 
 
-def raft_groups(port: int, accounts: list[str]) -> dict[str, dict[str, Any]]:
+def raft_groups(port: int, accounts: list[str], *, host: str = HOST) -> dict[str, dict[str, Any]]:
     """Return every Raft group that the server is a member of, by its name."""
     groups: dict[str, dict[str, Any]] = {}
     for path in ["/raftz", *(f"/raftz?acc={account}" for account in accounts)]:
-        reply = ask(port, path)
+        reply = ask(port, path, host=host)
         for members in (reply.body or {}).values() if reply.ok else ():
             groups.update(members)
     return groups

@@ -67,12 +67,16 @@ class Node:
         return [str(self.binary), "-c", str(self.config)]
 
     @property
+    def host(self) -> str:
+        return HOST
+
+    @property
     def client_url(self) -> str:
-        return f"nats://{HOST}:{self.client_port}"
+        return f"nats://{self.host}:{self.client_port}"
 
     @property
     def monitor_url(self) -> str:
-        return f"http://{HOST}:{self.monitor_port}"
+        return f"http://{self.host}:{self.monitor_port}"
 
 
 def lay_out(node: Node, binary: Path, config: str) -> None:

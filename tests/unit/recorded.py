@@ -32,8 +32,9 @@ class RecordedDoor(Door):
         name, _unused, path = url.partition("://")[2].partition(":8222")
         if name not in self._answers:
             return Fault("connection refused")
-        # Of /jsz one query was recorded, with all that the collection asks for and more.
-        answer = self._answers[name]["/jsz" if path.startswith("/jsz?") else path]
+        # Of /jsz one query was recorded, with all that the collection asks for and more; of /healthz the first error.
+        short = next((short for short in ("/jsz", "/healthz") if path.startswith(f"{short}?")), path)
+        answer = self._answers[name][short]
         return Answer(answer["status"], answer["body"], "")
 
 

@@ -49,10 +49,13 @@ def play(folder: Path, cluster: LoopbackCluster) -> Results:
     path, archive = install(folder / "nats-server", OLD), release(folder)
     versions = {"path": str(path), "running_version": OLD, "version": NEW}
     found = {"pid": "{{ nats_node.pid }}", "start_ticks": "{{ nats_node.start_ticks }}"}
+    state = {"state_dir": str(folder / "state"), "run_id": "r1"}
     asked: dict[str, dict[str, Any]] = {
+        "nats_lock": {"state": "acquired", **state},
+        "nats_journal": {"state": "began", "target": NEW, "old_version": OLD, **state},
         "nats_version_facts": {"probe_from": "node", "monitor_url": url},
         "nats_health_wait": {"probe_from": "node", "monitor_url": url, "version": NEW},
-        "nats_node_facts": {"pid_file": str(node.pid_file)},
+        "nats_node_facts": {"pid_file": str(node.pid_file), "state_dir": state["state_dir"]},
         "nats_config_check": {"binary": str(node.binary), "config_path": str(node.config), "pid": found["pid"]},
         "nats_process": {"state": "stopped", **found},
         "nats_binary": {"state": "staged", **versions, "archive": str(archive), "sha256": hash_of(archive)},
@@ -111,6 +114,12 @@ def test_it_is_found_out_how_a_server_is_run(on: str, results: Results) -> None:
     found, node = results["nats_node_facts"]["ansible_facts"]["nats_node"], results["lab"]["node"]
     assert (found["binary_path"], found["config_path"]) == (str(node.binary), str(node.config)), on
     assert (found["pid"], found["lame_duck_duration_seconds"]) == (results["lab"]["pid"], 30.0), on
+
+
+def test_a_node_is_locked_and_its_turn_written_down(on: str, results: Results) -> None:
+    found = results["nats_node_facts"]["ansible_facts"]["nats_node"]
+    assert (found["lock"]["run_id"], found["lock"]["state"], found["journal"]["step"]) == ("r1", "held", "began"), on
+    assert (results["nats_lock"]["state"], results["nats_journal"]["lock"]["state"]) == ("ours", "ours"), on
 
 
 def test_a_configuration_is_checked(on: str, results: Results) -> None:

@@ -4,12 +4,14 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _draining, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _draining, _journal, _lock, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Process
 from tests.lab.cluster import LoopbackCluster
@@ -17,6 +19,7 @@ from tests.unit.nats import SimulatedServer
 from tests.unit.processes import Processes
 from tests.unit.releases import NEW, OLD, install
 from tests.unit.servers import free_port
+from tests.unit.state import lock, on_disk, steal, steps, write_down
 from tests.unit.systemd import Systemd
 
 
@@ -244,3 +247,141 @@ def test_a_unit_is_started_by_systemd(node: Node, systemd: Systemd) -> None:
     (systemd.folder / "code").write_text("1", encoding="ascii")
     with pytest.raises(NatsError, match=r"^systemctl start nats-server ended with code 1"):
         node.swap(start_unit="nats-server")
+
+
+class KeptNode(Node):
+    """A node with a lock and a journal of the run r1, whose turn has begun."""
+
+    def __init__(self, root: Path, processes: Processes) -> None:
+        super().__init__(root, processes)
+        self.state = root / "state"
+        lock(self.state, "acquired", "r1")
+        write_down(self.state, "began", "r1")
+
+    def swap(self, check_mode: bool = False, **given: Any) -> dict[str, Any]:
+        kept = {"state_dir": str(self.state), "run_id": "r1", "lease_seconds": 120.0}
+        return super().swap(check_mode, **{**kept, **given})
+
+
+@pytest.fixture
+def kept(tmp_path: Path, processes: Processes) -> KeptNode:
+    return KeptNode(tmp_path, processes)
+
+
+def test_a_swap_writes_each_step_down(kept: KeptNode) -> None:
+    result = kept.swap()
+    assert (result["started"], "warnings" in result) == (True, False)
+    assert steps(kept.state) == ["began", "draining", "switching", "starting"]
+
+
+def test_each_step_is_on_the_disk_before_it_is_done(kept: KeptNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, str] = {}
+
+    def watch(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def first_look(*given: Any, **named: Any) -> Any:
+            seen[name] = on_disk(kept.state, _journal.NAME)["step"]
+            return real(*given, **named)
+
+        monkeypatch.setattr(owner, name, first_look)
+
+    watch(_process, "send")
+    watch(_binary, "activate")
+    watch(_process, "start_detached")
+    kept.swap()
+    assert seen == {"send": "draining", "activate": "switching", "start_detached": "starting"}
+
+
+def test_a_swap_without_the_lock_signals_nothing(kept: KeptNode) -> None:
+    steal(kept.state)
+    with pytest.raises(NatsError, match=r"no longer ours \(run r1\): held by ada@build7 .*\. Nothing was signalled$") as lost:
+        kept.swap()
+    assert (lost.value.details["refusal"], lost.value.details["exit_seen"]) == ("locked", False)
+    assert kept.is_untouched()
+
+
+def test_a_swap_of_a_turn_that_did_not_begin_signals_nothing(kept: KeptNode) -> None:
+    (kept.state / _journal.NAME).unlink()
+    with pytest.raises(NatsError, match=r"^the step draining cannot be written down"):
+        kept.swap()
+    assert kept.is_untouched()
+
+
+def test_a_swap_that_cannot_write_its_journal_signals_nothing(kept: KeptNode) -> None:
+    (kept.state / f".{_journal.NAME}.new").mkdir()
+    with pytest.raises(NatsError, match=r"^cannot write .*/journal\.json: Is a directory"):
+        kept.swap()
+    assert kept.is_untouched()
+
+
+def test_a_check_of_a_swap_needs_neither_lock_nor_journal(node: Node, tmp_path: Path) -> None:
+    assert node.swap(check_mode=True, state_dir=str(tmp_path / "none"), run_id="r1", lease_seconds=120.0)["changed"]
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_lease_is_renewed_while_the_server_drains(kept: KeptNode, processes: Processes) -> None:
+    server = shell(processes, 'trap "" USR2')
+    with pytest.raises(NatsError, match="is in lame duck mode"):
+        kept.swap(pid=server.pid, timeout_seconds=1.0, lease_seconds=0.6)
+    held = on_disk(kept.state, _lock.NAME)
+    # Nobody else could have had it: it was renewed within the last third.
+    assert held["renewed_boottime_seconds"] > time.clock_gettime(time.CLOCK_BOOTTIME) - 0.5
+    assert held["lease_seconds"] == 0.6
+
+
+def test_a_lock_that_is_lost_in_mid_drain_ends_the_swap_and_leaves_the_server_to_the_run_that_has_it(
+    kept: KeptNode, processes: Processes
+) -> None:
+    server = shell(processes, 'trap "" USR2')
+    thief = threading.Timer(0.2, steal, [kept.state])
+    thief.start()
+    with pytest.raises(NatsError) as lost:
+        kept.swap(pid=server.pid, timeout_seconds=10.0, lease_seconds=0.3)
+    thief.join()
+    assert str(lost.value).endswith(
+        ". The server is in lame duck mode, which cannot be called back, and exits: the run that has the lock starts it"
+    )
+    details = lost.value.details
+    assert (details["changed"], details["exit_seen"], details["switched"], details["refusal"]) == (True, False, False, "locked")
+    assert details["lock"]["run_id"] == "other"
+    assert _process.alive(server)
+
+
+def test_a_lock_that_is_lost_by_the_time_of_the_exit_starts_nothing(kept: KeptNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = _process.wait_for_exit
+
+    def lost_meanwhile(*given: Any, **named: Any) -> tuple[bool, float]:
+        exited = real(*given, **named)
+        steal(kept.state)
+        return exited
+
+    monkeypatch.setattr(_process, "wait_for_exit", lost_meanwhile)
+    with pytest.raises(NatsError) as lost:
+        kept.swap()
+    assert str(lost.value).endswith(
+        ". The server does not run, and was not started: the run that has the lock starts it, or else the next run does"
+    )
+    details = lost.value.details
+    assert (details["exit_seen"], details["switched"], details["started"]) == (True, False, False)
+    assert (steps(kept.state), kept.log.exists()) == (["began", "draining"], False)
+
+
+def test_a_disk_that_fills_up_in_mid_drain_does_not_keep_the_server_down(kept: KeptNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = _process.send
+
+    def full(*given: Any) -> bool:
+        (kept.state / f".{_journal.NAME}.new").mkdir()
+        return real(*given)
+
+    monkeypatch.setattr(_process, "send", full)
+    result = kept.swap()
+    assert result["started"]
+    assert [warning.split(" was done")[0] for warning in result["warnings"]] == ["the step switching", "the step starting"]
+    assert steps(kept.state) == ["began", "draining"]
+
+
+def test_a_swap_that_nobody_keeps_a_journal_of_does_not_load_what_keeps_it() -> None:
+    imports = Path(_draining.__file__).read_text(encoding="utf-8").partition("\nclass ")[0]
+    assert "_journal" not in imports
+    assert "_lock" not in imports

@@ -16,7 +16,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._health import (
     spaced,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import Progress, poll_until
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, Reading, Replica
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError, Reading, Replica
 from tests.unit.clock import Clock
 from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST, VERSIONS, read
 
@@ -92,7 +92,7 @@ def claims_to_lead(name: str, label: str) -> Change:
 
 
 def healthz(name: str, status: int, error: str) -> Change:
-    return lambda readings: changed(readings, name, health=Health(status, error))
+    return lambda readings: changed(readings, name, health=Health(status, (HealthError("", error),)))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -160,7 +160,9 @@ def test_a_healthy_cluster_is_what_was_expected_of_it_after_a_restart(version: s
             lambda readings: changed(readings, "n3", peers=frozenset({"n1"})), {"n3": ["routes: no route to n2"]}, id="route"
         ),
         pytest.param(
-            lambda readings: changed(readings, "n3", peers=frozenset()), {"n3": ["routes: no route to n1, n2"]}, id="no-routes"
+            lambda readings: changed(readings, "n3", peers=frozenset()),
+            {"n3": ["routes: no route to n1", "routes: no route to n2"]},
+            id="no-routes",
         ),
     ],
 )
@@ -181,7 +183,9 @@ def test_each_thing_that_is_wrong_is_missing_on_the_server_it_is_wrong_with(
         pytest.param(Expectation(server_name="n3"), [], id="right-name"),
         pytest.param(Expectation(server_name="n9"), ["server_name: is n3, not n9"], id="wrong-name"),
         pytest.param(Expectation(peers=frozenset({"n1"})), [], id="fewer-peers-than-there-are"),
-        pytest.param(Expectation(peers=frozenset({"n1", "n8", "n9"})), ["routes: no route to n8, n9"], id="peers"),
+        pytest.param(
+            Expectation(peers=frozenset({"n1", "n8", "n9"})), ["routes: no route to n8", "routes: no route to n9"], id="peers"
+        ),
         pytest.param(Expectation(peers=frozenset()), [], id="no-peers"),
         pytest.param(Expectation(started_after="2026-11-21T09:00:00Z"), [], id="restarted"),
     ],

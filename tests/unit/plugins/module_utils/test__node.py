@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _node
+from ansible_collections.natsops.cluster.plugins.module_utils import _node, _systemd
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from tests.lab.binaries import server_binary
 from tests.lab.cluster import LoopbackCluster
 from tests.unit.processes import Processes
+from tests.unit.state import lock, write_down
 from tests.unit.systemd import Systemd
 
 NOBODY = 65534
@@ -36,6 +37,7 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "log_path": str(tmp_path / "logs" / "nats.log"),
         "lame_duck_duration_seconds": 45.0,
         "lame_duck_duration_source": str(tmp_path / "nats.conf"),
+        "lame_duck_grace_period_seconds": 10.0,
         "go_arch": _node.GO_ARCH[platform.machine()],
         "unit": None,
     }
@@ -124,6 +126,7 @@ def test_what_of_a_unit_bears_on_an_upgrade() -> None:
         "ExecStop": "{ path=/bin/kill ; argv[]=/bin/kill -s SIGUSR2 $MAINPID ; ignore_errors=no ; }",
         "NeedDaemonReload": "yes",
         "User": "nats",
+        "KillSignal": "12",
         "DropInPaths": "/etc/a.conf /run/b.conf",
     }
     assert _node.unit_facts(unit) == {
@@ -132,10 +135,31 @@ def test_what_of_a_unit_bears_on_an_upgrade() -> None:
         "restart": "always",
         "timeout_stop_seconds": 150.0,
         "exec_stop": ["/bin/kill", "-s", "SIGUSR2", "$MAINPID"],
+        "kill_signal": "SIGUSR2",
         "need_daemon_reload": True,
         "user": "nats",
         "drop_in_paths": ["/etc/a.conf", "/run/b.conf"],
     }
+
+
+@pytest.mark.parametrize(("number", "name"), [("15", "SIGTERM"), ("2", "SIGINT"), ("", ""), ("99", "99"), ("x", "x")])
+def test_a_signal_of_a_unit_is_given_by_its_name(number: str, name: str) -> None:
+    assert _node.signal_name(number) == name
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds"),
+    [
+        ({"lame_duck_grace_period": "3s"}, 3.0),
+        ({}, 10.0),
+        ({"lame_duck_grace_period": "0s"}, 10.0),
+        ({"lame_duck_grace_period": "x"}, 10.0),
+    ],
+)
+def test_the_grace_period_is_the_configured_one_and_none_or_zero_is_the_servers_default(
+    settings: dict[str, str], seconds: float
+) -> None:
+    assert _node.lame_duck_grace_seconds(settings) == seconds
 
 
 @pytest.mark.parametrize(
@@ -239,3 +263,66 @@ def test_a_configuration_is_checked_as_the_user_of_the_server(processes: Process
     assert identity == _node.Identity(NOBODY, NOBODY, (7,))
     said = _node.check_config(str(tells_user), "nats.conf", server)["said"]
     assert said.split() == [str(NOBODY), str(NOBODY), str(NOBODY), "7"]
+
+
+def test_without_a_state_dir_nothing_is_said_of_what_runs_have_left(processes: Processes) -> None:
+    assert not {"journal", "lock", "hold"} & set(_node.facts({"pid": processes.server().pid}))
+
+
+def test_what_runs_have_left_on_a_node_is_among_its_facts(processes: Processes, tmp_path: Path) -> None:
+    given = {"pid": processes.server().pid, "state_dir": str(tmp_path)}
+    assert {key: _node.facts(given)[key] for key in ("journal", "lock", "hold")} == {"journal": None, "lock": None, "hold": False}
+    lock(tmp_path, "acquired", "r1")
+    write_down(tmp_path, "began", "r1", data={"binary_path": "/elsewhere/nats-server"})
+    facts = _node.facts(given)
+    assert (facts["journal"]["step"], facts["journal"]["unfinished"]) == ("began", True)
+    assert (facts["lock"]["run_id"], facts["lock"]["state"]) == ("r1", "held")
+    assert facts["binary_path"] == str(processes.program())
+
+
+def test_damaged_files_do_not_keep_a_node_from_giving_its_facts(processes: Processes, tmp_path: Path) -> None:
+    for name in ("journal.json", "lock.json"):
+        (tmp_path / name).write_text('{"run_id": ', encoding="utf-8")
+    facts = _node.facts({"pid": processes.server().pid, "state_dir": str(tmp_path)})
+    assert (facts["journal"]["unfinished"], facts["lock"]["state"]) == (False, "unreadable")
+    assert "it is not JSON" in facts["journal"]["unreadable"]
+
+
+def test_a_hold_that_was_left_is_seen(systemd: Systemd, tmp_path: Path) -> None:
+    given = {"service": "nats-server", "state_dir": str(tmp_path)}
+    assert _node.facts(given)["hold"] is False
+    _systemd.hold("nats-server", check_mode=False)
+    assert _node.facts(given)["hold"] is True
+
+
+@pytest.fixture
+def broke_off(tmp_path: Path) -> dict[str, Any]:
+    """A node whose server does not run, since the turn that its journal tells of."""
+    config = tmp_path / "nats.conf"
+    config.write_text('lame_duck_duration: "45s"\n', encoding="utf-8")
+    state = tmp_path / "state"
+    lock(state, "acquired", "r1")
+    noted = {"binary_path": "/opt/nats/nats-server", "config_path": str(config), "cwd": "/srv/nats"}
+    write_down(state, "began", "r1", data=noted)
+    write_down(state, "starting", "r1")
+    return {"pid_file": str(tmp_path / "nats.pid"), "state_dir": str(state)}
+
+
+def test_a_server_that_is_down_in_mid_turn_is_known_by_the_journal(broke_off: dict[str, Any], tmp_path: Path) -> None:
+    facts = _node.facts(broke_off)
+    assert (facts["running"], facts["binary_path"], facts["cwd"]) == (False, "/opt/nats/nats-server", "/srv/nats")
+    assert (facts["config_path"], facts["lame_duck_duration_seconds"]) == (str(tmp_path / "nats.conf"), 45.0)
+    given = _node.facts({**broke_off, "binary_path": "/usr/sbin/nats-server", "config_path": str(tmp_path / "nats.conf")})
+    assert given["binary_path"] == "/usr/sbin/nats-server"
+
+
+def test_a_unit_comes_before_the_journal(broke_off: dict[str, Any], systemd: Systemd) -> None:
+    systemd.set(ActiveState="inactive", ExecStart="{ path=/usr/sbin/nats-server ; argv[]=/usr/sbin/nats-server ; x }")
+    facts = _node.facts({"service": "nats-server", "state_dir": broke_off["state_dir"]})
+    assert (facts["binary_path"], facts["config_path"]) == ("/usr/sbin/nats-server", "")
+
+
+def test_a_turn_that_is_over_says_nothing_of_a_server_that_is_down_now(broke_off: dict[str, Any], tmp_path: Path) -> None:
+    write_down(tmp_path / "state", "done", "r1")
+    facts = _node.facts(broke_off)
+    assert (facts["binary_path"], facts["config_path"], facts["cwd"]) == ("", "", None)

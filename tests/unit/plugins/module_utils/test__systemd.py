@@ -62,6 +62,14 @@ def test_letting_go_removes_the_drop_in_and_its_empty_folder(systemd: Systemd) -
     assert list(systemd.units.iterdir()) == []
 
 
+def test_it_is_told_whether_our_drop_in_is_there(systemd: Systemd) -> None:
+    assert not _systemd.is_held("nats-server.service")
+    _systemd.hold("nats-server", check_mode=False)
+    assert _systemd.is_held("nats-server.service")
+    _systemd.release("nats-server", check_mode=False)
+    assert not _systemd.is_held("nats-server.service")
+
+
 def test_letting_go_leaves_the_drop_ins_of_others(systemd: Systemd) -> None:
     _systemd.hold("nats-server", check_mode=False)
     other = drop_in(systemd).with_name("limits.conf")

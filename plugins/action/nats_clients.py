@@ -1,0 +1,17 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Read the clients of a server on the controller."""
+
+from __future__ import annotations
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _clients
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
+
+
+class ActionModule(ReadingAction):
+    """See the module of the same name."""
+
+    SPEC = _clients.SPEC
+
+    def read(self, params: Result, host: str) -> Result:
+        return _clients.clients_of(params, host)

@@ -1,0 +1,21 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Tell on the controller what a roll has left behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _policy, _status
+from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_status import SPEC
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import LookingAction, Result
+
+
+class ActionModule(LookingAction):
+    """See the module of the same name."""
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        _unused, params = self.validate_argument_spec(argument_spec=SPEC)
+        situation = self.situation(params, task_vars)
+        told = _status.status(situation, _policy.load(params["policy_file"]), params["inventory"], params["group"])
+        return {"changed": False, "status": told}

@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This doc fragment is PRIVATE to the collection: it may change in any release.
+"""Options of what looks at a whole cluster from the controller."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """See the options below."""
+
+    DOCUMENTATION = r"""
+options:
+  nodes:
+    description:
+      - By host, C(ansible_facts.nats_node) of M(natsops.cluster.nats_node_facts).
+      - Without them units, lame duck settings and what an earlier run left are not judged.
+    type: dict
+  policy_file:
+    description: File on the controller that extends the version policy, in the shape of C(version_policy.yml) of the collection.
+    type: path
+  max_lag:
+    description: How many entries or messages a replica may be behind to count as current.
+    type: int
+    default: 100
+  settle_seconds:
+    description:
+      - Longest time to go on looking while something is missing, in seconds.
+      - Only what is missing in every look counts, because under load a replica lags now and then.
+    type: float
+    default: 5
+  probe_from:
+    description: Where servers are read from, for now only from the controller.
+    type: str
+    choices: [controller]
+  validate_certs:
+    description: Whether certificates have to be trusted. The default is C(nats_upgrade_validate_certs), else V(true).
+    type: bool
+  ca_path:
+    description: PEM file with the authorities to trust. The default is C(nats_upgrade_ca_path), else the system's.
+    type: path
+  request_timeout_seconds:
+    description: Longest time for one request.
+    type: float
+    default: 5
+  max_in_flight:
+    description: How many requests are under way at once.
+    type: int
+    default: 50
+"""

@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""JetStream streams and consumers as values, parsed once from /jsz?config=true. Pure.
+
+Shapes measured on nats-server 2.10.26 to 2.15.1. A server lists what it hosts; of an asset that is replicated, only what
+its leader says is kept, so that each asset is there once. An asset without a leader is there once for each server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterator, Mapping
+
+# Says nothing about what an asset needs, and may be long.
+_BULKY = ("subjects", "description", "name", "durable_name", "filter_subject")
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A stream or a consumer. C(label) is ACCOUNT > STREAM or ACCOUNT > STREAM > CONSUMER; C(config) is without names."""
+
+    kind: str
+    label: str
+    host: str
+    leader: str
+    replicas: int
+    memory: bool
+    durable: bool
+    created: str
+    last_sequence: int
+    consumers: int
+    config: Mapping[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it this asset, and not one of the same name that was made later."""
+        return self.label, self.created
+
+
+def parse_assets(body: Any, server_name: str) -> tuple[Asset, ...]:
+    """What this server leads, or hosts without anybody leading it, in its answer of /jsz?consumers=true&config=true."""
+    return tuple(
+        asset
+        for account in body.get("account_details") or []
+        for stream in account.get("stream_detail") or []
+        for asset in _of_stream(account["name"], stream, server_name)
+        if asset.leader in ("", server_name)
+    )
+
+
+def _of_stream(account: str, stream: Mapping[str, Any], server_name: str) -> Iterator[Asset]:
+    config = stream.get("config") or {}
+    label = f"{account} > {stream['name']}"
+    replicas = int(config.get("num_replicas") or 1)
+    state = stream.get("state") or {}
+    memory = config.get("storage") == "memory"
+    yield Asset(
+        kind="stream",
+        label=label,
+        host=server_name,
+        leader=_leader(stream, server_name),
+        replicas=replicas,
+        memory=memory,
+        durable=True,
+        created=stream.get("created", ""),
+        last_sequence=int(state.get("last_seq", 0)),
+        consumers=int(state.get("consumer_count", 0)),
+        config=_told(config),
+    )
+    for consumer in stream.get("consumer_detail") or []:
+        own = consumer.get("config") or {}
+        yield Asset(
+            kind="consumer",
+            label=f"{label} > {consumer['name']}",
+            host=server_name,
+            leader=_leader(consumer, server_name),
+            replicas=_consumer_replicas(own, replicas, config),
+            memory=bool(own.get("mem_storage")) or memory,
+            # An ephemeral one comes and goes with its client.
+            durable=bool(own.get("durable_name")),
+            created=consumer.get("created", ""),
+            last_sequence=0,
+            consumers=0,
+            config=_told(own),
+        )
+
+
+def _leader(asset: Mapping[str, Any], server_name: str) -> str:
+    # A server that is no member of a cluster gives no cluster, and leads what it has.
+    return str(asset["cluster"].get("leader", "")) if asset.get("cluster") else server_name
+
+
+def _consumer_replicas(config: Mapping[str, Any], of_stream: int, stream: Mapping[str, Any]) -> int:
+    if config.get("num_replicas"):
+        return int(config["num_replicas"])
+    # Zero means: as the stream, but for an ephemeral consumer, which gets one, unless the stream's retention counts on it.
+    durable = bool(config.get("durable_name")) or stream.get("retention", "limits") != "limits"
+    return of_stream if durable else 1
+
+
+def _told(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are set at all, without the bulky ones: of a large fleet all of it is in memory at once."""
+    return {key: value for key, value in config.items() if value and key not in _BULKY}

@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""What a cluster had before a node was stopped, and what it has lost since. Pure but for the file it is kept in.
+
+It is kept in a file on the controller and not in a variable: a large cluster has tens of thousands of streams and consumers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Iterable, Mapping, Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+
+# Clients come and go by themselves: what is more than this is said, and it is a warning.
+CLIENTS_LOST = 0.2
+FEWEST_CLIENTS = 5
+
+
+def take(readings: Sequence[Reading], stopping: str | None = None) -> dict[str, Any]:
+    """Every stream and durable consumer by label, and the clients, as they are before the server of a host is stopped."""
+    node = next((r.facts.server_name for r in readings if r.facts and r.name == stopping), "")
+    assets = {}
+    for reading in readings:
+        for asset in reading.assets:
+            if asset.durable:
+                assets[asset.label] = {
+                    "created": asset.created,
+                    "replicas": asset.replicas,
+                    "last_sequence": asset.last_sequence,
+                    "memory": asset.memory and asset.replicas == 1,
+                    "host": asset.host,
+                    "kind": asset.kind,
+                }
+    return {"node": node, "assets": assets, "clients": sum(reading.facts.connections for reading in readings if reading.facts)}
+
+
+def damage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What was there before and is lost, or less, now that the server is back. A stream that was made anew is another one.
+
+    A stream with several replicas that nobody has any more was deleted by a user: a roll takes one replica at a time. One that
+    lived on this node alone is damage, and so is one whose last sequence fell. A stream in memory on this node alone is emptied
+    by every restart: the plan warns of it.
+    """
+    found, node = [], before["node"]
+    for label, was in sorted(before["assets"].items()):
+        now = after["assets"].get(label)
+        if now is None:
+            if was["replicas"] == 1 and was["host"] == node and was["kind"] == "stream":
+                found.append(f"{label} was on {node} alone, and is not there any more: lost, or deleted meanwhile")
+        elif now["created"] == was["created"]:
+            found += _less(label, was, now, node)
+    return found
+
+
+def _less(label: str, was: Mapping[str, Any], now: Mapping[str, Any], node: str) -> Iterable[str]:
+    if now["replicas"] < was["replicas"]:
+        yield f"{label} had {was['replicas']} replicas and has {now['replicas']}"
+    if now["last_sequence"] < was["last_sequence"] and not (was["memory"] and was["host"] == node):
+        yield f"the last sequence of {label} fell from {was['last_sequence']} to {now['last_sequence']}"
+
+
+def clients_lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What to say of clients that have not come back; empty where they have, as far as can be told from their number."""
+    was, now = before["clients"], after["clients"]
+    if was < FEWEST_CLIENTS or now >= was * (1 - CLIENTS_LOST):
+        return ""
+    return f"{now} clients are connected, and {was} were before: some may know one server only, or not try again"
+
+
+def write(path: str, baseline: Mapping[str, Any]) -> None:
+    """Keep it; raises NatsError where that cannot be done."""
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(baseline, file)
+    except OSError as exc:
+        raise NatsError(
+            f"{exc.filename or path} on the controller cannot be written ({exc.strerror}): what the cluster has is kept there, to be "
+            "compared after the restart. Set nats_upgrade_report_dir to a folder that can be written"
+        ) from exc
+
+
+def read(path: str) -> Mapping[str, Any] | None:
+    """What was kept; None where nothing is there (another controller went on with this turn)."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            kept = json.load(file)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        raise NatsError(f"{path} on the controller cannot be read ({exc}): remove it and run again") from exc
+    return kept if isinstance(kept, dict) else None

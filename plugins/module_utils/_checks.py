@@ -1,0 +1,266 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""Reasons not to begin that lie in the cluster: who is in it, who sees whom, what is not well already. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Iterable, Iterator, Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
+from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Placement, Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Server, Situation, Trouble, named
+
+
+def judge(situation: Situation) -> Iterator[Trouble]:
+    """Every reason that lies in the cluster."""
+    yield from _same_server_twice(situation.servers)
+    yield from _silent(situation)
+    yield from _membership(situation)
+    for name, servers in clusters(situation).items():
+        yield from _size(name, servers)
+        yield from _capacity(servers)
+        yield from _configs(name, servers)
+        yield from _single_routes(servers)
+    yield from _mixed_versions(situation.servers)
+    yield from _troubles(situation)
+
+
+def clusters(situation: Situation) -> dict[str, list[Server]]:
+    """The servers by the name of the cluster that they say they are of; one without a cluster is a cluster of its own."""
+    found: dict[str, list[Server]] = defaultdict(list)
+    for server in situation.servers:
+        found[server.facts.cluster or f"{server.host} (no cluster)"].append(server)
+    return dict(found)
+
+
+def _same_server_twice(servers: Sequence[Server]) -> Iterator[Trouble]:
+    seen: dict[str, Server] = {}
+    for server in servers:
+        first = seen.setdefault(server.facts.server_name, server)
+        if first is not server:
+            yield Trouble(
+                Finding(
+                    "duplicate_name",
+                    f"{first.host} ({first.reading.monitor_url}) and {server.host} ({server.reading.monitor_url}) both answer as "
+                    f"{server.facts.server_name}: stopping one could stop the other. Give each host its own "
+                    "nats_upgrade_monitor_url, and each server its own server_name",
+                    seen=(first.host, server.host),
+                )
+            )
+
+
+def _silent(situation: Situation) -> Iterator[Trouble]:
+    silent = [reading for reading in situation.silent if reading.name not in situation.resumed]
+    if not silent:
+        return
+    lines = "\n".join(f"  {reading.name} {reading.monitor_url}: {reading.error}" for reading in silent)
+    yield Trouble(
+        Finding(
+            "missing_server",
+            f"monitoring cannot be read of {len(silent)} of {len(situation.readings)} servers:\n{lines}\n"
+            "Without it nobody can tell whether the cluster can lose a node. Start the server, open its monitoring port "
+            "(http: 8222 in its configuration) to the controller, or set nats_upgrade_monitor_url to where it is",
+            seen=tuple(reading.name for reading in silent),
+        ),
+        tuple(Missing("reachable", "", reading.name).key for reading in silent),
+    )
+
+
+def _membership(situation: Situation) -> Iterator[Trouble]:
+    """Servers that the cluster knows and the inventory does not: those that are there, and those that have gone."""
+    known = {server.facts.server_name for server in situation.servers}
+    live = {peer for server in situation.servers for peer in server.reading.peers} - known
+    meta = situation.cluster.led.get(META_GROUP)
+    gone = _gone(situation, meta, known)
+    if meta is not None:
+        live |= {replica.name for replica in meta.replicas if not replica.offline} - known
+    if live:
+        yield Trouble(
+            Finding(
+                "unlisted_server",
+                f"{named(sorted(live))} {_is(live)} in the cluster and not in the inventory: it would stay on the old version, and nobody "
+                "would look at it while nodes are stopped. Add it to the group, or take it out of the cluster",
+                seen=tuple(sorted(live)),
+            )
+        )
+    if gone and meta is not None:
+        size = max((server.facts.meta_cluster_size for server in situation.servers), default=0)
+        yield Trouble(
+            Finding(
+                "ghost_peer",
+                f"the meta group counts {size} servers, and {named(sorted(gone))} {_is(gone)} offline and not in the inventory: it "
+                f"needs {size // 2 + 1} of them for every decision, so each node that stops brings it nearer to a standstill. If "
+                "it never returns, remove it: nats server cluster peer-remove NAME, with the system account",
+                seen=tuple(sorted(gone)),
+            ),
+            tuple(_replica_key(name, placement) for name in gone for placement in situation.cluster.led.values()),
+        )
+
+
+def _gone(situation: Situation, meta: Placement | None, known: set[str]) -> set[str]:
+    if meta is None:
+        return set()
+    offline = {replica.name for replica in meta.replicas if replica.offline} - known - situation.resumed
+    # The server of a host that does not answer has some name; where it is not the host's, it is one of these.
+    unnamed = [r for r in situation.silent if not _may_be(r.name, offline) and r.name not in situation.resumed]
+    named_after = {name for name in offline if any(_may_be(r.name, {name}) for r in situation.silent)}
+    left = offline - named_after
+    return set() if len(left) <= len(unnamed) else left
+
+
+def _may_be(host: str, names: Iterable[str]) -> bool:
+    return host in names or host.split(".", 1)[0] in names
+
+
+def _replica_key(name: str, placement: Placement) -> str:
+    return Missing("jsz", "", f"replica {name} of {placement.label}").key
+
+
+def _size(name: str, servers: Sequence[Server]) -> Iterator[Trouble]:
+    hosts = tuple(server.host for server in servers)
+    with_jetstream = [server for server in servers if server.facts.jetstream]
+    meta_size = max((server.facts.meta_cluster_size for server in servers), default=0)
+    if len(servers) == 1 and not servers[0].reading.peers and meta_size < 2:
+        yield Trouble(
+            Finding(
+                "single_server",
+                f"{hosts[0]} is alone in {name}: while it is replaced nothing serves its clients. Add servers to the cluster, or choose "
+                "a time when that does no harm",
+                seen=hosts,
+            )
+        )
+    elif len(with_jetstream) == 2 and meta_size <= 2:
+        yield Trouble(
+            Finding(
+                "two_node_cluster",
+                f"{name} has two servers with JetStream ({', '.join(hosts)}), and needs both for every decision: while one is replaced no "
+                "stream can be written that is replicated, and none created. Add a third server",
+                seen=hosts,
+            )
+        )
+
+
+def _capacity(servers: Sequence[Server]) -> Iterator[Trouble]:
+    for leaving in servers:
+        others = [server for server in servers if server is not leaving]
+        if not others or any(not server.facts.max_connections for server in others):
+            continue
+        free = sum(max(0, server.facts.max_connections - server.facts.connections) for server in others)
+        if free < leaving.facts.connections:
+            yield Trouble(
+                Finding(
+                    "client_capacity",
+                    f"{leaving.host} has {leaving.facts.connections} clients, and the others have room for {free} (max_connections): the "
+                    "rest would find no server while it is away. Raise max_connections (a reload is enough), or add a server",
+                    seen=(leaving.host,),
+                )
+            )
+
+
+def _configs(name: str, servers: Sequence[Server]) -> Iterator[Trouble]:
+    by_digest: dict[str, list[str]] = defaultdict(list)
+    for server in servers:
+        if server.facts.config_digest:
+            by_digest[server.facts.config_digest].append(server.host)
+    if len(by_digest) > 1:
+        alike = "; ".join(named(hosts) for hosts in by_digest.values())
+        yield Trouble(
+            Finding(
+                "mixed_configs",
+                f"the configurations in {name} differ ({alike}): natural where each has its own server_name in it; else see that "
+                "clients find the same accounts and permissions on every server",
+                refuses=False,
+                seen=tuple(server.host for server in servers),
+            )
+        )
+
+
+def _single_routes(servers: Sequence[Server]) -> Iterator[Trouble]:
+    if len(servers) < 3:
+        return
+    for server in servers:
+        routes = set(server.facts.configured_routes)
+        if len(routes) == 1:
+            yield Trouble(
+                Finding(
+                    "single_route",
+                    f"{server.host} has one configured route, {routes.pop()}: if it restarts while that server is away it does not find "
+                    "the cluster again. Configure at least two routes",
+                    refuses=False,
+                    seen=(server.host,),
+                )
+            )
+
+
+def _mixed_versions(servers: Sequence[Server]) -> Iterator[Trouble]:
+    by_version: dict[str, list[Server]] = defaultdict(list)
+    for server in servers:
+        by_version[server.facts.version].append(server)
+    if len(by_version) > 1:
+        which = "; ".join(
+            f"{version}: {', '.join(f'{s.host} (up {s.facts.uptime})' for s in found)}"
+            for version, found in sorted(by_version.items())
+        )
+        yield Trouble(
+            Finding(
+                "mixed_versions",
+                f"the servers run several versions already, as after a roll that has not ended: {which}",
+                refuses=False,
+                seen=tuple(server.host for server in servers),
+            )
+        )
+
+
+# By the condition that is not met: what it is called, and what is said of it.
+_NAMES = {"routes": "missing_route", "healthz": "unhealthy_server", "raft_groups": "degraded_group", "jsz": "degraded_group"}
+_SAID = {
+    "missing_route": "servers of the cluster do not see each other:\n{lines}\nA node that stops may take the only way between two others "
+    "with it. Look at the log of both, the firewall between them (port 6222), and cluster_advertise",
+    "unhealthy_server": "not every server is healthy, in {polls}:\n{lines}\nA node must not be stopped while another one is not well. Mend "
+    "it first; what is known and old (a consumer that nobody misses) can be waived, and then only what is new stops the run",
+    "degraded_group": "not every stream and consumer has all its replicas, in {polls}:\n{lines}\nStopping a node could take away "
+    "what is left of them. Wait until they have caught up, or mend them",
+}
+
+
+def _troubles(situation: Situation) -> Iterator[Trouble]:
+    found: dict[str, list[tuple[str, Missing]]] = defaultdict(list)
+    gone = _gone_replicas(situation)
+    for verdict in situation.verdicts:
+        for missing in verdict.missing:
+            name = _NAMES.get(missing.condition)
+            if name and missing.key not in gone and not _of_a_turn(situation, verdict.reading, missing):
+                found[name].append((verdict.reading.name, missing))
+    for name, entries in found.items():
+        lines = [f"  {host}: {missing.seen}" for host, missing in entries]
+        shown = "\n".join(lines[:10] + ([f"  and {len(lines) - 10} more"] if len(lines) > 10 else []))
+        yield Trouble(
+            Finding(
+                name,
+                _SAID[name].format(lines=shown, polls="several looks in a row"),
+                seen=tuple(dict.fromkeys(host for host, _unused in entries)),
+            ),
+            tuple(missing.key for _unused, missing in entries),
+        )
+
+
+def _gone_replicas(situation: Situation) -> frozenset[str]:
+    """Keys of replicas on servers that are missing or gone: those are told as what they are, once."""
+    known = {server.facts.server_name for server in situation.servers}
+    led = situation.cluster.led.values()
+    return frozenset(_replica_key(replica.name, p) for p in led for replica in p.replicas if replica.name not in known)
+
+
+def _of_a_turn(situation: Situation, reading: Reading, missing: Missing) -> bool:
+    """Whether this is what a turn that broke off left, on its own node or in what others say of it."""
+    names = situation.resumed
+    return reading.name in names or any(
+        f"replica {name} of " in missing.subject or missing.subject.endswith(f": {name}") for name in names
+    )
+
+
+def _is(names: Iterable[str]) -> str:
+    return "is" if len(list(names)) == 1 else "are"

@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""Reasons not to begin that lie in how a node runs its server: its unit, its configuration, what an earlier run left. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, Mapping
+
+from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._versions import ServerVersion
+
+# Between the end of the drain and the exit, JetStream is shut down.
+STOP_MARGIN_SECONDS = 30
+NO_SPACES_FROM = ServerVersion(2, 11, 0)
+
+
+def judge(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
+    """Every reason that lies in how nodes run their servers."""
+    for host, node in sorted(situation.nodes.items()):
+        unit = node.get("unit")
+        if unit:
+            yield from _unsafe_unit(host, node, unit)
+        yield from _lame_duck_settings(host, node)
+        yield from _leftover(situation, host, node)
+        yield from _damaged_journal(host, node)
+    yield from _spaces(situation, target)
+    yield from _target_changed(situation, target)
+
+
+def _unsafe_unit(host: str, node: Mapping[str, Any], unit: Mapping[str, Any]) -> Iterator[Trouble]:
+    drain = node.get("lame_duck_duration_seconds") or 0
+    stop = unit.get("timeout_stop_seconds")
+    exec_stop = " ".join(unit.get("exec_stop") or [])
+    said = []
+    if stop is not None and stop < drain + STOP_MARGIN_SECONDS:
+        said.append(
+            f"TimeoutStopSec is {stop:g} s and a drain may take {drain:g} s, so that systemctl stop kills it in the middle: set "
+            f"{drain + STOP_MARGIN_SECONDS:g} s or more"
+        )
+    if "INT" in exec_stop:
+        said.append(f"ExecStop ({exec_stop}) sends SIGINT, so that systemctl stop drops every client at once: use SIGUSR2")
+    if unit.get("restart") == "always":
+        said.append("Restart=always starts the old binary again after a lame duck by hand; for the roll it is held")
+    if unit.get("need_daemon_reload"):
+        said.append(
+            "its files were edited and not loaded (NeedDaemonReload): the hold reloads them and makes that edit take effect"
+        )
+    if said:
+        lines = "; ".join(said)
+        yield Trouble(Finding("unsafe_unit", f"{host}: unit {unit.get('name')}: {lines}", refuses=False, seen=(host,)))
+
+
+def _lame_duck_settings(host: str, node: Mapping[str, Any]) -> Iterator[Trouble]:
+    duration, grace = node.get("lame_duck_duration_seconds"), node.get("lame_duck_grace_period_seconds")
+    if duration is not None and grace is not None and grace >= duration:
+        yield Trouble(
+            Finding(
+                "lame_duck_settings",
+                f"{host}: lame_duck_grace_period is {grace:g} s and lame_duck_duration {duration:g} s in {node.get('config_path')}. A server "
+                "starts only where the grace period is the shorter one, and nats-server -t does not look at that: the server would not "
+                "come up again. Mend the configuration",
+                waivable=False,
+                seen=(host,),
+            )
+        )
+
+
+def _leftover(situation: Situation, host: str, node: Mapping[str, Any]) -> Iterator[Trouble]:
+    if node.get("hold") and not situation.unfinished(host):
+        yield Trouble(
+            Finding(
+                "leftover_hold",
+                f"{host}: automatic restarts are still held by an earlier run that broke off; this run lets go of them in the node's turn",
+                refuses=False,
+                seen=(host,),
+            )
+        )
+
+
+def _damaged_journal(host: str, node: Mapping[str, Any]) -> Iterator[Trouble]:
+    reason = (node.get("journal") or {}).get("unreadable")
+    if reason:
+        yield Trouble(
+            Finding(
+                "damaged_journal",
+                f"{host}: what an earlier run wrote down cannot be read ({reason}), so that a turn which broke off there is not known of. "
+                "This run begins anew and writes over it",
+                refuses=False,
+                seen=(host,),
+            )
+        )
+
+
+def _spaces(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
+    if target < NO_SPACES_FROM:
+        return
+    names = {(s.host, name) for s in situation.servers for name in (s.facts.server_name, s.facts.cluster) if " " in name}
+    if names:
+        which = named(f"{host}: '{name}'" for host, name in sorted(names))
+        yield Trouble(
+            Finding(
+                "names_with_spaces",
+                f"{which}: from 2.11 a server with a space in server_name, cluster or gateway name does not start. Rename it first",
+                waivable=False,
+                seen=tuple(sorted({host for host, _unused in names})),
+            )
+        )
+
+
+def _target_changed(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
+    """A roll that is under way, to another version than this one: finish it, or take it back."""
+    versions = {server.facts.version for server in situation.servers}
+    for host in sorted(situation.nodes):
+        journal = situation.journal(host)
+        begun, old = journal.get("target"), journal.get("old_version")
+        midway = situation.unfinished(host) or (len(versions) > 1 and begun in versions and old in versions)
+        if begun and midway and str(target) not in (begun, old):
+            yield Trouble(
+                Finding(
+                    "target_changed",
+                    f"{host}: a roll from {old} to {begun} is under way (last step there: {journal.get('step')}), and this run wants "
+                    f"{target}: the cluster would run three versions. Finish it first with -e nats_upgrade_version={begun}, or take it "
+                    f"back with -e nats_upgrade_version={old}",
+                    seen=(host,),
+                )
+            )
+            return

@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""Reasons not to begin and warnings, each with a name, and what a user says of them by that name. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import Any, Iterable, Mapping, Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+
+# What a user may waive, and what each name stands for.
+NAMES: Mapping[str, str] = {
+    "bad_release": "the target is a release with a known fault",
+    "client_capacity": "the other servers have no room for the clients of a node that is away",
+    "damaged_journal": "what an earlier run wrote down on a node cannot be read",
+    "degraded_group": "a stream, a consumer or the meta group does not have all its replicas",
+    "downgrade": "the target is older than what runs, by more than one patch",
+    "downgrade_assets": "the target cannot serve streams or consumers that exist",
+    "duplicate_name": "two hosts answer as the same server",
+    "end_of_life": "the target gets no patches any more",
+    "feature_wedge": "a feature of the new version is in use while old servers are still in the cluster",
+    "ghost_peer": "the meta group counts a server that has gone",
+    "lame_duck_settings": "the lame duck settings drop clients at once, or drain for very long",
+    "leftover_hold": "an earlier run that broke off still holds automatic restarts",
+    "many_consumers": "a stream is near the number of consumers that the target allows",
+    "missing_assets": "streams or consumers that were there before are not there now",
+    "missing_route": "servers of a cluster do not see each other",
+    "missing_server": "a host of the inventory does not answer",
+    "mixed_configs": "the configurations of the servers differ",
+    "mixed_versions": "the servers run several versions already",
+    "names_with_spaces": "a server, cluster or gateway name has a space in it, and the target does not start with it",
+    "offline_assets": "streams or consumers are offline already",
+    "prerelease": "the target is a preview or a release candidate",
+    "r1_assets": "streams and consumers without a second replica are down while their node is",
+    "single_route": "a server knows only one other by its configuration",
+    "single_server": "a server is alone in its cluster",
+    "skipped_minor": "the target is more than one minor away",
+    "stepping_stone": "the target wants another version to run before it",
+    "target_changed": "a roll to another version has not ended",
+    "two_node_cluster": "a cluster of two cannot do without either",
+    "unhealthy_server": "a server is not healthy before the first step",
+    "unknown_version": "the rules do not know a version",
+    "unlisted_server": "a server is in the cluster and not in the inventory",
+    "unsafe_unit": "the service manager may stop or start the server at the wrong time",
+    "version_window": "the target was released too long after what runs",
+    "withdrawn_version": "there is no such release, or no longer",
+}
+# What nobody may waive: going on would be guessing, or would break the cluster for certain.
+FINAL: Mapping[str, str] = {
+    "config": "the target does not start with the configuration that is deployed",
+    "locked": "another run is at work on this cluster",
+    "no_hash": "nothing says which file is the right one",
+    "not_exact": "the target is not one exact release",
+    "other_process": "the process that was found is not the server that answers",
+    "quorum": "stopping a node would take the last majority of a group",
+}
+NOT_WAIVABLE = "It cannot be waived."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A reason not to begin, or a warning.
+
+    C(message) says what was seen, where, why it matters and what to do next, without the word refused; C(seen) names the
+    hosts, servers or assets concerned.
+    """
+
+    name: str
+    message: str
+    refuses: bool = True
+    waivable: bool = True
+    seen: tuple[str, ...] = ()
+    source: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "message": self.message,
+            "refuses": self.refuses,
+            "waivable": self.waivable,
+            "seen": list(self.seen),
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Findings after the user's waivers: what stops the run, what is only said, and what was waived."""
+
+    refusals: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    waived: tuple[Finding, ...]
+
+
+def require_known(waive: Sequence[str]) -> frozenset[str]:
+    """Return the names to waive; raises NatsError for one that does not exist or that nobody may waive."""
+    if isinstance(waive, str) or not isinstance(waive, Sequence):
+        raise NatsError(f"nats_upgrade_waive is {waive!r}, and has to be a list of names, such as [two_node_cluster]")
+    for name in waive:
+        if not isinstance(name, str):
+            raise NatsError(
+                f"nats_upgrade_waive names {name!r}, which is not text: give a list of names, such as [two_node_cluster]"
+            )
+        if name in FINAL:
+            raise NatsError(f"nats_upgrade_waive names {name}, which cannot be waived: {FINAL[name]}. Take it out of the list")
+        if name not in NAMES:
+            raise NatsError(
+                f"nats_upgrade_waive names '{name}', which does not exist{_close_to(name)}. Known are {', '.join(NAMES)}"
+            )
+    return frozenset(waive)
+
+
+def _close_to(name: str) -> str:
+    close = difflib.get_close_matches(name.lower(), [*NAMES, *FINAL], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def settle(findings: Iterable[Finding], waived: frozenset[str]) -> Settled:
+    """Sort findings into what refuses, what warns and what is waived, each in the order given.
+
+    What cannot be waived stays where it is though its name is waived: a name may stand for faults of both kinds. A refusal
+    of that kind says so at its end.
+    """
+    refusals, warnings, let_go = [], [], []
+    for finding in findings:
+        can_be_waived = finding.waivable and finding.name not in FINAL
+        if can_be_waived and finding.name in waived:
+            let_go.append(finding)
+        elif not finding.refuses:
+            warnings.append(finding)
+        else:
+            refusals.append(finding if can_be_waived else _final(finding))
+    return Settled(tuple(refusals), tuple(warnings), tuple(let_go))
+
+
+def _final(finding: Finding) -> Finding:
+    message = finding.message.rstrip()
+    if not message.endswith(NOT_WAIVABLE):
+        message = f"{message}{'' if message.endswith(('.', '!', '?')) else '.'} {NOT_WAIVABLE}"
+    return replace(finding, message=message, waivable=False)

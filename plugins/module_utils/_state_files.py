@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""Small JSON files in one folder of a node that outlive a crash: read one, replace some, remove one, one writer at a time.
+
+A reader sees the old or the new file and never half of one, and so does whoever comes after a loss of power.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Dict, Iterator, Mapping
+
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
+
+FOLDER = "/var/lib/natsops"
+Fields = Dict[str, Any]
+_GUARD = ".guard"
+_GUARD_TIMEOUT_SECONDS = 10.0
+
+
+class StateError(NatsError):
+    """A state file could not be written. What it held before is still there."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a state file held. C(fields) is None where there is none, or where it is damaged: C(unreadable) then says how."""
+
+    fields: Fields | None
+    unreadable: str = ""
+
+
+def read(folder: str, name: str) -> Content:
+    """What the file holds. Never raises: a file that a full disk, or an editor, has damaged must not stop all that follows."""
+    try:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            fields = json.load(file)
+    except FileNotFoundError:
+        return Content(None)
+    except OSError as exc:
+        return Content(None, exc.strerror or str(exc))
+    except ValueError as exc:  # neither UTF-8 nor JSON
+        return Content(None, f"it is not JSON: {exc}")
+    return Content(fields) if isinstance(fields, dict) else Content(None, "it is not a JSON object")
+
+
+@contextlib.contextmanager
+def guarded(folder: str) -> Iterator[None]:
+    """Be the only one who writes to the folder for the length of a C(with). Makes the folder. Raises StateError.
+
+    A lock on a file of its own (flock), and not names that are created or renamed exclusively: look, decide and write are then
+    one step, for a take-over too, and the kernel ends it with the process that holds it, however that dies. It covers
+    milliseconds; the lease in lock.json covers a run. The file may be opened by its owner only, so that no other user of the
+    machine can sit on it, which the folder itself, readable for all, would allow.
+    """
+    path = os.path.join(folder, _GUARD)
+    with _saying(path):
+        _make(folder)
+        guard = poll_until(
+            lambda: _try_guard(path),
+            lambda held: held is not None,
+            timeout_seconds=_GUARD_TIMEOUT_SECONDS,
+            shortest_interval_seconds=0.005,
+            longest_interval_seconds=0.1,
+        ).value
+    if guard is None:
+        raise StateError(
+            f"another process has held {path} for {_GUARD_TIMEOUT_SECONDS:g} s: it is held for milliseconds only, so that the "
+            "process hangs, as on a disk that does not answer. Find it (fuser -v) and run again"
+        )
+    try:
+        yield
+    finally:
+        os.close(guard)
+
+
+def _try_guard(path: str) -> int | None:
+    guard = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A file that was removed since it was opened guards nothing: the next process makes a new one.
+        if os.path.samestat(os.fstat(guard), os.stat(path)):
+            held, guard = guard, -1
+            return held
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    finally:
+        if guard >= 0:
+            os.close(guard)
+    return None
+
+
+def replace(folder: str, files: Mapping[str, Fields]) -> None:
+    """Write files, synced to the disk, each old or new at any moment. Only inside C(guarded). Raises StateError."""
+    for name, fields in files.items():
+        with _saying(os.path.join(folder, name)):
+            _write(_part(folder, name), json.dumps(fields, indent=2))
+    for name in files:
+        with _saying(os.path.join(folder, name)):
+            os.replace(_part(folder, name), os.path.join(folder, name))
+    with _saying(folder):
+        _sync(folder)
+
+
+def _part(folder: str, name: str) -> str:
+    # Always the same name: what a crash has left is overwritten and does not add up.
+    return os.path.join(folder, f".{name}.new")
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
+
+
+def remove(folder: str, name: str) -> None:
+    """Remove a file for good. Only inside C(guarded). Raises StateError."""
+    with _saying(os.path.join(folder, name)):
+        os.unlink(os.path.join(folder, name))
+        _sync(folder)
+
+
+def _make(folder: str) -> None:
+    if os.path.isdir(folder):
+        return
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o755)  # noqa: S103 - whatever the umask is: all may read what an upgrade has left
+    _sync(os.path.dirname(os.path.abspath(folder)))
+
+
+def _sync(folder: str) -> None:
+    """Bring what is in the folder, and under which names, to the disk."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextlib.contextmanager
+def _saying(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise StateError(
+            f"cannot write {path}: {exc.strerror or exc}. An upgrade keeps its lock there, and what it has done to the server, "
+            "so that a run that dies can be taken up again: run with become (-b), make room, or set nats_upgrade_state_dir to a "
+            "folder that can be written"
+        ) from exc
+
+
+def utc_text(wall: float, timespec: str = "seconds") -> str:
+    """A time (seconds since 1970) as text such as 2026-10-01T12:00:00Z."""
+    return datetime.fromtimestamp(wall, timezone.utc).isoformat(timespec=timespec).replace("+00:00", "Z")

@@ -1,0 +1,101 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Tell what an upgrade of NATS servers has left behind."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nats_upgrade_status
+short_description: Tell what an upgrade of NATS servers has left behind, and how to finish it or take it back
+version_added: "0.1.0"
+description:
+  - Reads every server of O(hosts) and judges it together with what was found out on the nodes. Changes nothing.
+  - Runs on the controller.
+options:
+  hosts:
+    description: Names of inventory hosts to read, each at its C(nats_upgrade_monitor_url).
+    type: list
+    elements: str
+    required: true
+  inventory:
+    description: Inventory sources, for the commands.
+    type: list
+    elements: str
+    default: []
+  group:
+    description: Inventory group, for the commands.
+    type: str
+    default: nats
+extends_documentation_fragment:
+  - natsops.cluster._attributes
+  - natsops.cluster._looking
+author: The natsops maintainers (@natsops)
+"""
+
+EXAMPLES = r"""
+- name: See what was left
+  natsops.cluster.nats_upgrade_status:
+    hosts: "{{ groups['nats'] }}"
+  run_once: true
+"""
+
+RETURN = r"""
+status:
+  description: What there is.
+  type: dict
+  returned: success
+  contains:
+    versions:
+      description: Version by host, of the servers that answer.
+      type: dict
+    silent:
+      description: Error by host, of the servers that do not.
+      type: dict
+    unfinished:
+      description: By host, what the node remembers of a turn that broke off.
+      type: dict
+    holds:
+      description: Hosts whose automatic restarts are held.
+      type: list
+      elements: str
+    locks:
+      description: The lock by host.
+      type: dict
+    unhealthy:
+      description: What is not well, by host.
+      type: dict
+    roll:
+      description: C(from) and C(to) of the roll that is under way, or null.
+      type: dict
+    commands:
+      description: C(finish) and C(take_back), where a roll is under way.
+      type: dict
+    lines:
+      description: All of it for people.
+      type: list
+      elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
+
+SPEC = {
+    **_arguments.LOOKING,
+    "hosts": {"type": "list", "elements": "str", "required": True},
+    "inventory": {"type": "list", "elements": "str", "default": []},
+    "group": {"type": "str", "default": "nats"},
+}
+
+
+def main() -> None:
+    """Say where the work is done: the action of the same name never gets here."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module.fail_json(
+        msg="natsops.cluster.nats_upgrade_status works on the controller, through its action plugin: call it from a playbook"
+    )
+
+
+if __name__ == "__main__":
+    main()

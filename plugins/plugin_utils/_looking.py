@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Look at a whole cluster from the controller, for a plan or a status."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _health, _http, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._health import Verdict
+from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
+
+
+def look(
+    settings: _http.Settings, targets: Sequence[_monitor.Target], nodes: Mapping[str, Any], *, max_lag: int, settle_seconds: float
+) -> Situation:
+    """Read until nothing is missing, or for a while, and keep what was missing in every look.
+
+    Under load a replica lags for a moment in one look of many: that is no reason to refuse.
+    """
+    persistent: set[str] | None = None
+
+    def once() -> tuple[list[Reading], list[Verdict]]:
+        nonlocal persistent
+        readings = _monitor.read_state(door, targets, assets=True)
+        verdicts = _health.judge(readings, {}, max_lag=max_lag)
+        keys = {missing.key for verdict in verdicts for missing in verdict.missing}
+        persistent = keys if persistent is None else persistent & keys
+        return readings, verdicts
+
+    with _http.open_door(settings) as door:
+        readings, verdicts = poll_until(
+            once, lambda _unused: not persistent, timeout_seconds=settle_seconds, shortest_interval_seconds=0.3
+        ).value
+    lasting = persistent or set()
+    return Situation(tuple(readings), tuple(v.only(lambda missing: missing.key in lasting) for v in verdicts), nodes)

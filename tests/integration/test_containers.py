@@ -1,0 +1,256 @@
+"""The lab of machines itself: it comes up, loses what a real machine loses, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.helpers import ADHOC_SECONDS, BIN, parse_adhoc, run
+from tests.lab.binaries import ROOT
+from tests.lab.containers import ContainerCluster
+from tests.lab.docker import CLUSTER_LABEL, docker, folder_of, remove_leftovers
+from tests.lab.load_process import Load
+from tests.lab.machine import UNITS
+from tests.lab.processes import wait_until
+
+JSON = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+ROUTE_SECONDS = 10.0
+CHILD_SECONDS = 120.0
+DROP_IN = "/run/systemd/system/nats-server.service.d/hold.conf"
+PUT_DROP_IN = f"install -D /dev/stdin {DROP_IN} <<EOF\n[Service]\nRestart=no\nEOF\nsystemctl daemon-reload"
+
+CHILD = """
+import signal
+from tests.lab.containers import ContainerCluster
+# Whoever runs the tests in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with ContainerCluster("2.14.6") as cluster:
+    print(cluster.name, flush=True)
+    signal.pause()
+"""
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[ContainerCluster]:
+    with ContainerCluster("2.14.6") as running:
+        yield running
+
+
+@pytest.fixture
+def cluster(shared: ContainerCluster) -> Iterator[ContainerCluster]:
+    """Every test finds the same cluster whole."""
+    yield shared
+    for name in shared.nodes:
+        shared.heal(name)
+    shared.wait_ready()
+
+
+@pytest.fixture
+def hosts(cluster: ContainerCluster, mirror: Path) -> Path:
+    # Silence is met in the tests: they need not wait for it as long as a user does.
+    return cluster.write_inventory(mirror, ansible_ssh_timeout=3)
+
+
+def ping(hosts: Path, pattern: str = "nats") -> dict[str, str]:
+    done = run([str(BIN / "ansible"), "-i", str(hosts), pattern, "-m", "ansible.builtin.ping"], env=JSON, seconds=ADHOC_SECONDS)
+    return {host: result["state"].rstrip("!") for host, result in parse_adhoc(done.stdout).items()}
+
+
+def test_the_cluster_is_up_with_one_leader_and_all_routes(cluster: ContainerCluster) -> None:
+    assert cluster.versions() == {"n1": "2.14.6", "n2": "2.14.6", "n3": "2.14.6"}
+    assert cluster.leader() in cluster.nodes
+    for name in cluster.nodes:
+        assert cluster.routes(name) == set(cluster.nodes) - {name}
+        assert (cluster.unit(name)["ActiveState"], cluster.unit(name)["UnitFileState"]) == ("active", "enabled")
+        assert cluster.monitor_url(name) == f"http://{cluster.nodes[name].host}:8222"
+    assert "Server is ready" in cluster.journal("n1", 200)
+
+
+def test_ansible_reaches_every_machine(hosts: Path) -> None:
+    assert ping(hosts) == dict.fromkeys(("n1", "n2", "n3"), "SUCCESS")
+
+
+def test_clients_on_this_machine_reach_every_server(cluster: ContainerCluster, tmp_path: Path) -> None:
+    with Load(cluster.urls, tmp_path / "load.json") as load:
+        assert wait_until(lambda: cluster.jsz("n1")["messages"] > 20, 10)
+        report = load.stop()
+    assert report.acknowledged > 0
+    assert report.lost == 0
+
+
+def test_a_reboot_loses_what_is_in_run_and_the_node_comes_back_at_its_address(cluster: ContainerCluster, hosts: Path) -> None:
+    cluster.shell("n2", PUT_DROP_IN)
+    assert cluster.unit("n2")["Restart"] == "no"
+    starts, address = cluster.starts(), cluster.shell("n2", "hostname -I")
+    keys = cluster.shell("n2", "cat /etc/ssh/ssh_host_*.pub")
+    cluster.reboot("n2")
+    cluster.wait_ready()
+    assert (cluster.unit("n2")["Restart"], cluster.unit("n2")["DropInPaths"]) == ("on-failure", "")
+    assert cluster.exec("n2", "test", "-e", DROP_IN).returncode == 1
+    assert (cluster.shell("n2", "hostname -I"), cluster.shell("n2", "cat /etc/ssh/ssh_host_*.pub")) == (address, keys)
+    assert {name for name in cluster.nodes if cluster.starts()[name] != starts[name]} == {"n2"}
+    assert ping(hosts, "n2") == {"n2": "SUCCESS"}
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
+def test_a_machine_that_ssh_does_not_reach_still_serves(cluster: ContainerCluster, hosts: Path, silent: bool) -> None:
+    # With a connection that is open already, as in the middle of a run.
+    assert ping(hosts, "n1") == {"n1": "SUCCESS"}
+    starts = cluster.starts()
+    cluster.cut_ssh("n1", silent=silent)
+    if silent:
+        cluster.close_connections()
+    assert ping(hosts, "n1:n2") == {"n1": "UNREACHABLE", "n2": "SUCCESS"}
+    assert cluster.healthz("n1").ok
+    assert cluster.what_is_missing() == ""
+    cluster.heal("n1")
+    assert ping(hosts, "n1") == {"n1": "SUCCESS"}
+    assert cluster.starts() == starts
+
+
+def test_a_program_goes_on_when_its_ssh_connection_is_cut(cluster: ContainerCluster, hosts: Path, tmp_path: Path) -> None:
+    begun, end = "/root/begun", "/root/end"
+    script = f"touch {begun}; while [ ! -e {end} ]; do sleep 0.1; done; rm {begun} {end}"
+    argv = [str(BIN / "ansible"), "-i", str(hosts), "n3", "-m", "ansible.builtin.shell", "-a", script]
+    with (tmp_path / "said").open("wb") as said:
+        child = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **JSON}, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    try:
+        assert wait_until(lambda: cluster.exec("n3", "test", "-e", begun).returncode == 0, 30)
+        cluster.cut_ssh("n3")
+        assert child.wait(30) == 4
+    finally:
+        child.kill()
+        child.wait(10)
+    assert cluster.exec("n3", "test", "-e", begun).returncode == 0
+    cluster.shell("n3", f"touch {end}")
+    assert wait_until(lambda: cluster.exec("n3", "test", "-e", begun).returncode == 1, 10)
+
+
+def test_a_machine_off_the_network_answers_nobody_and_its_server_goes_on(cluster: ContainerCluster, hosts: Path) -> None:
+    started, pid = cluster.starts()["n3"], cluster.unit("n3")["MainPID"]
+    cluster.cut("n3")
+    cluster.close_connections()
+    assert cluster.versions()["n3"] == "down"
+    assert ping(hosts, "n3") == {"n3": "UNREACHABLE"}
+    assert cluster.unit("n3")["MainPID"] == pid
+    cluster.heal("n3")
+    cluster.wait_ready()
+    assert cluster.starts()["n3"] == started
+
+
+def test_a_machine_that_is_switched_off_is_gone_until_it_is_switched_on(cluster: ContainerCluster) -> None:
+    cluster.switch_off("n1")
+    assert cluster.versions() == {"n1": "down", "n2": "2.14.6", "n3": "2.14.6"}
+    cluster.switch_on("n1")
+    cluster.wait_ready()
+
+
+def test_a_blocked_route_vanishes_and_comes_back(cluster: ContainerCluster) -> None:
+    starts = cluster.starts()
+    cluster.block_route("n1", "n2")
+    assert wait_until(lambda: cluster.routes("n1") == {"n3"} and cluster.routes("n2") == {"n3"}, ROUTE_SECONDS)
+    assert cluster.routes("n3") == {"n1", "n2"}
+    assert "no route to" in cluster.what_is_missing()
+    cluster.unblock_route("n1", "n2")
+    cluster.wait_ready()
+    assert cluster.starts() == starts
+
+
+@pytest.mark.parametrize("unit", [name for name in UNITS if name != "plain"])
+def test_every_flavour_of_the_unit_starts_and_is_what_it_says(unit: str) -> None:
+    with ContainerCluster("2.14.6", unit=unit) as cluster:
+        shown = {name: cluster.unit(name) for name in cluster.nodes}
+        main = cluster.shell("n1", f"cat /proc/{shown['n1']['MainPID']}/comm")
+    for properties in shown.values():
+        assert (properties["ActiveState"], properties["SubState"], properties["NRestarts"]) == ("active", "running", "0")
+    properties = shown["n1"]
+    assert main == ("run-nats-server" if unit == "wrapper" else "nats-server")
+    assert properties["Restart"] == ("on-failure" if unit == "wrapper" else "always")
+    assert properties["KillSignal"] == str(int(signal.SIGUSR2 if unit == "exec_stop_sigint" else signal.SIGTERM))
+    assert ("SIGINT" if unit == "exec_stop_sigint" else "SIGUSR2") in properties["ExecStop"]
+    assert properties["RestartUSec"] == {"restart_always": "1s", "exec_stop_sigint": "5s"}.get(unit, "100ms")
+
+
+def test_a_wrapper_passes_lame_duck_on_and_ends_as_its_server() -> None:
+    with ContainerCluster("2.14.6", unit="wrapper") as cluster:
+        # Without it the unit starts again: its ExecStop has no MAINPID any more, and so fails.
+        cluster.shell("n1", PUT_DROP_IN)
+        cluster.shell("n1", f"kill -USR2 {cluster.unit('n1')['MainPID']}")
+        assert wait_until(lambda: cluster.unit("n1")["MainPID"] == "0", 60)
+        assert (cluster.unit("n1")["ExecMainCode"], cluster.unit("n1")["ExecMainStatus"]) == ("1", "0")
+        assert "Entering lame duck mode" in cluster.journal("n1", 200)
+        assert cluster.exec("n1", "pgrep", "--exact", "nats-server").returncode == 1
+
+
+def test_a_small_disk_holds_the_server_and_can_be_filled() -> None:
+    with ContainerCluster("2.14.6", small_disk=40) as cluster:
+        folder = Path(cluster.binary).parent
+        assert cluster.shell("n1", f"readlink /proc/{cluster.unit('n1')['MainPID']}/exe") == cluster.binary
+        assert cluster.exec("n1", "fallocate", "--length=15M", f"{folder}/ballast").returncode == 0
+        second = cluster.exec("n1", "cp", cluster.binary, f"{folder}/second")
+        assert "No space left on device" in second.stderr
+        cluster.reboot("n1")
+        cluster.wait_ready()
+        assert cluster.exec("n1", "ls", str(folder)).stdout.split() == ["nats-server"]
+
+
+def test_two_clusters_run_beside_each_other(cluster: ContainerCluster) -> None:
+    with ContainerCluster("2.15.1") as other:
+        assert set(other.versions().values()) == {"2.15.1"}
+        assert set(cluster.versions().values()) == {"2.14.6"}
+    assert cluster.what_is_missing() == ""
+
+
+def left_of(name: str) -> list[str]:
+    wanted = f"--filter=label={CLUSTER_LABEL}={name}"
+    found = docker("ps", "--all", "--quiet", wanted).split() + docker("network", "ls", "--quiet", wanted).split()
+    return [*found, *([str(folder_of(name))] if folder_of(name).exists() else [])]
+
+
+@contextmanager
+def other_run() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Another program that has a cluster, and the name of the cluster, which is ready."""
+    child = subprocess.Popen([sys.executable, "-c", CHILD], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert child.stdout is not None
+        # It ends by itself when the cluster does not come up, and so does this wait.
+        yield child, child.stdout.readline().strip()
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=CHILD_SECONDS)
+
+
+def test_nothing_is_left_of_a_run_that_is_interrupted() -> None:
+    with other_run() as (child, name):
+        assert len(left_of(name)) == 5
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=CHILD_SECONDS)
+        assert left_of(name) == []
+
+
+def test_what_is_left_of_a_killed_run_is_removed_by_the_next_and_what_still_runs_is_not(cluster: ContainerCluster) -> None:
+    with other_run() as (child, name):
+        assert name not in remove_leftovers()
+        child.kill()
+        child.communicate(timeout=CHILD_SECONDS)
+        assert len(left_of(name)) == 5
+        assert name in remove_leftovers()
+        assert left_of(name) == []
+    assert cluster.what_is_missing() == ""
+
+
+def test_an_engine_that_cannot_run_is_an_error_with_its_reason() -> None:
+    # Not a skip: whoever sees green has seen the machines.
+    nowhere = {**os.environ, "DOCKER_HOST": "unix:///nonexistent/docker.sock", "PATH": "/nonexistent"}
+    argv = [sys.executable, "-c", CHILD]
+    done = subprocess.run(argv, cwd=ROOT, env=nowhere, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False)
+    assert done.returncode == 1
+    assert "EngineError: missing: " in done.stderr
+    assert done.stdout == ""
