@@ -29,7 +29,8 @@ class ActionModule(LookingAction):
         told = {**plan.as_dict(), "lines": _plan_text.lines(plan), "note_lines": _plan_text.notes(plan)}
         if plan.settled.refusals and params["fail_when_refused"]:
             refused = _plan_text.refused(plan)
-            raise NatsError(str(refused), plan=told, **refused.details)
+            # Without servers there is nothing in it that the error does not say.
+            raise NatsError(str(refused), **({"plan": told} if plan.clusters else {}), **refused.details)
         refusal = str(_plan_text.refused(plan)) if plan.settled.refusals else ""
         return {"changed": False, "plan": told, "refusal": refusal}
 

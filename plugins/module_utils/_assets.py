@@ -45,45 +45,53 @@ def parse_assets(body: Any, server_name: str) -> tuple[Asset, ...]:
         for account in body.get("account_details") or []
         for stream in account.get("stream_detail") or []
         for asset in _of_stream(account["name"], stream, server_name)
-        if asset.leader in ("", server_name)
     )
 
 
 def _of_stream(account: str, stream: Mapping[str, Any], server_name: str) -> Iterator[Asset]:
-    config = stream.get("config") or {}
     label = f"{account} > {stream['name']}"
-    replicas = int(config.get("num_replicas") or 1)
-    state = stream.get("state") or {}
-    memory = config.get("storage") == "memory"
-    yield Asset(
+    leader = _leader(stream, server_name)
+    if leader in ("", server_name):
+        yield _stream(label, stream, server_name, leader)
+    for consumer in stream.get("consumer_detail") or []:
+        leader = _leader(consumer, server_name)
+        if leader in ("", server_name):
+            yield _consumer(f"{label} > {consumer['name']}", consumer, server_name, leader, stream.get("config") or {})
+
+
+def _stream(label: str, stream: Mapping[str, Any], server_name: str, leader: str) -> Asset:
+    config, state = stream.get("config") or {}, stream.get("state") or {}
+    return Asset(
         kind="stream",
         label=label,
         host=server_name,
-        leader=_leader(stream, server_name),
-        replicas=replicas,
-        memory=memory,
+        leader=leader,
+        replicas=_replicas(config),
+        memory=config.get("storage") == "memory",
         durable=True,
         created=stream.get("created", ""),
         last_sequence=int(state.get("last_seq", 0)),
         consumers=int(state.get("consumer_count", 0)),
         config=_told(config),
     )
-    for consumer in stream.get("consumer_detail") or []:
-        own = consumer.get("config") or {}
-        yield Asset(
-            kind="consumer",
-            label=f"{label} > {consumer['name']}",
-            host=server_name,
-            leader=_leader(consumer, server_name),
-            replicas=_consumer_replicas(own, replicas, config),
-            memory=bool(own.get("mem_storage")) or memory,
-            # An ephemeral one comes and goes with its client.
-            durable=bool(own.get("durable_name")),
-            created=consumer.get("created", ""),
-            last_sequence=0,
-            consumers=0,
-            config=_told(own),
-        )
+
+
+def _consumer(label: str, consumer: Mapping[str, Any], server_name: str, leader: str, stream: Mapping[str, Any]) -> Asset:
+    config = consumer.get("config") or {}
+    return Asset(
+        kind="consumer",
+        label=label,
+        host=server_name,
+        leader=leader,
+        replicas=_consumer_replicas(config, stream),
+        memory=bool(config.get("mem_storage")) or stream.get("storage") == "memory",
+        # An ephemeral one comes and goes with its client.
+        durable=bool(config.get("durable_name")),
+        created=consumer.get("created", ""),
+        last_sequence=0,
+        consumers=0,
+        config=_told(config),
+    )
 
 
 def _leader(asset: Mapping[str, Any], server_name: str) -> str:
@@ -91,12 +99,16 @@ def _leader(asset: Mapping[str, Any], server_name: str) -> str:
     return str(asset["cluster"].get("leader", "")) if asset.get("cluster") else server_name
 
 
-def _consumer_replicas(config: Mapping[str, Any], of_stream: int, stream: Mapping[str, Any]) -> int:
+def _replicas(config: Mapping[str, Any]) -> int:
+    return int(config.get("num_replicas") or 1)
+
+
+def _consumer_replicas(config: Mapping[str, Any], stream: Mapping[str, Any]) -> int:
     if config.get("num_replicas"):
         return int(config["num_replicas"])
     # Zero means: as the stream, but for an ephemeral consumer, which gets one, unless the stream's retention counts on it.
     durable = bool(config.get("durable_name")) or stream.get("retention", "limits") != "limits"
-    return of_stream if durable else 1
+    return _replicas(stream) if durable else 1
 
 
 def _told(config: Mapping[str, Any]) -> dict[str, Any]:

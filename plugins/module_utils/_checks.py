@@ -73,10 +73,10 @@ def _membership(situation: Situation) -> Iterator[Trouble]:
     """Servers that the cluster knows and the inventory does not: those that are there, and those that have gone."""
     known = {server.facts.server_name for server in situation.servers}
     live = {peer for server in situation.servers for peer in server.reading.peers} - known
-    meta = situation.cluster.led.get(META_GROUP)
-    gone = _gone(situation, meta, known)
-    if meta is not None:
-        live |= {replica.name for replica in meta.replicas if not replica.offline} - known
+    metas = [placement for placement in situation.cluster.led if placement.raft_group == META_GROUP]
+    in_meta = [replica for meta in metas for replica in meta.replicas]
+    gone = _gone(situation, {replica.name for replica in in_meta if replica.offline} - known)
+    live |= {replica.name for replica in in_meta if not replica.offline} - known
     if live:
         yield Trouble(
             Finding(
@@ -86,7 +86,7 @@ def _membership(situation: Situation) -> Iterator[Trouble]:
                 seen=tuple(sorted(live)),
             )
         )
-    if gone and meta is not None:
+    if gone:
         size = max((server.facts.meta_cluster_size for server in situation.servers), default=0)
         yield Trouble(
             Finding(
@@ -96,14 +96,12 @@ def _membership(situation: Situation) -> Iterator[Trouble]:
                 "it never returns, remove it: nats server cluster peer-remove NAME, with the system account",
                 seen=tuple(sorted(gone)),
             ),
-            tuple(_replica_key(name, placement) for name in gone for placement in situation.cluster.led.values()),
+            tuple(_replica_key(name, placement) for name in gone for placement in situation.cluster.led),
         )
 
 
-def _gone(situation: Situation, meta: Placement | None, known: set[str]) -> set[str]:
-    if meta is None:
-        return set()
-    offline = {replica.name for replica in meta.replicas if replica.offline} - known - situation.resumed
+def _gone(situation: Situation, offline: set[str]) -> set[str]:
+    offline = offline - situation.resumed
     # The server of a host that does not answer has some name; where it is not the host's, it is one of these.
     unnamed = [r for r in situation.silent if not _may_be(r.name, offline) and r.name not in situation.resumed]
     named_after = {name for name in offline if any(_may_be(r.name, {name}) for r in situation.silent)}
@@ -250,7 +248,7 @@ def _troubles(situation: Situation) -> Iterator[Trouble]:
 def _gone_replicas(situation: Situation) -> frozenset[str]:
     """Keys of replicas on servers that are missing or gone: those are told as what they are, once."""
     known = {server.facts.server_name for server in situation.servers}
-    led = situation.cluster.led.values()
+    led = situation.cluster.led
     return frozenset(_replica_key(replica.name, p) for p in led for replica in p.replicas if replica.name not in known)
 
 

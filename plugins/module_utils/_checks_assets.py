@@ -40,7 +40,9 @@ def fragile(asset: Asset) -> str:
 
 def used(situation: Situation) -> frozenset[str]:
     """What is in use in this cluster, in the words that rules about bad releases are written in."""
-    words = set().union(*(server.facts.used for server in situation.servers)) if situation.servers else set()
+    words: set[str] = set()
+    words.update(*(server.facts.used for server in situation.servers))
+    words.update(*(node.get("used") or () for node in situation.nodes.values()))
     for asset in situation.assets:
         if asset.kind != "stream":
             continue
@@ -48,6 +50,7 @@ def used(situation: Situation) -> frozenset[str]:
         seen = {
             "compression": config.get("compression", "none") != "none",
             "r1_streams": asset.replicas == 1,
+            "per_subject_limits": config.get("max_msgs_per_subject", -1) > 1,
             "interest_or_workqueue_streams": config.get("retention", "limits") != "limits",
             "sources": bool(config.get("sources") or config.get("mirror")),
         }
@@ -98,7 +101,7 @@ def _needs_more(situation: Situation, policy: Policy, target: ServerVersion) -> 
     lines = []
     for asset in situation.assets:
         needed, fields = _policy.required_level(policy, asset.kind, asset.config)
-        lost = tuple(fields) if needed > level else _policy.unsupported_fields(policy, asset.kind, asset.config, target)
+        lost = _policy.unsupported_fields(policy, asset.kind, asset.config, target) or (fields if needed > level else ())
         if needed > level or lost:
             lines.append((asset.label, f"  {asset.label}: {', '.join(lost) or 'what it uses'} (API level {needed})"))
     if lines:

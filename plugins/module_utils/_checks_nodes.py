@@ -25,6 +25,7 @@ def judge(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
         yield from _lame_duck_settings(host, node)
         yield from _leftover(situation, host, node)
         yield from _damaged_journal(host, node)
+    yield from _other_processes(situation)
     yield from _spaces(situation, target)
     yield from _target_changed(situation, target)
 
@@ -91,6 +92,28 @@ def _damaged_journal(host: str, node: Mapping[str, Any]) -> Iterator[Trouble]:
                 seen=(host,),
             )
         )
+
+
+_NAMED_BY = {"pid_file": "nats_upgrade_pid_file", "service": "nats_upgrade_service_name"}
+
+
+def _other_processes(situation: Situation) -> Iterator[Trouble]:
+    """Several servers on one machine: the process that was found has to be the one that answers."""
+    for server in situation.servers:
+        node = situation.nodes.get(server.host) or {}
+        ports, port = node.get("listening_ports"), server.facts.monitor_port
+        if ports is not None and port and port not in ports:
+            variable = _NAMED_BY.get(node.get("found_by", ""), "nats_upgrade_pid_file")
+            yield Trouble(
+                Finding(
+                    "other_process",
+                    f"{server.host}: the server that answers for this host is monitored on port {port}, and the process that was found "
+                    f"there ({node.get('program')}, pid {node.get('pid')}) listens on {named(map(str, ports)) or 'none'}. That is another "
+                    f"server, and draining it would take the wrong one away: set {variable}, or nats_upgrade_monitor_url",
+                    waivable=False,
+                    seen=(server.host,),
+                )
+            )
 
 
 def _spaces(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:

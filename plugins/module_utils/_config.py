@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 # This module util is PRIVATE to the collection: it may change in any release.
-"""The few top-level settings of a nats-server configuration that an upgrade has to know. Pure but for the reader given.
+"""The few settings of a nats-server configuration that an upgrade has to know. Pure but for the reader given.
 
-Only what is needed: keys at the top level, with includes and variables followed. nats-server -t is the judge of a config.
+Only what is needed: values at the top level, and keys anywhere, with includes followed. nats-server -t is the judge of a config.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ _VALUE = re.compile(_PARTS % {"space": r"[\s,;=:]", "stop": ""}, re.VERBOSE)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|h|m|s)")
 _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DEEPEST_INCLUDE = 10
+# Of the block jetstream: what turns on the encryption of what is stored (server/opts.go).
+_ENCRYPTION_KEYS = ("key", "ek", "encryption_key", "cipher")
 
 Reader = Callable[[str], str]
 
@@ -30,38 +32,61 @@ def top_level(path: str, read: Reader, environment: Mapping[str, str]) -> dict[s
     Included files count as if they stood there. A value $NAME is looked up in the file, then in the environment, as
     nats-server does. C(read) returns the text of a file and may raise OSError, which is passed on.
     """
-    found: dict[str, str] = {}
-    _collect(path, read, found, 0)
+    found = {names[0]: value for names, value in _collected(path, read).items() if len(names) == 1 and value is not None}
     return {key.lower(): _resolved(value, found, environment) for key, value in found.items()}
 
 
-def _collect(path: str, read: Reader, found: dict[str, str], depth: int) -> None:
+def used(path: str, read: Reader) -> frozenset[str]:
+    """What a configuration file says is in use that a server does not tell of, in the words of the version policy."""
+    paths = [tuple(name.lower() for name in names) for names in _collected(path, read)]
+    seen = {
+        "auth_callout": any("auth_callout" in names for names in paths),
+        "encryption": any(names[0] == "jetstream" and names[-1] in _ENCRYPTION_KEYS for names in paths),
+    }
+    return frozenset(word for word, is_used in seen.items() if is_used)
+
+
+def _collected(path: str, read: Reader) -> dict[tuple[str, ...], str | None]:
+    """Every setting by the keys that lead to it; None for a block."""
+    found: dict[tuple[str, ...], str | None] = {}
+    _collect(path, read, found, (), 0)
+    return found
+
+
+def _collect(path: str, read: Reader, found: dict[tuple[str, ...], str | None], block: tuple[str, ...], depth: int) -> None:
     if depth > _DEEPEST_INCLUDE:
         return
-    text, position, nesting = read(path).strip(), 0, 0
+    text, position = read(path).strip(), 0
     if text.startswith("{") and text.endswith("}"):  # nats-server takes JSON too
         text = text[1:-1]
+    # For each block or list that is open: what opened it, and the keys that lead to what was around it.
+    around: list[tuple[str, tuple[str, ...]]] = []
     key: str | None = None
     while True:
-        match = (_KEY if nesting == 0 and key is None else _VALUE).search(text, position)
+        in_list = bool(around) and around[-1][0] != "{"
+        match = (_KEY if key is None and not in_list else _VALUE).search(text, position)
         if match is None:
             return
         position, kind = match.end(), match.lastgroup
         value = match.group()[1:-1] if kind == "string" else match.group()
         if kind == "open":
-            nesting += 1
+            around.append((value, block))
+            block = (*block, key) if key is not None else block
+            if block:
+                found.setdefault(block, None)
             key = None
         elif kind == "close":
-            nesting -= 1
-        elif kind in ("space", "comment") or nesting:
+            block = around.pop()[1] if around else block
+            key = None
+        elif kind in ("space", "comment") or in_list:
             continue
         elif key is None:
             key = value
         elif key == "include":
-            _collect(os.path.join(os.path.dirname(path), value), read, found, depth + 1)
+            _collect(os.path.join(os.path.dirname(path), value), read, found, block, depth + 1)
             key = None
         else:
-            found[key] = value
+            found[(*block, key)] = value
             key = None
 
 

@@ -21,9 +21,9 @@ NAMES: Mapping[str, str] = {
     "downgrade_assets": "the target cannot serve streams or consumers that exist",
     "duplicate_name": "two hosts answer as the same server",
     "end_of_life": "the target gets no patches any more",
-    "feature_wedge": "a feature of the new version is in use while old servers are still in the cluster",
+    "feature_wedge": "a stream was made in mid-roll with a feature that servers still to be upgraded do not know",
     "ghost_peer": "the meta group counts a server that has gone",
-    "lame_duck_settings": "the lame duck settings drop clients at once, or drain for very long",
+    "lame_duck_settings": "the server would not start with its lame duck settings",
     "leftover_hold": "an earlier run that broke off still holds automatic restarts",
     "many_consumers": "a stream is near the number of consumers that the target allows",
     "missing_assets": "streams or consumers that were there before are not there now",
@@ -45,7 +45,7 @@ NAMES: Mapping[str, str] = {
     "unknown_version": "the rules do not know a version",
     "unlisted_server": "a server is in the cluster and not in the inventory",
     "unsafe_unit": "the service manager may stop or start the server at the wrong time",
-    "version_window": "the target was released too long after what runs",
+    "version_window": "the target is further away from what runs than the policy allows",
     "withdrawn_version": "there is no such release, or no longer",
 }
 # What nobody may waive: going on would be guessing, or would break the cluster for certain.

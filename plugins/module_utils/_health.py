@@ -10,7 +10,9 @@ on the leader of their group only; a leader goes on calling a stopped replica cu
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Callable, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Placement, RaftGroup, Reading
@@ -110,14 +112,15 @@ def restart_expectation(reading: Reading) -> Expectation:
 
 
 class Cluster:
-    """The readings of one poll, looked at together."""
+    """The readings of one poll, looked at together. Indexed, because a large fleet has a quarter of a million replicas."""
 
     def __init__(self, readings: Sequence[Reading], expectations: Mapping[str, Expectation] | None = None) -> None:
         expectations = expectations or {}
         self.readings = readings
         self.labels: dict[str, str] = {}
-        # What the leader of each group says.
-        self.led: dict[str, Placement] = {}
+        # What the leader of each group says: all of it, and by member and Raft group. Each cluster has a meta group of its own.
+        self.led: list[Placement] = []
+        self._led_of: dict[str, dict[str, Placement]] = defaultdict(dict)
         # Servers that answer for themselves, or would if they answered.
         self.names = frozenset(r.facts.server_name for r in readings if r.facts)
         self.names |= frozenset(e.server_name for e in expectations.values() if e.server_name)
@@ -127,7 +130,12 @@ class Cluster:
             for placement in reading.placements:
                 self.labels[placement.raft_group] = placement.label
                 if placement.raft_group in leading:
-                    self.led[placement.raft_group] = placement
+                    self._add(placement)
+
+    def _add(self, placement: Placement) -> None:
+        self.led.append(placement)
+        for member in placement.members:
+            self._led_of[member][placement.raft_group] = placement
 
     def label(self, raft_group: str) -> str:
         return self.labels.get(raft_group, raft_group)
@@ -140,19 +148,25 @@ class Cluster:
         same = (r.facts for r in self.readings if r.facts and r.facts.cluster == facts.cluster)
         return frozenset(other.server_name for other in same) - {facts.server_name}
 
-    def groups_of(self, server_name: str) -> frozenset[str]:
-        """The groups that this server is a member of, as their leaders say."""
-        return frozenset(group for group, placement in self.led.items() if server_name in placement.members)
+    def led_of(self, server_name: str) -> Mapping[str, Placement]:
+        """The groups that this server is a member of, by name, as their leaders say."""
+        return self._led_of.get(server_name, {})
 
     def was_deleted(self, reading: Reading, raft_group: str) -> bool:
         """Whether no other server knows the group any more: a user may delete a stream at any time."""
         others = [other for other in self.readings if other is not reading]
-        return bool(others) and all(
-            other.health is not None
-            and raft_group not in other.group_names
-            and all(placement.raft_group != raft_group for placement in other.placements)
-            for other in others
-        )
+        return bool(others) and all(other.health for other in others) and self._known_by.get(raft_group, set()) <= {reading.name}
+
+    @cached_property
+    def _known_by(self) -> dict[str, set[str]]:
+        """By Raft group, the names of the readings in which it is."""
+        known: dict[str, set[str]] = defaultdict(set)
+        for reading in self.readings:
+            for group in reading.groups:
+                known[group.name].add(reading.name)
+            for placement in reading.placements:
+                known[placement.raft_group].add(reading.name)
+        return known
 
 
 def _judge_one(cluster: Cluster, reading: Reading, expected: Expectation, max_lag: int) -> Verdict:
@@ -200,14 +214,14 @@ def _raft_groups(
     cluster: Cluster, reading: Reading, expected: Expectation, max_lag: int, lags: dict[str, int]
 ) -> Iterator[Missing]:
     for group in reading.groups:
-        label = cluster.label(group.name)
         if group.lag:
-            lags[label] = group.lag
+            lags[cluster.label(group.name)] = group.lag
         problem = group_problem(group, max_lag)
         if problem:
+            label = cluster.label(group.name)
             yield Missing("raft_groups", f"{label} {problem}", f"{reading.name}: {label}")
     name = reading.facts.server_name if reading.facts else ""
-    for raft_group in sorted((expected.raft_groups | cluster.groups_of(name)) - reading.group_names):
+    for raft_group in sorted((expected.raft_groups | cluster.led_of(name).keys()) - reading.group_names):
         if not cluster.was_deleted(reading, raft_group):
             label = cluster.label(raft_group)
             yield Missing("raft_groups", f"{label} is not there", f"{reading.name}: {label}")
@@ -231,7 +245,7 @@ def _replicas(cluster: Cluster, reading: Reading, max_lag: int, lags: dict[str, 
     """What leaders say of this server, and what this one as a leader says of servers that were not read."""
     name = reading.facts.server_name if reading.facts else ""
     own = {placement.raft_group: placement for placement in reading.placements}
-    for raft_group, placement in sorted(cluster.led.items()):
+    for raft_group, placement in sorted(cluster.led_of(name).items()):
         for replica in placement.replicas:
             if replica.name != name and (placement.leader != name or replica.name in cluster.names):
                 continue

@@ -36,7 +36,6 @@ SERVER_SPEC: dict[str, dict[str, Any]] = {
     "pid_file": {"type": "path"},
     "service": {"type": "str"},
 }
-_WHERE = {"pid": "pid", "pid_file": "nats_upgrade_pid_file", "service": "nats_upgrade_service_name"}
 _EXEC_ARGV = re.compile(r"argv\[\]=(.*?) ;")
 _TIME_SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|min|s|h|d|w)")
 _SPAN_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -56,8 +55,6 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of the server on this node, as C(ansible_facts.nats_node)."""
     found, unit = find(params)
     process = found.process
-    if process and params.get("expect_port"):
-        _prove_port(process, params["expect_port"], f"{found.found_by} {params[found.found_by]}", _WHERE[found.found_by])
     argv = list(process.argv) if process else exec_start_argv(unit.get("ExecStart", ""))
     kept, turn = _kept(params["state_dir"], unit) if params.get("state_dir") else ({}, {})
     if process:
@@ -66,13 +63,16 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     config_path = params.get("config_path") or _absolute(config_in(argv), process)
     if not argv:
         binary_path, config_path = turn.get("binary_path") or "", config_path or turn.get("config_path") or ""
-    settings = _settings(config_path, process)
+    settings, used = _settings(config_path, process)
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
         "running": process is not None,
         "absence": found.absence,
         "pid": process.pid if process else None,
         "start_ticks": process.start_ticks if process else None,
+        "program": process.program if process else "",
+        "found_by": found.found_by,
+        "listening_ports": _ports(process),
         "binary_path": params.get("binary_path") or binary_path,
         "config_path": config_path,
         "cwd": cwd_of(process) or turn.get("cwd"),
@@ -81,6 +81,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "lame_duck_duration_seconds": lame_duck,
         "lame_duck_duration_source": source,
         "lame_duck_grace_period_seconds": lame_duck_grace_seconds(settings),
+        "used": used,
         "go_arch": GO_ARCH.get(platform.machine(), platform.machine()),
         "unit": unit_facts(unit) if unit else None,
         "stored_streams": stored_streams(params["store_dir"]) if params.get("store_dir") else None,
@@ -102,15 +103,9 @@ def _kept(state_dir: str, unit: Mapping[str, str]) -> tuple[dict[str, Any], Mapp
     return kept, (journal.fields or {}) if _journal.unfinished(journal.fields) else {}
 
 
-def _prove_port(process: Process, port: int, named: str, variable: str) -> None:
-    ports = _process.listening_ports(process)
-    if ports is not None and port not in ports:
-        raise NatsError(
-            f"refused: the server that answers for this host is monitored on port {port}, and the process that {named} "
-            f"names ({process.program}, pid {process.pid}) listens on {', '.join(map(str, sorted(ports))) or 'none'}. That is "
-            f"another server, and draining it would take the wrong one away: set {variable}. Nothing was touched",
-            refusal="other_process",
-        )
+def _ports(process: Process | None) -> list[int] | None:
+    ports = _process.listening_ports(process) if process else None
+    return None if ports is None else sorted(ports)
 
 
 def exec_start_argv(exec_start: str) -> list[str]:
@@ -197,18 +192,22 @@ def lame_duck_grace_seconds(settings: Mapping[str, str]) -> float:
     return _config.seconds(settings.get("lame_duck_grace_period", "")) or 10.0
 
 
-def _settings(config_path: str, process: Process | None) -> dict[str, str]:
+def _settings(config_path: str, process: Process | None) -> tuple[dict[str, str], list[str]]:
+    """The settings at the top level of the configuration, and what it says is in use."""
     if not config_path:
-        return {}
+        return {}, []
     try:
-        return _config.top_level(
-            config_path, lambda path: Path(path).read_text(encoding="utf-8", errors="replace"), environment_of(process)
-        )
+        settings = _config.top_level(config_path, _text_of, environment_of(process))
+        return settings, sorted(_config.used(config_path, _text_of))
     except OSError as exc:
         raise NatsError(
             f"the configuration {exc.filename} cannot be read ({exc.strerror}): run with become (-b), or set "
             "nats_upgrade_config_path"
         ) from exc
+
+
+def _text_of(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8", errors="replace")
 
 
 def unit_facts(unit: Mapping[str, str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _versions,
     _wedge,
 )
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding, Settled
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Server, Situation, Trouble, named
@@ -108,7 +109,7 @@ def make_plan(situation: Situation, version: str, policy: Policy, *, waive: Sequ
     waived = _findings.require_known(waive)
     try:
         target = _versions.require_exact(version)
-    except _versions.NatsError as exc:
+    except NatsError as exc:
         message = str(exc)
         settled = _findings.settle([Finding("not_exact", message.replace("refused: ", "", 1), waivable=False)], waived)
         return Plan(version, (), (), {}, settled, (), (), ())

@@ -14,10 +14,11 @@ from ansible_collections.natsops.cluster.plugins.module_utils._situation import 
 
 
 def lines(plan: Plan) -> list[str]:
-    """Order, cost, what stops it, what is waived, what to know."""
+    """Order, cost, what stops it (by name: the error says why), what is waived, what to know."""
+    names = ", ".join(dict.fromkeys(finding.name for finding in plan.settled.refusals))
     return [
         *_order(plan),
-        *_findings("refused", plan.settled.refusals),
+        *([f"refused: {names}"] if names else []),
         *_findings("waived", plan.settled.waived),
         *_findings("warning", plan.settled.warnings),
         *plan.ways_back,
@@ -34,12 +35,11 @@ def refused(plan: Plan) -> NatsError:
     names = [finding.name for finding in plan.settled.refusals]
     waivable = sorted({finding.name for finding in plan.settled.refusals if finding.waivable})
     text = "\n".join(f"refused: {finding.name}: {finding.message}" for finding in plan.settled.refusals)
-    if waivable:
-        text += (
-            f"\nNothing was touched. To go on in spite of it: -e '{{\"nats_upgrade_waive\": [{', '.join(_quoted(waivable))}]}}'"
-        )
-    else:
-        text += "\nNothing was touched."
+    text += "\nNothing was touched."
+    if all(finding.waivable for finding in plan.settled.refusals):
+        text += f" To go on in spite of it: -e '{{\"nats_upgrade_waive\": [{', '.join(_quoted(waivable))}]}}'"
+    elif waivable:
+        text += f" Of these, only {', '.join(waivable)} can be waived."
     return NatsError(text, refusals=names)
 
 

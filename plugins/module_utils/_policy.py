@@ -145,7 +145,7 @@ def judge_way(policy: Policy, running: Mapping[str, str], target: ServerVersion)
 def path(policy: Policy, start: ServerVersion, target: ServerVersion) -> tuple[str, ...]:
     """The versions to run one after the other, start and target among them: of each minor in between its latest patch.
 
-    The latest patch of the first minor is in it where a rule wants it before the next one.
+    Where a rule wants another version before the next stop, that one is in it too, or the latest patch of the first minor.
     """
     if start == target:
         return (str(target),)
@@ -157,7 +157,7 @@ def path(policy: Policy, start: ServerVersion, target: ServerVersion) -> tuple[s
     between = [known[key].latest for key in _steps(policy, low, high)[:-1] if key in known]
     stops = [start, *between, target] if start < target else [start, *reversed(between), target]
     for stone in policy.stepping_stones:
-        if stone.by and _key(stone.by) == _key(start) and start in stone.old and stops[1] in stone.new:
+        if stone.by and stone.by not in stops and start in stone.old and stops[1] in stone.new:
             stops.insert(1, max(stone.by, known[_key(start)].latest if _key(start) in known else stone.by))
             break
     return tuple(map(str, stops))
@@ -188,7 +188,7 @@ def _up(policy: Policy, version: ServerVersion, target: ServerVersion, hosts: Se
 
 def _stone(policy: Policy, stone: Stone, version: ServerVersion, target: ServerVersion, hosts: Sequence[str]) -> Finding:
     way = path(policy, version, target)
-    go = f". Go {' -> '.join(way)}" if stone.by and len(way) > 2 else ""
+    go = f". Go {' -> '.join(way)}" if len(way) > 2 else ""
     return Finding(
         "stepping_stone",
         f"{_run(hosts, version)}: on the way to {target}, {stone.why}{go}",
@@ -242,12 +242,12 @@ def _later(policy: Policy, version: ServerVersion, target: ServerVersion) -> str
 
 def way_back(policy: Policy, old: ServerVersion, new: ServerVersion) -> WayBack:
     """Whether a node that runs C(new) can be put back to C(old): by the floors, and never by more minors than the window has."""
-    if not old < new or _key(old) == _key(new):
+    if not old < new:
         return WayBack(True, "", "")
     floors = _floors(policy, new, old)
     hard = [floor for floor in floors if floor.hard]
     too_far = _too_far_down(policy, new, old)
-    source = "; ".join(floor.source for floor in hard or floors) or policy.window.source
+    source = "; ".join(floor.source for floor in hard or floors) or (policy.window.source if too_far else "")
     said = ([too_far] if too_far else []) + _whys(hard or floors)
     return WayBack(not (too_far or hard), "; ".join(said), source)
 
@@ -268,7 +268,7 @@ def _floors(policy: Policy, version: ServerVersion, target: ServerVersion) -> li
 
 
 def _whys(floors: Sequence[Floor]) -> list[str]:
-    slow = any(floor.slow_start and not floor.hard for floor in floors)
+    slow = any(floor.slow_start for floor in floors)
     return [floor.why for floor in floors] + (
         ["the first start is slow and busy, for it rebuilds index.db of every stream, and loses nothing"] if slow else []
     )
@@ -299,8 +299,10 @@ def unsupported_fields(policy: Policy, kind: str, config: Mapping[str, Any], tar
 
 def _in_use(policy: Policy, kind: str, config: Mapping[str, Any]) -> Iterator[Feature]:
     for feature in policy.features:
-        values = [value for value in _values(config, feature.field.split(".")) if value and value not in _NOT_SET]
-        if feature.kind == kind and (feature.value in values if feature.value else values):
+        if feature.kind != kind or feature.keys[0] not in config:
+            continue
+        values = [value for value in _values(config, feature.keys) if value and value not in _NOT_SET]
+        if feature.value in values if feature.value else values:
             yield feature
 
 
@@ -316,7 +318,7 @@ def _values(config: Any, keys: Sequence[str]) -> Iterator[Any]:
 
 def notes(policy: Policy, old: ServerVersion, new: ServerVersion) -> tuple[Note, ...]:
     """What to know of each minor that is stepped into on the way up, oldest first; nothing for a patch or on the way down."""
-    steps = _steps(policy, old, new) if old < new else ()
+    steps = _steps(policy, old, new)
     return tuple(note for minor in policy.minors if minor.key in steps for note in _notes(minor))
 
 

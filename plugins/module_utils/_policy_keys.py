@@ -23,6 +23,7 @@ USAGES = (
     "interest_or_workqueue_streams",
     "leafnodes",
     "mqtt",
+    "per_subject_limits",
     "r1_streams",
     "sources",
     "standalone",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, Tuple
 
 from packaging.specifiers import Specifier, SpecifierSet
@@ -35,8 +36,8 @@ def as_package_version(version: ServerVersion) -> Version:
     word, number = (match[1].lower(), int(match[2] or 0)) if match else ("", 0)
     if version.is_prerelease:
         return Version(f"{base}{_STAGES.get(word, '.dev')}{number}")
-    # -binary is of the day of the release, before any hotfix.
-    return Version(f"{base}.post{0 if word == 'binary' else number + 1}")
+    # There is one -binary, of the day of the release, and hotfixes count from 1.
+    return Version(f"{base}.post{0 if word == 'binary' else number}")
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,11 @@ class Feature:
     level: int
     why: str
     source: str
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The field as keys, one in the other."""
+        return tuple(self.field.split("."))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ calls a stopped replica current for 10 s. So every member of every group is aske
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Cluster, Missing, group_problem
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Placement, Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Placement, RaftGroup, Reading
 
 CONDITION = "quorum"
 
@@ -30,13 +30,12 @@ def without(readings: Sequence[Reading], stopping: str, *, max_lag: int) -> list
 
 
 def _losing(cluster: Cluster, readings: Sequence[Reading], leaving: str, max_lag: int) -> Iterator[Missing]:
-    by_name = {reading.facts.server_name: reading for reading in readings if reading.facts}
-    meta_size = max((r.facts.meta_cluster_size for r in readings if r.facts), default=0)
-    for raft_group in sorted(cluster.groups_of(leaving)):
-        placement = cluster.led[raft_group]
-        size = max(len(placement.members), meta_size if raft_group == META_GROUP else 0)
+    up = {r.facts.server_name: r for r in readings if r.facts and r.health and not r.health.draining_or_starting}
+    groups = {name: {group.name: group for group in reading.groups} for name, reading in up.items()}
+    for raft_group, placement in sorted(cluster.led_of(leaving).items()):
+        size = max(len(placement.members), _meta_size(readings, placement) if raft_group == META_GROUP else 0)
         needed = size // 2 + 1
-        staying = [name for name in sorted(placement.members - {leaving}) if _serves(by_name.get(name), placement, name, max_lag)]
+        staying = [name for name in sorted(placement.members - {leaving}) if _serves(groups.get(name, {}), placement, name, max_lag)]
         if size > 2 and len(staying) < needed:
             who = f" ({', '.join(staying)})" if staying else ""
             yield Missing(
@@ -46,11 +45,13 @@ def _losing(cluster: Cluster, readings: Sequence[Reading], leaving: str, max_lag
             )
 
 
-def _serves(reading: Reading | None, placement: Placement, name: str, max_lag: int) -> bool:
-    """Whether a member holds the group up by itself: it answers, is not draining, and has caught up as its leader sees it."""
-    if reading is None or reading.health is None or reading.health.draining_or_starting:
-        return False
-    own = next((group for group in reading.groups if group.name == placement.raft_group), None)
+def _meta_size(readings: Sequence[Reading], meta: Placement) -> int:
+    return max((r.facts.meta_cluster_size for r in readings if r.facts and r.facts.server_name in meta.members), default=0)
+
+
+def _serves(groups: Mapping[str, RaftGroup], placement: Placement, name: str, max_lag: int) -> bool:
+    """Whether a member holds the group up by itself: it runs it (it answers and does not drain), and has caught up."""
+    own = groups.get(placement.raft_group)
     if own is None or group_problem(own, max_lag):
         return False
     seen = next((replica for replica in placement.replicas if replica.name == name), None)

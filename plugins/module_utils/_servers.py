@@ -10,6 +10,7 @@ its value is zero or false.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
@@ -234,14 +235,15 @@ def parse_raftz(body: Any) -> tuple[RaftGroup, ...]:
 
 def _replicas(cluster: Mapping[str, Any]) -> tuple[Replica, ...]:
     return tuple(
-        Replica(
-            name=replica.get("name", ""),
-            current=bool(replica.get("current")),
-            offline=bool(replica.get("offline")),
-            lag=int(replica.get("lag", 0)),
-        )
-        for replica in cluster.get("replicas") or []
+        _replica(replica.get("name", ""), bool(replica.get("current")), bool(replica.get("offline")), int(replica.get("lag", 0)))
+        for replica in cluster.get("replicas") or ()
     )
+
+
+# Most replicas on a server are seen alike, and a large fleet has half a million of them.
+@lru_cache(maxsize=4096)
+def _replica(name: str, current: bool, offline: bool, lag: int) -> Replica:
+    return Replica(name, current, offline, lag)
 
 
 def _placement(label: str, cluster: Mapping[str, Any], last_sequence: int | None = None) -> Placement:

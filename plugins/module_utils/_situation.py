@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _health
@@ -53,23 +54,23 @@ class Situation:
         """The situation of one poll: everything that is missing in it counts."""
         return cls(tuple(readings), tuple(_health.judge(readings, {}, max_lag=max_lag)), nodes or {})
 
-    @property
+    @cached_property
     def servers(self) -> tuple[Server, ...]:
         return tuple(Server(reading.name, reading.facts, reading) for reading in self.readings if reading.facts)
 
-    @property
+    @cached_property
     def silent(self) -> tuple[Reading, ...]:
         return tuple(reading for reading in self.readings if not reading.facts)
 
-    @property
+    @cached_property
     def cluster(self) -> Cluster:
         return Cluster(self.readings)
 
-    @property
+    @cached_property
     def assets(self) -> tuple[Asset, ...]:
         return tuple(asset for reading in self.readings for asset in reading.assets)
 
-    @property
+    @cached_property
     def missing(self) -> tuple[Missing, ...]:
         return tuple(missing for verdict in self.verdicts for missing in verdict.missing)
 
@@ -81,7 +82,7 @@ class Situation:
         """Whether the turn of this node began and did not end."""
         return bool(self.journal(host).get("unfinished"))
 
-    @property
+    @cached_property
     def resumed(self) -> frozenset[str]:
         """Names, of hosts and of their servers, whose trouble is the turn that broke off on them."""
         names = set()

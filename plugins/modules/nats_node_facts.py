@@ -17,11 +17,6 @@ options:
   binary_path:
     description: Path of the server binary. The default is what the process, or the unit, was started by; links are kept.
     type: path
-  expect_port:
-    description:
-      - Monitoring port of this host's server, as it says itself (C(monitor_port) of M(natsops.cluster.nats_version_facts)).
-      - The module fails where the process that it finds does not listen there, because that is another server.
-    type: int
   store_dir:
     description:
       - Folder of the server's JetStream store, as it says itself (C(store_dir) of M(natsops.cluster.nats_version_facts)).
@@ -74,6 +69,18 @@ ansible_facts:
             - Start time of the process (field 22 of C(/proc/PID/stat)), or null.
             - With the pid it names one process for ever.
           type: int
+        program:
+          description: The program that the process runs; empty where there is no process.
+          type: str
+        found_by:
+          description: V(pid), V(pid_file) or V(service).
+          type: str
+        listening_ports:
+          description:
+            - TCP ports that the process listens on, or null where that may not be read.
+            - The monitoring port of the server that answers for this host is among them, or it is another server's process.
+          type: list
+          elements: int
         binary_path:
           description: Path that it was started by; empty where it is not known.
           type: str
@@ -100,6 +107,10 @@ ansible_facts:
             C(lame_duck_grace_period) of the configuration: how long clients may stay before the first is moved. 10 where none
             or zero is set, as the server takes it.
           type: float
+        used:
+          description: What the configuration says is in use that a server does not tell of, V(auth_callout) and V(encryption).
+          type: list
+          elements: str
         stored_streams:
           description: C(ACCOUNT > STREAM) of the streams in O(store_dir); null without it, or where it may not be read.
           type: list
@@ -142,7 +153,6 @@ def main() -> None:
             **_node.SERVER_SPEC,
             "binary_path": {"type": "path"},
             "config_path": {"type": "path"},
-            "expect_port": {"type": "int"},
             "store_dir": {"type": "path"},
             "state_dir": {"type": "path"},
         },

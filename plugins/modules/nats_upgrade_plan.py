@@ -73,7 +73,7 @@ refusal:
 plan:
   description: The plan.
   type: dict
-  returned: always
+  returned: always, but for a target that is refused by itself
   contains:
     target:
       description: The version to go to.

@@ -27,7 +27,9 @@ def host_variable(name: str, host: str, task_vars: Mapping[str, Any], templar: A
         return None
     if host == here:
         return templar.template(task_vars[name])
-    of_host = templar.copy_with_new_env(available_variables={**task_vars, **hostvars[host]})
+    # Raw: read one by one, each of the host's variables would be templated, also one that needs the defaults of the role.
+    raw = hostvars.raw_get(host) if hasattr(hostvars, "raw_get") else hostvars[host]
+    of_host = templar.copy_with_new_env(available_variables={**task_vars, **raw})
     return of_host.template(task_vars[name])
 
 

@@ -1,7 +1,7 @@
 """How long the plan of a large fleet takes, and how much memory: ``python -m tests.bench.fleet``. Asserts nothing.
 
-200 servers in 40 clusters, 20 000 streams and 60 000 consumers with three replicas each: answers as servers give them, parsed and
-judged as the collection does it.
+200 servers in 40 clusters, 20 000 streams and 60 000 consumers with three replicas each: answers as servers give them, decoded,
+are read and judged as the collection does it. And so is one poll of a wait, while a server starts and has none of its groups yet.
 """
 
 from __future__ import annotations
@@ -10,9 +10,20 @@ import argparse
 import resource
 import time
 from collections import defaultdict
-from typing import Any
+from dataclasses import replace
+from typing import Any, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _plan, _plan_text, _policy, _servers
+import conftest  # noqa: F401  makes the collection importable
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _health,
+    _monitor,
+    _plan,
+    _plan_text,
+    _policy,
+    _quorum,
+)
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Door, Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
 
@@ -52,33 +63,63 @@ def answers(servers: int, streams: int) -> dict[str, dict[str, Any]]:
                 "committed": 9,
                 "applied": 9,
             }
-            groups[viewer].update({name: state for name in [f"S-{number}"] + [f"C-{number}-{c}" for c in range(CONSUMERS)]})
+            groups[viewer].update(dict.fromkeys([f"S-{number}"] + [f"C-{number}-{c}" for c in range(CONSUMERS)], state))
     return {
         name: {"jsz": {"account_details": [{"name": "APP", "stream_detail": details[name]}]}, "raftz": {"APP": groups[name]}}
         for name in (f"n{i}" for i in range(servers))
     }
 
 
-def _reading(name: str, number: int, answer: dict[str, Any]) -> Reading:
-    cluster = number // CLUSTER_SIZE
+def _varz(name: str, number: int) -> dict[str, Any]:
     varz = {"server_id": name, "server_name": name, "version": "2.14.6", "start": "2026-11-21T00:00:00Z", "uptime": "9d"}
-    varz |= {"cluster": {"name": f"c{cluster}"}, "jetstream": {"config": {"store_dir": "/x"}}, "max_connections": 65536}
-    peers = frozenset(f"n{i}" for i in range(cluster * CLUSTER_SIZE, (cluster + 1) * CLUSTER_SIZE)) - {name}
-    return Reading(
-        name,
-        f"http://{name}:8222",
-        facts=_servers.parse_varz(varz),
-        health=_servers.parse_healthz(200, {"status": "ok"}),
-        peers=peers,
-        groups=_servers.parse_raftz(answer["raftz"]),
-        placements=_servers.parse_jsz(answer["jsz"]),
-        assets=_assets.parse_assets(answer["jsz"], name),
-        streams=_servers.parse_streams(answer["jsz"]),
-    )
+    jetstream = {"config": {"store_dir": "/x"}, "meta": {"cluster_size": CLUSTER_SIZE}}
+    return {**varz, "cluster": {"name": f"c{number // CLUSTER_SIZE}"}, "jetstream": jetstream, "max_connections": 65536}
+
+
+def _routez(name: str, number: int) -> dict[str, Any]:
+    first = number - number % CLUSTER_SIZE
+    return {"routes": [{"remote_name": f"n{i}"} for i in range(first, first + CLUSTER_SIZE) if f"n{i}" != name]}
+
+
+class Fleet(Door):
+    """Answers for every server at once, as if they had just been decoded."""
+
+    def __init__(self, servers: int, streams: int) -> None:
+        super().__init__(Settings())
+        found = answers(servers, streams)
+        self.targets = [Target(name, f"http://{name}:8222") for name in found]
+        self.bodies: dict[str, dict[str, Any]] = {}
+        for number, (name, answer) in enumerate(found.items()):
+            own = {"/varz": _varz(name, number), "/routez": _routez(name, number), "/healthz": {"status": "ok"}}
+            self.bodies[name] = {**own, "/jsz": answer["jsz"], "/raftz": {}, "/raftz?acc=APP": answer["raftz"]}
+
+    def get_many(self, urls: Sequence[str]) -> list[Reply]:
+        return [self._reply(url) for url in urls]
+
+    def _reply(self, url: str) -> Reply:
+        name, _unused, path = url.partition("://")[2].partition(":8222")
+        short = path if path.startswith("/raftz") else path.partition("?")[0]
+        return Answer(200, self.bodies[name][short], "")
+
+
+def _starting(reading: Reading) -> Reading:
+    return replace(reading, groups=(), placements=(), streams=frozenset())
 
 
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class Watch:
+    """Seconds on the clock and of the processor since it was made, or asked last."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic(), time.process_time()
+
+    def __str__(self) -> str:
+        before, self._at = self._at, (time.monotonic(), time.process_time())
+        wall, cpu = (now - then for now, then in zip(self._at, before))
+        return f"{wall:.2f} s ({cpu:.2f} s of the processor)"
 
 
 def main() -> None:
@@ -86,19 +127,23 @@ def main() -> None:
     parser.add_argument("--servers", type=int, default=200)
     parser.add_argument("--streams", type=int, default=20_000)
     options = parser.parse_args()
-    given = answers(options.servers, options.streams)
-    with_answers = _peak()
-    began = time.monotonic()
-    readings = [_reading(name, number, given.pop(name)) for number, name in enumerate(list(given))]
-    parsed = time.monotonic()
+    fleet = Fleet(options.servers, options.streams)
+    print(f"{options.servers} servers, {options.streams} streams, {options.streams * CONSUMERS} consumers, {REPLICAS} replicas")
+    print(f"answers, made up and decoded: {_peak():.0f} MiB")
+    watch = Watch()
+    readings = _monitor.read_state(fleet, fleet.targets, assets=True)
+    print(f"plan: read in {watch}")
     plan = _plan.make_plan(Situation.of(readings), "2.15.1", _policy.load(), waive=["stepping_stone"])
     text = _plan_text.lines(plan)
-    judged = time.monotonic()
-    print(f"{options.servers} servers, {options.streams} streams, {options.streams * CONSUMERS} consumers, {REPLICAS} replicas")
-    print(f"made up answers: {with_answers:.0f} MiB; at the end at most {_peak():.0f} MiB")
-    print(
-        f"parsed in {parsed - began:.2f} s, judged and told in {judged - parsed:.2f} s; {len(plan.steps)} steps, {len(text)} lines"
-    )
+    print(f"plan: judged and told in {watch}; {len(plan.steps)} steps, {len(text)} lines")
+    polled = _monitor.read_state(fleet, fleet.targets)
+    print(f"one poll of a wait: read in {watch}")
+    polled[0] = _starting(polled[0])
+    missing = len(_health.judge(polled, {}, max_lag=100)[0].missing)
+    print(f"one poll of a wait: judged in {watch}; {missing} things are missing on a server that starts")
+    losing = len(_quorum.without(polled, polled[1].name, max_lag=100))
+    print(f"one poll of a wait: quorum without the next server in {watch}; {losing} groups would lose it")
+    print(f"at the most {_peak():.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ FILES = sorted(path for path in PLUGINS.rglob("*.py"))
 UTILS = "ansible_collections.natsops.cluster.plugins.module_utils."
 # What a bare node has: the standard library, and what Ansible sends along.
 SENT_ALONG = {"ansible.module_utils.basic", "ansible.module_utils.urls"}
+# What else may be imported, and where: httpx where it is there, and on the controller what comes with ansible-core.
+FOREIGN = {"_http": {"httpx"}, "_policy_rules": {"packaging"}, "_policy_file": {"yaml"}}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -61,7 +63,29 @@ def test_each_outside_thing_has_one_door(things: list[str], door: str) -> None:
     assert users_of(*things) == {door}
 
 
-@pytest.mark.parametrize("name", ["_health", "_plan", "_servers", "_versions", "_polling", "_config"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_assets",
+        "_checks",
+        "_checks_assets",
+        "_checks_nodes",
+        "_config",
+        "_findings",
+        "_health",
+        "_plan",
+        "_plan_text",
+        "_policy",
+        "_policy_rules",
+        "_polling",
+        "_quorum",
+        "_servers",
+        "_situation",
+        "_status",
+        "_versions",
+        "_wedge",
+    ],
+)
 def test_what_decides_reads_nothing(name: str) -> None:
     path = PLUGINS / "module_utils" / f"{name}.py"
     outside = {"_http", "_process", "_monitor", "_node", "_binary", "_download"}
@@ -82,7 +106,38 @@ def test_what_runs_on_a_node_imports_nothing_that_is_not_there(path: Path) -> No
         and not name.startswith("ansible_collections.natsops.cluster.plugins.module_utils")
         and name.rpartition(".")[0] not in SENT_ALONG
     }
-    assert foreign <= ({"httpx"} if path.stem == "_http" else set())
+    assert {name.partition(".")[0] for name in foreign} <= FOREIGN.get(path.stem, set())
+
+
+def test_what_is_foreign_is_where_it_was_let_in() -> None:
+    for stem, names in FOREIGN.items():
+        found = {name.partition(".")[0] for name in imports(PLUGINS / "module_utils" / f"{stem}.py")}
+        assert names <= found, f"{stem} needs no leave for {names - found} any more"
+
+
+def utils_below(path: Path) -> frozenset[str]:
+    """Names of the module utils that a file imports, and that these import, and so on: Ansible sends all of them to the node."""
+    found: set[str] = set()
+    left = [path]
+    while left:
+        for name in imports(left.pop()):
+            stem = name[len(UTILS) :].partition(".")[0] if name.startswith(UTILS) else ""
+            if stem and stem not in found:
+                found.add(stem)
+                left.append(PLUGINS / "module_utils" / f"{stem}.py")
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name == "modules"], ids=lambda path: path.stem)
+def test_no_module_takes_the_version_policy_to_a_node(path: Path) -> None:
+    below = utils_below(path)
+    assert {name for name in below if name.startswith("_policy")} == set()
+    assert below or path.stem == "__init__"
+
+
+def test_what_is_below_a_module_is_found_through_what_it_imports() -> None:
+    assert {"_health", "_servers", "_http"} <= utils_below(PLUGINS / "modules" / "nats_health_wait.py")
+    assert {"_policy", "_policy_rules", "_policy_file"} <= utils_below(PLUGINS / "module_utils" / "_plan.py")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PLUGINS).with_suffix("").as_posix())

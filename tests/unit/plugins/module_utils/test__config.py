@@ -155,3 +155,26 @@ def test_variables_are_looked_up_as_the_server_does(text: str, environment: dict
 )
 def test_a_duration_is_read_as_go_writes_it(text: str, seconds: float | None) -> None:
     assert _config.seconds(text) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("authorization { auth_callout { issuer: A, users: [a] } }", {"auth_callout"}, id="auth-callout"),
+        pytest.param("authorization { users: [{user: auth_callout}] }", set(), id="a-user-of-that-name"),
+        pytest.param('jetstream { store_dir: x, cipher: chacha, key: "$KEY" }', {"encryption"}, id="encryption"),
+        pytest.param("jetstream: { limits: { max_ack_pending: 1 } }", set(), id="none"),
+        pytest.param("tls { key_file: a, key: b }", set(), id="a-key-of-something-else"),
+        pytest.param('{"jetstream": {"ek": "x"}, "authorization": {"auth_callout": {}}}', {"auth_callout", "encryption"}, id="json"),
+        pytest.param("# auth_callout\nport: 4222 // cipher", set(), id="comments"),
+        pytest.param("accounts { A { users: [ {user: a, permissions: {publish: [x, y]}} ] } }\njetstream { key: z }", {"encryption"}, id="lists"),
+        pytest.param("[ { port: 1 } ]", set(), id="no-key"),
+    ],
+)
+def test_what_is_in_use_is_known_by_its_key_wherever_it_stands(text: str, expected: set[str]) -> None:
+    assert _config.used("/nats.conf", lambda path: text) == expected
+
+
+def test_what_an_included_file_uses_is_in_use() -> None:
+    files = {"/etc/nats.conf": "authorization { include auth.conf }", "/etc/auth.conf": "auth_callout { issuer: A }"}
+    assert _config.used("/etc/nats.conf", files.__getitem__) == {"auth_callout"}

@@ -78,7 +78,7 @@ def test_known_names_are_taken() -> None:
     ("waive", "said"),
     [
         pytest.param(["downgrad"], "names 'downgrad', which does not exist (did you mean downgrade?). Known are ", id="near"),
-        pytest.param(["Two_Node_Cluster"], "(did you mean two_node_cluster?)", id="case"),
+        pytest.param(["TWO_NODE_CLUSTER"], "(did you mean two_node_cluster?)", id="case"),
         pytest.param(["everything"], "names 'everything', which does not exist. Known are bad_release, ", id="far"),
         pytest.param(["downgrade", ""], "names '', which does not exist", id="empty"),
         pytest.param([True], "names True, which is not text", id="no-text"),

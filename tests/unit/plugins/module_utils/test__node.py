@@ -30,6 +30,9 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "absence": "",
         "pid": server.pid,
         "start_ticks": server.start_ticks,
+        "program": str(processes.program()),
+        "found_by": "pid",
+        "listening_ports": [],
         "binary_path": str(processes.program()),
         "config_path": str(tmp_path / "nats.conf"),
         "cwd": str(tmp_path),
@@ -39,7 +42,9 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "lame_duck_duration_source": str(tmp_path / "nats.conf"),
         "lame_duck_grace_period_seconds": 10.0,
         "go_arch": _node.GO_ARCH[platform.machine()],
+        "used": [],
         "unit": None,
+        "stored_streams": None,
     }
 
 
@@ -69,23 +74,13 @@ def test_a_path_that_is_given_comes_before_the_one_found(processes: Processes) -
     assert _node.facts({"pid": server.pid, "binary_path": "/usr/sbin/nats-server"})["binary_path"] == "/usr/sbin/nats-server"
 
 
-def test_a_process_that_is_not_the_server_that_answers_is_refused(processes: Processes, tmp_path: Path) -> None:
-    server = processes.server()
-    (tmp_path / "nats.pid").write_text(str(server.pid), encoding="ascii")
-    with pytest.raises(NatsError) as refused:
-        _node.facts({"pid_file": str(tmp_path / "nats.pid"), "expect_port": 4222})
-    assert refused.value.details == {"refusal": "other_process"}
-    assert f"is monitored on port 4222, and the process that pid_file {tmp_path}/nats.pid names" in str(refused.value)
-    assert f"pid {server.pid}) listens on none. " in str(refused.value)
-    assert "set nats_upgrade_pid_file. Nothing was touched" in str(refused.value)
-
-
-def test_the_process_of_a_real_server_is_known_by_its_port() -> None:
+def test_a_process_that_listens_nowhere_and_a_real_server_tell_their_ports(processes: Processes) -> None:
+    assert _node.facts({"pid": processes.server().pid})["listening_ports"] == []
     with LoopbackCluster("2.15.1", size=1) as cluster:
         node = cluster.nodes["n1"]
-        assert _node.facts({"pid_file": str(node.pid_file), "expect_port": node.monitor_port})["running"]
-        with pytest.raises(NatsError, match=rf"listens on .*{node.monitor_port}"):
-            _node.facts({"pid_file": str(node.pid_file), "expect_port": node.monitor_port + 50})
+        facts = _node.facts({"pid_file": str(node.pid_file)})
+        assert {node.monitor_port, node.client_port} <= set(facts["listening_ports"])
+        assert facts["found_by"] == "pid_file"
 
 
 def test_a_configuration_that_cannot_be_read_is_named_with_what_to_do(processes: Processes, tmp_path: Path) -> None:

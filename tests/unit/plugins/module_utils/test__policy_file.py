@@ -107,6 +107,11 @@ def test_a_new_minor_is_put_in_order(extended: Extended) -> None:
     assert not policy.minors[-1].end_of_life
 
 
+def test_an_old_minor_is_put_in_order_too(extended: Extended) -> None:
+    policy = extended('minors: {"2.8": {released: 2022-04-18, latest: 2.8.4, api_level: 0}}')
+    assert [str(one) for one in policy.minors][:2] == ["2.8", "2.9"]
+
+
 def test_the_window_is_changed_key_by_key(extended: Extended) -> None:
     window = extended("window: {minors: 2}").window
     assert (window.minors, window.months, window.minors_down) == (2, 12, 1)
@@ -146,7 +151,9 @@ def test_a_home_folder_is_understood(extended: Extended, file: Path, monkeypatch
             "bad_releases: [{id: A}]", "bad_releases, A: versions is missing: it has to be a range of versions", id="missing"
         ),
         pytest.param(f"bad_releases: [{BAD}, {BAD}]", "bad_releases, OURS: the id is given twice in this file", id="id-twice"),
-        pytest.param("bad_releases: [{id: B2.12.5, disabled: true}]", "(did you mean B2.12.5-consumers?)", id="disable-nothing"),
+        pytest.param(
+            "bad_releases: [{id: B2.12.5-consumer, disabled: true}]", "(did you mean B2.12.5-consumers?)", id="disable-nothing"
+        ),
         pytest.param("bad_releases: [{id: A, disabled: 1}]", "A: disabled is 1: it has to be true or false", id="flag"),
         pytest.param(
             "bad_releases: [{id: A, severity: deny}]", "A: severity is 'deny': it has to be refuse or warn", id="choice"
@@ -212,7 +219,7 @@ def test_what_was_seen_is_cut_short(extended: Extended) -> None:
 
 @pytest.mark.parametrize("name", ["nothing.yml", "."], ids=["missing", "folder"])
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
-    with pytest.raises(NatsError, match="cannot be read: .*nats_upgrade_policy_file") as refused:
+    with pytest.raises(NatsError, match=r"cannot be read: .*nats_upgrade_policy_file") as refused:
         load(str(tmp_path / name))
     assert str(tmp_path) in str(refused.value)
 

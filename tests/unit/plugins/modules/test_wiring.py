@@ -64,10 +64,28 @@ def test_a_health_wait_that_fails_gives_what_is_missing_as_data(run: Run) -> Non
     assert (looked.get("failed", False), looked["back"], looked["missing"]) == (False, False, result["missing"])
 
 
-def test_a_plan_is_a_plan_and_its_refusals_are_a_failure(run: Run) -> None:
-    server = {"name": "n1", "reachable": True, "server_name": "n1", "version": OLD, "cluster": "", "meta_leader": ""}
-    assert run("nats_upgrade_plan", version=NEW, servers=[server])["plan"]["order"] == ["n1"]
-    assert run("nats_upgrade_plan", version="latest", servers=[server])["refusals"] == ["not_exact"]
+@pytest.mark.parametrize(
+    ("name", "given"), [("nats_upgrade_plan", {"version": NEW, "servers": []}), ("nats_upgrade_status", {"hosts": ["n1"]})]
+)
+def test_what_looks_at_a_whole_cluster_does_so_on_the_controller_and_its_module_says_so(
+    run: Run, name: str, given: dict[str, Any]
+) -> None:
+    result = run(name, **given)
+    assert result["failed"]
+    assert result["msg"].startswith(f"natsops.cluster.{name} works on the controller, through its action plugin")
+
+
+def test_the_clients_of_a_server_are_read_and_told(run: Run) -> None:
+    with SimulatedServer() as server:
+        client = {"name": "billing", "lang": "go", "version": "1.48.0", "ip": "10.0.0.9", "port": 5123, "uptime": "3m"}
+        server.answers["/connz?state=open&limit=2"] = {"status": 200, "body": {"connections": [client]}}
+        result = run("nats_clients", monitor_url=server.url, most=2)
+        unreadable = run("nats_clients", monitor_url=f"{server.url}/other")
+    assert result["clients"] == [
+        {"name": "billing", "lang": "go", "version": "1.48.0", "address": "10.0.0.9:5123", "uptime": "3m"}
+    ]
+    assert result["lines"] == ["billing  go 1.48.0  from 10.0.0.9:5123, connected for 3m"]
+    assert unreadable["msg"].endswith("HTTP 404 for /connz: is the server's http_base_path part of the monitor URL?")
 
 
 def test_an_archive_is_fetched(run: Run, tmp_path: Path) -> None:

