@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Iterable, Iterator, Sequence
+from typing import Container, Iterable, Iterator, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Placement, Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Server, Situation, Trouble, named
 
 
@@ -65,24 +65,20 @@ def _silent(situation: Situation) -> Iterator[Trouble]:
             "(http: 8222 in its configuration) to the controller, or set nats_upgrade_monitor_url to where it is",
             seen=tuple(reading.name for reading in silent),
         ),
-        tuple(Missing("reachable", "", reading.name).key for reading in silent),
+        # Who goes on without them goes on without their replicas.
+        (*(Missing("reachable", "", reading.name).key for reading in silent), *_replica_keys(situation, _behind_silent(situation))),
     )
 
 
 def _membership(situation: Situation) -> Iterator[Trouble]:
     """Servers that the cluster knows and the inventory does not: those that are there, and those that have gone."""
-    known = {server.facts.server_name for server in situation.servers}
-    live = {peer for server in situation.servers for peer in server.reading.peers} - known
-    metas = [placement for placement in situation.cluster.led if placement.raft_group == META_GROUP]
-    in_meta = [replica for meta in metas for replica in meta.replicas]
-    gone = _gone(situation, {replica.name for replica in in_meta if replica.offline} - known)
-    live |= {replica.name for replica in in_meta if not replica.offline} - known
+    live, gone = _unknown(situation)
     if live:
         yield Trouble(
             Finding(
                 "unlisted_server",
-                f"{named(sorted(live))} {_is(live)} in the cluster and not in the inventory: it would stay on the old version, and nobody "
-                "would look at it while nodes are stopped. Add it to the group, or take it out of the cluster",
+                f"{named(sorted(live))} {_is(live)} in the cluster and not in the inventory: what is left out stays on the old "
+                "version, and nobody looks at it while nodes are stopped. Add it to the group, or take it out of the cluster",
                 seen=tuple(sorted(live)),
             )
         )
@@ -96,25 +92,43 @@ def _membership(situation: Situation) -> Iterator[Trouble]:
                 "it never returns, remove it: nats server cluster peer-remove NAME, with the system account",
                 seen=tuple(sorted(gone)),
             ),
-            tuple(_replica_key(name, placement) for name in gone for placement in situation.cluster.led),
+            tuple(_replica_keys(situation, gone)),
         )
 
 
-def _gone(situation: Situation, offline: set[str]) -> set[str]:
-    offline = offline - situation.resumed
-    # The server of a host that does not answer has some name; where it is not the host's, it is one of these.
-    unnamed = [r for r in situation.silent if not _may_be(r.name, offline) and r.name not in situation.resumed]
-    named_after = {name for name in offline if any(_may_be(r.name, {name}) for r in situation.silent)}
-    left = offline - named_after
-    return set() if len(left) <= len(unnamed) else left
+def _unknown(situation: Situation) -> tuple[set[str], set[str]]:
+    """Names of servers that no host is known to run: those that are there, and those that have gone.
+
+    Not those that hosts which do not answer may run: those are told as missing.
+    """
+    known = situation.names | situation.resumed
+    in_meta = [replica for group in situation.cluster.led if group.raft_group == META_GROUP for replica in group.replicas]
+    live = {peer for server in situation.servers for peer in server.reading.peers} - known
+    live |= {replica.name for replica in in_meta if not replica.offline} - known
+    gone = {replica.name for replica in in_meta if replica.offline} - known - live
+    silent = [reading.name for reading in situation.silent if reading.name not in situation.resumed]
+    # A server whose name is not that of its host has some other name: it may be any of these.
+    unnamed = [host for host in silent if not _may_be(host, live | gone)]
+    named_after = {name for name in live | gone if any(_may_be(host, {name}) for host in silent)}
+    live, gone = live - named_after, gone - named_after
+    return (set(), set()) if len(live | gone) <= len(unnamed) else (live, gone)
+
+
+def _behind_silent(situation: Situation) -> set[str]:
+    """Names of servers that are taken for those of hosts that do not answer."""
+    live, gone = _unknown(situation)
+    return {name for group in situation.cluster.led for name in group.members} - situation.names - situation.resumed - live - gone
 
 
 def _may_be(host: str, names: Iterable[str]) -> bool:
     return host in names or host.split(".", 1)[0] in names
 
 
-def _replica_key(name: str, placement: Placement) -> str:
-    return Missing("jsz", "", f"replica {name} of {placement.label}").key
+def _replica_keys(situation: Situation, names: Container[str]) -> Iterator[str]:
+    for group in situation.cluster.led:
+        for replica in group.replicas:
+            if replica.name in names:
+                yield Missing("jsz", "", f"replica {replica.name} of {group.label}").key
 
 
 def _size(name: str, servers: Sequence[Server]) -> Iterator[Trouble]:
@@ -215,12 +229,12 @@ def _mixed_versions(servers: Sequence[Server]) -> Iterator[Trouble]:
 # By the condition that is not met: what it is called, and what is said of it.
 _NAMES = {"routes": "missing_route", "healthz": "unhealthy_server", "raft_groups": "degraded_group", "jsz": "degraded_group"}
 _SAID = {
-    "missing_route": "servers of the cluster do not see each other:\n{lines}\nA node that stops may take the only way between two others "
-    "with it. Look at the log of both, the firewall between them (port 6222), and cluster_advertise",
-    "unhealthy_server": "not every server is healthy, in {polls}:\n{lines}\nA node must not be stopped while another one is not well. Mend "
-    "it first; what is known and old (a consumer that nobody misses) can be waived, and then only what is new stops the run",
-    "degraded_group": "not every stream and consumer has all its replicas, in {polls}:\n{lines}\nStopping a node could take away "
-    "what is left of them. Wait until they have caught up, or mend them",
+    "missing_route": "servers of the cluster do not see each other:\n{lines}\nA node that stops may take the only way between two "
+    "others with it. Look at the log of both, the firewall between them (port 6222), and cluster_advertise",
+    "unhealthy_server": "not every server is healthy, in several looks in a row:\n{lines}\nA node must not be stopped while another "
+    "one is not well. Mend it first; what is known and old (a consumer that nobody misses) can be waived, and then only what is new stops the run",
+    "degraded_group": "not every stream and consumer has all its replicas, in several looks in a row:\n{lines}\nStopping a node "
+    "could take away what is left of them. Wait until they have caught up, or mend them",
 }
 
 
@@ -238,7 +252,7 @@ def _troubles(situation: Situation) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 name,
-                _SAID[name].format(lines=shown, polls="several looks in a row"),
+                _SAID[name].format(lines=shown),
                 seen=tuple(dict.fromkeys(host for host, _unused in entries)),
             ),
             tuple(missing.key for _unused, missing in entries),
@@ -247,9 +261,8 @@ def _troubles(situation: Situation) -> Iterator[Trouble]:
 
 def _gone_replicas(situation: Situation) -> frozenset[str]:
     """Keys of replicas on servers that are missing or gone: those are told as what they are, once."""
-    known = {server.facts.server_name for server in situation.servers}
-    led = situation.cluster.led
-    return frozenset(_replica_key(replica.name, p) for p in led for replica in p.replicas if replica.name not in known)
+    every = {name for group in situation.cluster.led for name in group.members}
+    return frozenset(_replica_keys(situation, every - situation.names))
 
 
 def _of_a_turn(situation: Situation, reading: Reading, missing: Missing) -> bool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Iterator, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
@@ -14,6 +15,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._versions import S
 # Between the end of the drain and the exit, JetStream is shut down.
 STOP_MARGIN_SECONDS = 30
 NO_SPACES_FROM = ServerVersion(2, 11, 0)
+_SIGINT = re.compile(r"\b(?:SIG)?INT\b|\s-2\b")
 
 
 def judge(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
@@ -40,7 +42,7 @@ def _unsafe_unit(host: str, node: Mapping[str, Any], unit: Mapping[str, Any]) ->
             f"TimeoutStopSec is {stop:g} s and a drain may take {drain:g} s, so that systemctl stop kills it in the middle: set "
             f"{drain + STOP_MARGIN_SECONDS:g} s or more"
         )
-    if "INT" in exec_stop:
+    if _SIGINT.search(exec_stop):
         said.append(f"ExecStop ({exec_stop}) sends SIGINT, so that systemctl stop drops every client at once: use SIGUSR2")
     if unit.get("restart") == "always":
         said.append("Restart=always starts the old binary again after a lame duck by hand; for the roll it is held")

@@ -104,6 +104,8 @@ def swap(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": False, "exit_seen": False, "switched": False, "started": False, "removed": []}
     result.update(new_pid=None, new_start_ticks=None)
     try:
+        if params.get("service") and not check_mode:
+            _require_hold(params["service"])
         turn = Unkept() if check_mode else _turn(params)
         result.update(drain(params, check_mode=check_mode, turn=turn))
         if check_mode:
@@ -124,6 +126,17 @@ def swap(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
         result["warnings"] = turn.warnings
     result["removed"] = _binary.prune(where, params["keep_versions"], [version, running])
     return result
+
+
+def _require_hold(unit: str) -> None:
+    """A hold lies in /run: a host that was restarted since has lost it."""
+    restart = _process.systemctl_show(unit)["Restart"]
+    if restart != "no":
+        raise NatsError(
+            f"systemd says Restart={restart} for {unit}: its restarts are not held, or not any more, as when the host was restarted "
+            "meanwhile, so that it could bring the old version back before the new one is in its place. Nothing was signalled. Run again: "
+            "restarts are held (natsops.cluster.nats_unit_hold) before this step"
+        )
 
 
 def _turn(params: Mapping[str, Any]) -> Turn:
@@ -154,6 +167,8 @@ def start(params: Mapping[str, Any]) -> _process.Process | None:
     argv = ["systemctl", "start", params["start_unit"]] if params["start_unit"] else params["start_argv"]
     if not params["start_unit"] and params["start_detach"]:
         return _process.look(_process.start_detached(argv, cwd=params["chdir"], log_path=params["log_path"]))
+    if params["start_unit"]:
+        _process.wait_for_unit_end(params["start_unit"], params["start_timeout_seconds"])
     output = _process.run(argv, timeout_seconds=params["start_timeout_seconds"])
     if output.returncode != 0:
         said = output.stderr.strip() or output.stdout.strip()

@@ -52,10 +52,12 @@ NAMES: Mapping[str, str] = {
 FINAL: Mapping[str, str] = {
     "config": "the target does not start with the configuration that is deployed",
     "locked": "another run is at work on this cluster",
+    "no_archive": "the archive of the target cannot be fetched, or is none",
     "no_hash": "nothing says which file is the right one",
     "not_exact": "the target is not one exact release",
     "other_process": "the process that was found is not the server that answers",
     "quorum": "stopping a node would take the last majority of a group",
+    "wrong_hash": "the archive of the target is not the one that its hash names",
 }
 NOT_WAIVABLE = "It cannot be waived."
 

@@ -88,8 +88,12 @@ def judge(
     verdicts = []
     for reading in readings:
         verdict = _judge_one(cluster, reading, expectations.get(reading.name, Expectation()), max_lag)
-        verdicts.append(verdict.only(lambda missing: missing.condition not in skip and missing.key not in tolerated))
+        verdicts.append(verdict.only(lambda missing: missing.condition not in skip and not _tolerates(tolerated, missing)))
     return verdicts
+
+
+def _tolerates(tolerated: frozenset[str], missing: Missing) -> bool:
+    return missing.key in tolerated and missing.condition in TOLERABLE
 
 
 def distances(verdicts: Sequence[Verdict]) -> dict[str, int]:

@@ -57,12 +57,12 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     process = found.process
     argv = list(process.argv) if process else exec_start_argv(unit.get("ExecStart", ""))
     kept, turn = _kept(params["state_dir"], unit) if params.get("state_dir") else ({}, {})
-    if process:
-        turn = {}
+    turn = {} if process else turn
     binary_path = _binary.binary_in(argv, cwd_of(process), environment_of(process).get("PATH"))
     config_path = params.get("config_path") or _absolute(config_in(argv), process)
-    if not argv:
-        binary_path, config_path = turn.get("binary_path") or "", config_path or turn.get("config_path") or ""
+    if turn.get("binary_path") and not _process.is_server_name(binary_path):
+        # ExecStart is a wrapper, or there is none: the journal of the turn knows what the server was started by.
+        binary_path, config_path = turn["binary_path"], params.get("config_path") or turn.get("config_path") or config_path
     settings, used = _settings(config_path, process)
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {

@@ -13,6 +13,12 @@ from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan,
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import named
 
 
+# What only the new version can tell, so that a plan does not know it.
+_NOT_CHECKED = (
+    "not checked until staged: the archive and its hash, room on the nodes, and whether {target} accepts each configuration"
+)
+
+
 def lines(plan: Plan) -> list[str]:
     """Order, cost, what stops it (by name: the error says why), what is waived, what to know."""
     names = ", ".join(dict.fromkeys(finding.name for finding in plan.settled.refusals))
@@ -22,6 +28,7 @@ def lines(plan: Plan) -> list[str]:
         *_findings("waived", plan.settled.waived),
         *_findings("warning", plan.settled.warnings),
         *plan.ways_back,
+        *([_NOT_CHECKED.format(target=plan.target)] if plan.steps else []),
     ]
 
 
@@ -85,7 +92,7 @@ def _findings(kind: str, findings: Sequence[Finding]) -> Iterator[str]:
 
 def duration(seconds: float) -> str:
     """A duration as people say it: 40 s, 3 min, 2 h 10 min."""
-    if seconds < 100:
+    if round(seconds) < 100:
         return f"{round(seconds)} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

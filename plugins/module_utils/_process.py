@@ -42,8 +42,12 @@ class Process:
     @property
     def is_nats_server(self) -> bool:
         # The name of the file may carry a version, and ends in " (deleted)" once the binary was replaced.
-        names = [os.path.basename(name) for name in (self.exe, *self.argv[:1]) if name]
-        return any(_SERVER_NAME.match(name) for name in names)
+        return any(is_server_name(name) for name in (self.exe, *self.argv[:1]))
+
+
+def is_server_name(path: str) -> bool:
+    """Whether a program with this path is a NATS server, by its name."""
+    return bool(_SERVER_NAME.match(os.path.basename(path)))
 
 
 @dataclass(frozen=True)
@@ -289,6 +293,54 @@ def daemon_reload() -> None:
     output = run(["systemctl", "daemon-reload"])
     if output.returncode != 0:
         raise NatsError(f"systemctl daemon-reload failed: {output.stderr.strip()}. Run with become (-b)")
+
+
+def wait_for_unit_end(unit: str, timeout_seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Wait until a unit whose server has exited is no longer active: until then, starting it does nothing, and says that all is well.
+
+    systemd learns of the exit a moment later, and a main process that is a wrapper may have more to do.
+    """
+    polled = poll_until(
+        lambda: systemctl_show(unit),
+        lambda properties: properties["ActiveState"] != "active" or not int(properties.get("MainPID") or 0),
+        timeout_seconds=timeout_seconds,
+        shortest_interval_seconds=0.02,
+        longest_interval_seconds=0.5,
+        sleep=sleep,
+    )
+    if not polled.satisfied:
+        pid = int(polled.value["MainPID"])
+        main = look(pid)
+        raise NatsError(
+            f"the server of unit {unit} has exited, and the unit is still active after {polled.elapsed_seconds:.0f} s: its main process is "
+            f"{main.program if main else 'a process'} (pid {pid}). A wrapper has to end with its server, or the unit cannot be started again"
+        )
+
+
+def end_unit(unit: str, timeout_seconds: float) -> list[str]:
+    """End every process of a unit with SIGTERM and, if that does not help, SIGKILL; return what was sent.
+
+    Not systemctl stop: that runs ExecStop, a lame duck of a server that does not serve. Its failed state is cleared.
+    """
+    sent = []
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if systemctl_show(unit)["ActiveState"] in ("inactive", "failed"):
+            break
+        sent.append(number.name)
+        # It fails where the last process has just ended: what counts is the state afterwards.
+        run(["systemctl", "kill", "--kill-who=all", f"--signal={number.name}", unit])
+        poll_until(
+            lambda: systemctl_show(unit)["ActiveState"],
+            lambda state: state in ("inactive", "failed"),
+            timeout_seconds=timeout_seconds,
+            longest_interval_seconds=0.5,
+        )
+    state = systemctl_show(unit)["ActiveState"]
+    if state not in ("inactive", "failed"):
+        raise NatsError(f"unit {unit} is still {state} after {' and '.join(sent)} to all of its processes: look at its host")
+    if state == "failed":
+        run(["systemctl", "reset-failed", unit])
+    return sent
 
 
 def start_detached(argv: Sequence[str], *, cwd: str | None, log_path: str | None) -> int:

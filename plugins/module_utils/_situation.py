@@ -59,6 +59,11 @@ class Situation:
         return tuple(Server(reading.name, reading.facts, reading) for reading in self.readings if reading.facts)
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """Names of the servers that answer."""
+        return frozenset(server.facts.server_name for server in self.servers)
+
+    @cached_property
     def silent(self) -> tuple[Reading, ...]:
         return tuple(reading for reading in self.readings if not reading.facts)
 

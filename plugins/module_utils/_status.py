@@ -74,7 +74,9 @@ def _command(version: str, waive: Sequence[str], inventory: Sequence[str], group
         words += ["-i", source]
     words += ["-e", f"nats_upgrade_version={version}"]
     if group != "nats":
-        words += ["-e", f"nats_upgrade_group={group}"]
+        # Ansible, too, takes NAME=VALUE apart at spaces and quotes.
+        plain = shlex.quote(group) == group
+        words += ["-e", f"nats_upgrade_group={group}" if plain else json.dumps({"nats_upgrade_group": group})]
     if waive:
         words += ["-e", json.dumps({"nats_upgrade_waive": list(waive)})]
     return " ".join(shlex.quote(word) for word in words)

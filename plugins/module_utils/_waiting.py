@@ -145,11 +145,15 @@ class _Wait:
         """What is missing because of a wedge does not come by waiting: say so at once, or leave it out where it is waived."""
         readings = _monitor.read_state(self._door, self._targets, assets=True)
         subjects = [missing.subject for verdict in verdicts for missing in verdict.missing]
-        assets = [one for one in _wedge.wedged(readings) if any(_wedge.is_about(subject, one[0].label) for subject in subjects)]
+        assets = [one for one in _wedge.wedged(readings) if self._matters(one[0].label, subjects)]
         if assets and "feature_wedge" not in self._params["waive"]:
             labels = [asset.label for asset, _unused in assets]
             raise NatsError(f"refused: feature_wedge: {_wedge.told(readings, assets)}", refusal="feature_wedge", seen=labels)
         self._wedged = tuple(asset.label for asset, _unused in assets)
+
+    def _matters(self, label: str, subjects: Sequence[str]) -> bool:
+        """Whether a wedged asset explains something that is missing, or did so before: then that is left out already."""
+        return label in self._wedged or any(_wedge.is_about(subject, label) for subject in subjects)
 
     def compare(self, sleep: Callable[[float], None]) -> dict[str, Any]:
         """Keep what the cluster has, or compare it with what was kept."""
@@ -194,7 +198,10 @@ class _Silence:
     def too_long(self, verdicts: Sequence[Verdict]) -> bool:
         moment = self._now()
         self._since = {
-            verdict.reading.name: self._since.get(verdict.reading.name, moment) for verdict in verdicts if verdict.reading.error
+            verdict.reading.name: self._since.get(verdict.reading.name, moment)
+            for verdict in verdicts
+            # A silence that is tolerated is not waited for.
+            if verdict.reading.error and not verdict.back
         }
         return self._limit is not None and any(moment - since >= self._limit for since in self._since.values())
 

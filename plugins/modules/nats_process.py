@@ -11,8 +11,8 @@ short_description: Start a NATS server without a service manager, or end one tha
 version_added: "0.1.0"
 description:
   - V(started) starts a command in a session of its own and does not wait for it.
-  - V(stopped) is for putting an old version back only. It ends exactly one process with C(SIGTERM) and, if that does not help,
-    C(SIGKILL). To stop a server that serves, use M(natsops.cluster.nats_lameduck).
+  - V(stopped) is for putting an old version back only. It ends exactly one process, or all that a unit has, with C(SIGTERM) and, if
+    that does not help, C(SIGKILL). To stop a server that serves, use M(natsops.cluster.nats_lameduck).
 options:
   state:
     description: What to do.
@@ -37,6 +37,11 @@ options:
       Start time of the process to end, as M(natsops.cluster.nats_node_facts) gives it, so that a pid that was used again
       is never signalled.
     type: int
+  service:
+    description:
+      - Unit of systemd to end, with every process in it, whatever it runs. C(ExecStop) is not run, and a failed state is cleared.
+      - Where C(Restart) is set, hold it before, with M(natsops.cluster.nats_unit_hold).
+    type: str
   timeout_seconds:
     description: Longest time to wait for the exit after each signal, in seconds.
     type: float
@@ -61,7 +66,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pid:
-  description: Process id that was started or ended.
+  description: Process id that was started or ended; null for a unit.
   type: int
   returned: success
 signals:
@@ -92,6 +97,8 @@ def started(module: AnsibleModule) -> dict[str, Any]:
 def stopped(module: AnsibleModule) -> dict[str, Any]:
     """End the process."""
     params = module.params
+    if params["service"]:
+        return stopped_unit(module)
     process = _process.look(params["pid"])
     gone = process is None or process.start_ticks != params["start_ticks"]
     result: dict[str, Any] = {"changed": not gone, "pid": params["pid"], "signals": []}
@@ -105,6 +112,16 @@ def stopped(module: AnsibleModule) -> dict[str, Any]:
     raise NatsError(f"{process.program} (pid {process.pid}) is still there after SIGTERM and SIGKILL: look at its host", **result)
 
 
+def stopped_unit(module: AnsibleModule) -> dict[str, Any]:
+    """End whatever the unit runs."""
+    unit = module.params["service"]
+    if module.check_mode:
+        running = _process.systemctl_show(unit)["ActiveState"] not in ("inactive", "failed")
+        return {"changed": running, "pid": None, "signals": []}
+    sent = _process.end_unit(unit, module.params["timeout_seconds"])
+    return {"changed": bool(sent), "pid": None, "signals": sent}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -115,9 +132,11 @@ def main() -> None:
             "log_path": {"type": "path"},
             "pid": {"type": "int"},
             "start_ticks": {"type": "int"},
+            "service": {"type": "str"},
             "timeout_seconds": {"type": "float", "default": 10.0},
         },
-        required_if=[("state", "started", ("argv",)), ("state", "stopped", ("pid", "start_ticks"))],
+        required_if=[("state", "started", ("argv",)), ("state", "stopped", ("pid", "service"), True)],
+        required_together=[("pid", "start_ticks")],
         supports_check_mode=True,
     )
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK_SECONDS, run
+from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK_SECONDS, run, said
 from tests.lab.binaries import ROOT, LabError
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
@@ -29,7 +29,9 @@ MOMENT_SECONDS = 60.0
 KILL_SECONDS = 10.0
 
 
-def playbook(name: str, inventory_file: Path, *options: str, env: Mapping[str, str] | None = None, **variables: Any) -> PlaybookRun:
+def playbook(
+    name: str, inventory_file: Path, *options: str, env: Mapping[str, str] | None = None, **variables: Any
+) -> PlaybookRun:
     """Run another playbook than upgrade.yml, as helpers.upgrade does that one."""
     argv = [str(BIN / "ansible-playbook"), "-i", str(inventory_file), str(PLAYBOOK.with_name(f"{name}.yml")), *options]
     return run([*argv, *(["-e", json.dumps(variables)] if variables else [])], env=env, seconds=PLAYBOOK_SECONDS)
@@ -51,9 +53,8 @@ class Background:
 
     def __enter__(self) -> Background:
         with self.output_file.open("wb") as output:
-            self._child = subprocess.Popen(
-                self._argv, cwd=ROOT, env=self._env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+            streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+            self._child = subprocess.Popen(self._argv, cwd=ROOT, env=self._env, start_new_session=True, **streams)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -112,10 +113,10 @@ def is_module(process: Process) -> bool:
     return any("AnsiballZ_" in word or "ansible-tmp" in word for word in process.argv) or process.argv[1:2] == ("-",)
 
 
-def stop_at(folder: Path, path: Path, step: str = "") -> tuple[dict[str, str], Path]:
+def stop_at(folder: Path, end: str, step: str = "") -> tuple[dict[str, str], Path]:
     """The environment that stops a run at one moment, see stopping/sitecustomize.py, and the file that tells that it stands."""
     stopped = folder / f"stopped-{uuid.uuid4().hex[:8]}"
-    at = f"{path}={step}" if step else str(path)
+    at = f"{end}={step}" if step else end
     return {"PYTHONPATH": str(STOPPING), "NATSOPS_STOP_AT": at, "NATSOPS_STOPPED": str(stopped)}, stopped
 
 
@@ -131,6 +132,11 @@ def kept(cluster: LoopbackCluster, name: str, what: str) -> dict[str, Any]:
 
 def steps(cluster: LoopbackCluster, name: str) -> list[str]:
     return [step["step"] for step in kept(cluster, name, "journal").get("steps", [])]
+
+
+def in_turn(cluster: LoopbackCluster) -> str:
+    """The node whose turn has begun and not ended; empty where there is none."""
+    return next((name for name in cluster.nodes if steps(cluster, name)[-1:] not in ([], ["done"], ["put_back"])), "")
 
 
 def locked(cluster: LoopbackCluster) -> list[str]:
@@ -160,8 +166,7 @@ def finished(cluster: LoopbackCluster, version: str) -> None:
     """Make sure that a roll has come to its end everywhere, and left nothing that is in the way of the next one."""
     assert set(cluster.versions().values()) == {version}
     assert not locked(cluster)
-    unfinished = {name: steps(cluster, name) for name in cluster.nodes if steps(cluster, name)[-1:] not in ([], ["done"], ["put_back"])}
-    assert unfinished == {}
+    assert not in_turn(cluster)
     for node in cluster.nodes.values():
         assert not [left for left in node.binary.parent.iterdir() if left.suffix in (".part", ".natsops")]
 
@@ -174,3 +179,10 @@ def nothing_lost(load: Load) -> None:
 
 def gone(process: Process, seconds: float) -> bool:
     return wait_until(lambda: not is_alive(process), seconds)
+
+
+def says(done: PlaybookRun, *texts: str) -> None:
+    """Make sure that a run said all of this, wherever its lines were wrapped."""
+    output = said(done)
+    for text in texts:
+        assert text in output, f"it did not say: {text}\n\n{done.stdout[-6000:]}{done.stderr[-1000:]}"

@@ -132,23 +132,24 @@ def _of(mark: str) -> list[Process]:
     return [process for process in all_processes() if has_environment(process, mark)]
 
 
-def test_without_rollback_the_node_is_left_down_and_the_message_says_so(healthy: LoopbackCluster, tmp_path: Path) -> None:
-    first, others = first_and_others(healthy)
-    before = touched_by(healthy)
-    hosts = write_hosts(healthy, broken_mirror(tmp_path, "exit 1"), nats_upgrade_rollback=False)
-    done = upgrade(hosts, BROKEN, nats_upgrade_start_timeout_seconds=2)
-    try:
+def test_without_rollback_the_node_is_left_down_and_a_good_release_of_that_version_finishes_the_job(
+    mirror: Path, tmp_path: Path
+) -> None:
+    source = publish(tmp_path, "2.15.1", pack("2.15.1", script("2.15.1", "exit 1")))
+    with LoopbackCluster("2.14.6") as cluster:
+        first, others = first_and_others(cluster)
+        before = touched_by(cluster)
+        hosts = write_hosts(cluster, source, nats_upgrade_rollback=False)
+        done = upgrade(hosts, "2.15.1", nats_upgrade_start_timeout_seconds=2)
         assert done.returncode != 0
         assert f"{first}: its server is down, and nats_upgrade_rollback is false." in said(done)
-        assert healthy.versions()[first] == "down"
-        assert {name: touched_by(healthy)[name][1] for name in others} == {name: before[name][1] for name in others}
-        rerun = upgrade(hosts, BROKEN)
-        assert rerun.returncode != 0
-        assert "monitoring cannot be read of 1 of 3 servers" in said(rerun)
-    finally:
-        binary = healthy.nodes[first].binary
-        binary.unlink()
-        binary.hardlink_to(f"{binary}-2.14.6")
+        assert f"Next: mend what failed, and run the same playbook again; it goes on with {first}." in said(done)
+        assert cluster.versions()[first] == "down"
+        assert {name: touched_by(cluster)[name][1] for name in others} == {name: before[name][1] for name in others}
+        # The archive was published anew under the same name: what was staged from the bad one is not taken for it.
+        good = upgrade(write_hosts(cluster, mirror), "2.15.1")
+        assert good.returncode == 0, good.stdout[-5000:]
+        assert set(cluster.versions().values()) == {"2.15.1"}
 
 
 def test_a_cluster_with_a_dead_server_is_refused_before_anything_is_touched(healthy: LoopbackCluster, mirror: Path) -> None:
@@ -181,23 +182,3 @@ def test_the_gate_refuses_while_another_server_is_not_healthy(slow: LoopbackClus
     assert "its server was not stopped and goes on running 2.14.6." in message
     assert {name: start for name, start in starts(slow).items() if name != "n3"} == {"n1": before["n1"], "n2": before["n2"]}
     assert wait_until(lambda: slow.process("n3") != process, EXIT_SECONDS)
-
-
-def test_a_drain_that_takes_too_long_is_left_alone_and_not_put_back(slow: LoopbackCluster, mirror: Path) -> None:
-    if slow.process("n3") is None:
-        slow.start_node("n3")
-    slow.wait_ready()
-    # n3 has no client now: it must not be the first, so that the first one drains slowly.
-    first, _others = first_and_others(slow)
-    process, before = slow.process(first), touched_by(slow)
-    done = upgrade(write_hosts(slow, mirror), "2.15.1", nats_upgrade_drain_timeout_seconds=2)
-    assert done.returncode != 0
-    assert slow.process(first) == process
-    assert {name: now[:2] for name, now in touched_by(slow).items()} == {name: then[:2] for name, then in before.items()}
-    message = said(done)
-    assert f"STOPPED in the turn of {first}" in message
-    assert "is in lame duck mode and has not exited after 2 s" in message
-    assert "its server is still draining. A drain cannot be called back; nothing more was sent" in message
-    assert wait_until(lambda: slow.process(first) is None, EXIT_SECONDS)
-    rerun = upgrade(write_hosts(slow, mirror), "2.15.1")
-    assert f"monitoring cannot be read of 1 of 3 servers: {first} " in said(rerun)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.faults import NEW, OLD, Background, finished, first_and_others, kept, locked, state
+from tests.integration.faults import NEW, OLD, Background, finished, first_and_others, kept, locked, says, state
 from tests.integration.helpers import said, touched_by, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.processes import wait_until
@@ -29,12 +29,12 @@ def hosts(cluster: LoopbackCluster, mirror: Path) -> Path:
     return write_hosts(cluster, mirror)
 
 
-def foreign(cluster: LoopbackCluster, name: str, lease_seconds: float, **controller: Any) -> dict[str, Any]:
+def foreign(cluster: LoopbackCluster, name: str, lease_seconds: float) -> dict[str, Any]:
     """Put a lock of another controller on a node, as that one would have written it."""
     now, boot = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
     lock = {
         "run_id": "20261001T000000Z-abcdef",
-        "controller": {"host": "ci-runner-7", "boot_id": "another", "pid": 4711, "start_ticks": 1, "user": "deploy", **controller},
+        "controller": {"host": "ci-runner-7", "boot_id": "another", "pid": 4711, "start_ticks": 1, "user": "deploy"},
         "target": NEW,
         "since": _utc(now),
         "renewed_at": _utc(now),
@@ -113,5 +113,5 @@ def test_a_lock_that_cannot_be_read_is_refused_and_says_what_to_do(cluster: Loop
     path.unlink()
     assert done.returncode != 0
     assert touched_by(cluster) == before
-    assert f"the lock {path} on this host cannot be read (it is not JSON" in said(done)
-    assert f"Make sure that no other run is under way, delete {path} and run again. Nothing was touched" in said(done)
+    says(done, f"the lock {path} on this host cannot be read (it is not JSON")
+    says(done, f"Make sure that no other run is under way, delete {path} and run again. Nothing was touched")

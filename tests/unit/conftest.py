@@ -2,5 +2,6 @@ from __future__ import annotations
 
 from tests.unit.processes import processes
 from tests.unit.systemd import systemd
+from tests.unit.waits import wait
 
-__all__ = ["processes", "systemd"]
+__all__ = ["processes", "systemd", "wait"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Dict, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Door, Fault, Reply, Settings
@@ -17,13 +17,19 @@ OLDEST_AND_NEWEST = ("2.10.26", "2.15.1")
 NAMES = ("n1", "n2", "n3")
 
 
-class RecordedDoor(Door):
-    """Gives what was recorded; a server that was not recorded refuses connections."""
+# Changes the answers by server and path, as recorded, to what they would have been.
+Edit = Callable[[Dict[str, Dict[str, Any]]], None]
 
-    def __init__(self, folder: Path) -> None:
+
+class RecordedDoor(Door):
+    """Gives what was recorded, or an edited copy; a server that was not recorded refuses connections."""
+
+    def __init__(self, folder: Path, edit: Edit | None = None) -> None:
         super().__init__(Settings())
         names = [path.stem for path in folder.glob("*.json")]
         self._answers = {name: answers(folder.relative_to(FIXTURES).as_posix(), name) for name in names}
+        if edit:
+            edit(self._answers)
 
     def get_many(self, urls: Sequence[str]) -> list[Reply]:
         return [self._reply(url) for url in urls]
@@ -44,7 +50,7 @@ def answers(folder: str, name: str = "n1") -> dict[str, Any]:
     return {("/jsz" if path.startswith("/jsz") else path): answer for path, answer in json.loads(text).items()}
 
 
-def read(version: str, situation: str = "", names: Sequence[str] = NAMES) -> list[Reading]:
+def read(version: str, situation: str = "", names: Sequence[str] = NAMES, *, assets: bool = False) -> list[Reading]:
     """What the collection reads of the servers of a recorded cluster."""
     targets = [_monitor.Target(name, f"http://{name}:8222") for name in names]
-    return _monitor.read_state(RecordedDoor(FIXTURES / version / situation), targets)
+    return _monitor.read_state(RecordedDoor(FIXTURES / version / situation), targets, assets=assets)

@@ -1,7 +1,7 @@
 """Stops a module at one exact moment of a run, so that a test can kill the run there. On PYTHONPATH of such a run only.
 
-NATSOPS_STOP_AT is PATH or PATH=STEP: where a file is about to be renamed to PATH; with STEP, just after a journal with that step
-has got its name. The process then makes the file NATSOPS_STOPPED and waits to be killed.
+NATSOPS_STOP_AT is END or END=STEP: where a file is about to be renamed to a path with that end; with STEP, just after a journal
+with that step has got its name. The process then makes the file NATSOPS_STOPPED and waits to be killed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-_PATH, _, _STEP = os.environ.get("NATSOPS_STOP_AT", "").partition("=")
+_END, _, _STEP = os.environ.get("NATSOPS_STOP_AT", "").partition("=")
 _renamed: list[str] = []
 
 
@@ -24,15 +24,15 @@ def _stop() -> None:
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "os.rename" and str(arguments[1]) == _PATH:
+    if event == "os.rename" and str(arguments[1]).endswith(_END):
         if not _STEP:
             _stop()
         if json.loads(Path(arguments[0]).read_text(encoding="utf-8"))["step"] == _STEP:
-            _renamed.append(os.path.dirname(_PATH))
+            _renamed.append(os.path.dirname(arguments[1]))
     elif event == "open" and _renamed and str(arguments[0]) == _renamed[0]:
         # The folder is synced next: the journal has its name.
         _stop()
 
 
-if _PATH:
+if _END:
     sys.addaudithook(_hook)

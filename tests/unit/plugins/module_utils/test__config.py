@@ -165,9 +165,15 @@ def test_a_duration_is_read_as_go_writes_it(text: str, seconds: float | None) ->
         pytest.param('jetstream { store_dir: x, cipher: chacha, key: "$KEY" }', {"encryption"}, id="encryption"),
         pytest.param("jetstream: { limits: { max_ack_pending: 1 } }", set(), id="none"),
         pytest.param("tls { key_file: a, key: b }", set(), id="a-key-of-something-else"),
-        pytest.param('{"jetstream": {"ek": "x"}, "authorization": {"auth_callout": {}}}', {"auth_callout", "encryption"}, id="json"),
+        pytest.param(
+            '{"jetstream": {"ek": "x"}, "authorization": {"auth_callout": {}}}', {"auth_callout", "encryption"}, id="json"
+        ),
         pytest.param("# auth_callout\nport: 4222 // cipher", set(), id="comments"),
-        pytest.param("accounts { A { users: [ {user: a, permissions: {publish: [x, y]}} ] } }\njetstream { key: z }", {"encryption"}, id="lists"),
+        pytest.param(
+            "accounts { A { users: [ {user: a, permissions: {publish: [x, y]}} ] } }\njetstream { key: z }",
+            {"encryption"},
+            id="lists",
+        ),
         pytest.param("[ { port: 1 } ]", set(), id="no-key"),
     ],
 )

@@ -1,52 +1,15 @@
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _waiting
+from ansible_collections.natsops.cluster.plugins.module_utils import _waiting
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Reply, Settings
 from tests.unit.clock import Clock
 from tests.unit.nats import SimulatedServer
-from tests.unit.recorded import FIXTURES, NAMES, RecordedDoor
-
-
-def params(**given: Any) -> dict[str, Any]:
-    """The options of the module with their defaults."""
-    return {**{name: spec.get("default") for name, spec in _waiting.SPEC.items()}, **given}
-
-
-THREE = [{"name": name, "monitor_url": f"http://{name}:8222"} for name in NAMES]
-
-
-class Scenes(_http.Door):
-    """Plays one recorded situation after another, each from a moment on."""
-
-    def __init__(self, clock: Clock, *scenes: tuple[float, str]) -> None:
-        super().__init__(Settings())
-        self._clock, self._start, self._scenes = clock, clock.now(), scenes
-
-    def get_many(self, urls: Any) -> list[Reply]:
-        now = self._clock.now() - self._start
-        folder = [situation for since, situation in self._scenes if since <= now][-1]
-        return RecordedDoor(FIXTURES / folder).get_many(urls)
-
-
-@pytest.fixture
-def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
-    """Wait for the three servers of a recorded cluster while situations pass by."""
-
-    def run(*scenes: tuple[float, str], clock: Clock | None = None, look_once: bool = False, **given: Any) -> dict[str, Any]:
-        clock = clock or Clock()
-        monkeypatch.setattr(_http, "open_door", lambda _: Scenes(clock, *scenes))
-        given = {"servers": THREE, **given}
-        return _waiting.wait_until_back(params(**given), look_once=look_once, now=clock.now, sleep=clock.sleep)
-
-    return run
-
-
-Wait = Callable[..., "dict[str, Any]"]
+from tests.unit.recorded import NAMES
+from tests.unit.waits import THREE, Wait, params
 
 
 def test_a_healthy_cluster_is_back_after_as_many_polls_as_have_to_agree(wait: Wait) -> None:

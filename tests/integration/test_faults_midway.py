@@ -1,0 +1,139 @@
+"""A roll that stands in the middle: another target, finishing and taking back by what status says, a stream that wedges it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration import wedge
+from tests.integration.faults import NEW, OLD, Background, finished, first_and_others, in_turn, playbook, says, steps, stop_at
+from tests.integration.helpers import BIN, ENVIRONMENT, PLAYBOOK_SECONDS, run, starts, touched_by, upgrade, write_hosts
+from tests.lab.binaries import ROOT
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.load_assets import connect
+from tests.lab.playbook import PlaybookRun
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LoopbackCluster]:
+    with LoopbackCluster(OLD) as running:
+        yield running
+
+
+@pytest.fixture
+def hosts(cluster: LoopbackCluster, mirror: Path) -> Path:
+    return write_hosts(cluster, mirror)
+
+
+def stop_before_the_start(cluster: LoopbackCluster, hosts: Path, folder: Path) -> str:
+    """Kill a roll where the old server has exited and the new one is not started; return the node."""
+    env, stopped = stop_at(folder, "/journal.json", "starting")
+    with Background(hosts, NEW, env=env) as roll:
+        roll.until(stopped.exists, "the start")
+        roll.kill()
+    return in_turn(cluster)
+
+
+def told(hosts: Path, word: str) -> str:
+    """The command that status prints."""
+    done = playbook("status", hosts, env={"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"})
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    found = re.search(rf'"{word}: (ansible-playbook .*)",?$', done.stdout, re.MULTILINE)
+    assert found, done.stdout
+    return str(yaml.safe_load(f'"{found.group(1)}"'))
+
+
+def shell(command: str) -> PlaybookRun:
+    """Run it as a person does who copies it, in the folder of the clone."""
+    env = {**ENVIRONMENT, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    return run(["/bin/sh", "-c", f"cd {shlex.quote(str(ROOT))} && {command}"], env=env, seconds=PLAYBOOK_SECONDS)
+
+
+def test_another_target_in_the_middle_is_refused_with_both_ways_out_and_the_way_back_works_as_told(
+    cluster: LoopbackCluster, hosts: Path, tmp_path: Path
+) -> None:
+    first = stop_before_the_start(cluster, hosts, tmp_path)
+    before = touched_by(cluster)
+    other = upgrade(hosts, "2.14.7")
+    assert other.returncode != 0
+    says(
+        other,
+        f"target_changed: {first}: a roll from {OLD} to {NEW} is under way (last step there: starting)",
+        f"Finish it first with -e nats_upgrade_version={NEW}, or take it back with -e nats_upgrade_version={OLD}",
+    )
+    assert touched_by(cluster) == before
+    back = shell(told(hosts, "take it back"))
+    assert back.returncode == 0, back.stdout[-5000:] + back.stderr
+    finished(cluster, OLD)
+    assert {name: start for name, start in starts(cluster).items() if name != first} == {
+        name: then[1] for name, then in before.items() if name != first
+    }
+
+
+def test_a_roll_of_which_one_node_is_done_is_taken_back_and_then_finished_as_told(
+    cluster: LoopbackCluster, hosts: Path, tmp_path: Path
+) -> None:
+    first, _others = first_and_others(cluster)
+    canary = upgrade(hosts, NEW, "--limit", first)
+    assert canary.returncode == 0, canary.stdout[-5000:]
+    back = shell(told(hosts, "take it back"))
+    assert back.returncode == 0, back.stdout[-5000:] + back.stderr
+    finished(cluster, OLD)
+
+    stop_before_the_start(cluster, hosts, tmp_path)
+    done = shell(told(hosts, "finish it"))
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+    finished(cluster, NEW)
+    assert "no roll is under way" in playbook("status", hosts).stdout
+
+
+def test_a_stream_that_wedges_the_roll_is_named_and_nothing_put_back_and_waived_it_finishes(mirror: Path, tmp_path: Path) -> None:
+    with LoopbackCluster("2.12.8") as cluster:
+        first, others = first_and_others(cluster)
+        hook = tmp_path / "after.yml"
+        argv = ["{{ ansible_playbook_python }}", "-m", "tests.integration.wedge", first, cluster.nodes[first].client_url]
+        task = {"name": "Make a stream", "ansible.builtin.command": {"argv": argv, "chdir": str(ROOT)}, "changed_when": True}
+        hook.write_text(yaml.safe_dump([{**task, "when": f"inventory_hostname == '{first}'"}]), encoding="utf-8")
+        before = starts(cluster)
+        done = upgrade(write_hosts(cluster, mirror, nats_upgrade_hooks={"after_node": str(hook)}), "2.14.6")
+        assert done.returncode != 0, done.stdout[-3000:]
+        says(
+            done,
+            f"refused: feature_wedge: APP > {wedge.STREAM} (API level 4) was made while several versions run",
+            "(API level 3) cannot serve it",
+            "STOPPED in the turn of ",
+            "its server was not stopped and goes on running 2.12.8.",
+        )
+        assert cluster.versions() == {first: "2.14.6", **dict.fromkeys(others, "2.12.8")}
+        assert {name: starts(cluster)[name] for name in others} == {name: before[name] for name in others}
+        refused = playbook("plan", write_hosts(cluster, mirror), nats_upgrade_version="2.14.6")
+        assert refused.returncode != 0
+        says(refused, f"refused: feature_wedge: APP > {wedge.STREAM} ")
+
+        waived = upgrade(write_hosts(cluster, mirror), "2.14.6", nats_upgrade_waive=["feature_wedge"])
+        assert waived.returncode == 0, waived.stdout[-6000:]
+        finished(cluster, "2.14.6")
+        cluster.wait_ready()
+        assert asyncio.run(_replicas(cluster.urls)) == 3
+
+
+async def _replicas(urls: list[str]) -> int:
+    client = await connect(urls, "app", "app")
+    try:
+        cluster = (await client.jetstream(timeout=5).stream_info(wedge.STREAM)).cluster
+        assert cluster is not None
+        assert cluster.leader
+        return 1 + len([replica for replica in cluster.replicas or [] if replica.current])
+    finally:
+        await client.close()
+
+
+def test_nothing_was_left_in_the_middle(cluster: LoopbackCluster) -> None:
+    assert {steps(cluster, name)[-1] for name in cluster.nodes} == {"done"}

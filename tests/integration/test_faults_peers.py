@@ -1,0 +1,168 @@
+"""Another server fails, or the node's own does, in the middle of a turn: the run stops there, and finishes after the repair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.faults import (
+    NEW,
+    OLD,
+    Background,
+    clients,
+    finished,
+    first_and_others,
+    locked,
+    nothing_lost,
+    says,
+    state,
+    steps,
+)
+from tests.integration.helpers import said, starts, upgrade, write_hosts
+from tests.integration.test_lost_hosts import lose
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.load_process import Load
+from tests.lab.node import Settings
+from tests.lab.processes import wait_until
+
+START_SECONDS = 4
+
+
+@pytest.fixture
+def slow() -> Iterator[LoopbackCluster]:
+    with LoopbackCluster(OLD, settings=Settings(lame_duck_grace_period="3s")) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster() -> Iterator[LoopbackCluster]:
+    with LoopbackCluster(OLD) as running:
+        yield running
+
+
+def test_a_peer_that_dies_while_a_node_drains_stops_the_run_at_that_node_and_a_rerun_finishes_after_the_repair(
+    slow: LoopbackCluster, mirror: Path
+) -> None:
+    hosts = write_hosts(slow, mirror)
+    first, others = first_and_others(slow)
+    before = starts(slow)
+    with Load(slow.urls, slow.base / "load.json", rate=50) as load:
+        with clients(slow, first), Background(hosts, NEW, nats_upgrade_start_timeout_seconds=START_SECONDS) as roll:
+            roll.until(lambda: slow.healthz(first).status == 500, "the drain")
+            slow.kill_node(others[0])
+            done = roll.wait()
+        assert done.returncode != 0
+        says(
+            done,
+            f"STOPPED in the turn of {first}. No other node was touched after it.",
+            f"What failed: Wait until it is really back and current, {first}: ",
+            f"{first}: it answers with {NEW} and was left running.",
+            f"{others[0]} does not answer: ",
+        )
+        assert slow.versions() == {first: NEW, others[0]: "down", others[1]: OLD}
+        assert starts(slow)[others[1]] == before[others[1]]
+        assert not locked(slow)
+
+        refused = upgrade(hosts, NEW)
+        assert refused.returncode != 0
+        says(refused, f"missing_server: monitoring cannot be read of 1 of 3 servers: {others[0]} ")
+
+        slow.start_node(others[0])
+        slow.wait_ready()
+        again = upgrade(hosts, NEW)
+        assert again.returncode == 0, again.stdout[-5000:]
+        finished(slow, NEW)
+        nothing_lost(load)
+
+
+def test_a_node_that_is_killed_while_it_catches_up_is_put_back_and_a_rerun_finishes(
+    cluster: LoopbackCluster, mirror: Path
+) -> None:
+    hosts = write_hosts(cluster, mirror)
+    first, others = first_and_others(cluster)
+    before, old = starts(cluster), cluster.process(first)
+    with Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+        with Background(hosts, NEW, nats_upgrade_start_timeout_seconds=START_SECONDS) as roll:
+            roll.until(lambda: cluster.process(first) not in (None, old), "the start")
+            cluster.kill_node(first)
+            done = roll.wait()
+        assert done.returncode != 0
+        says(
+            done,
+            f"STOPPED in the turn of {first}. No other node was touched after it.",
+            f"{first}: it was put back to {OLD}, and is up and current.",
+        )
+        assert {name: starts(cluster)[name] for name in others} == {name: before[name] for name in others}
+        finished(cluster, OLD)
+        assert steps(cluster, first)[-1] == "put_back"
+        again = upgrade(hosts, NEW)
+        assert again.returncode == 0, again.stdout[-5000:]
+        finished(cluster, NEW)
+        nothing_lost(load)
+
+
+@pytest.mark.parametrize("env", [pytest.param({"ANSIBLE_ANY_ERRORS_FATAL": "True"}, id="any_errors_fatal")])
+def test_a_host_that_was_lost_in_its_turn_is_finished_by_the_next_run_once_it_is_back(
+    cluster: LoopbackCluster, mirror: Path, tmp_path: Path, env: dict[str, str]
+) -> None:
+    first, _others = first_and_others(cluster)
+    process = cluster.process(first)
+    assert process is not None
+    done = lose(cluster, mirror, tmp_path, first, f"gone {process.pid}", env)
+    assert done.returncode != 0
+    says(done, f"Next: bring {first} back, and run the same playbook again; it goes on with {first}.")
+    assert steps(cluster, first)[-1] != "done"
+    again = upgrade(write_hosts(cluster, mirror), NEW)
+    assert again.returncode == 0, again.stdout[-5000:]
+    says(again, "resumed: it broke off at ")
+    finished(cluster, NEW)
+
+
+def test_a_client_that_ignores_the_lame_duck_is_named_and_the_next_run_waits_on_for_it(
+    mirror: Path,
+) -> None:
+    with LoopbackCluster(OLD, settings=Settings(lame_duck_grace_period="10s")) as slow:
+        hosts = write_hosts(slow, mirror)
+        first, others = first_and_others(slow)
+        process, before = slow.process(first), starts(slow)
+        with clients(slow, first):
+            done = upgrade(hosts, NEW, nats_upgrade_drain_timeout_seconds=1)
+            assert done.returncode != 0
+            assert slow.process(first) == process
+            assert steps(slow, first)[-1] == "draining"
+            again = upgrade(hosts, NEW)
+        says(
+            done,
+            f"STOPPED in the turn of {first}",
+            "is in lame duck mode and has not exited after 1 s",
+            f"Still connected to {first}: ",
+            "stubborn",
+            "Next: run the same playbook again; it waits on for the drain and then goes on.",
+        )
+        assert {name: start for name, start in before.items() if name in others}.keys() == set(others)
+        assert again.returncode == 0, again.stdout[-5000:]
+        assert "resumed: it broke off at 'draining'" in said(again).replace("''", "'")
+        finished(slow, NEW)
+
+
+def test_a_stale_pid_file_that_names_another_program_by_now_is_refused_and_that_program_is_not_signalled(
+    cluster: LoopbackCluster, mirror: Path
+) -> None:
+    import subprocess
+
+    pid_file = cluster.nodes["n1"].pid_file
+    right, before = pid_file.read_text(encoding="ascii"), starts(cluster)
+    with subprocess.Popen(["sleep", "60"]) as sleeping:
+        pid_file.write_text(str(sleeping.pid), encoding="ascii")
+        done = upgrade(write_hosts(cluster, mirror), NEW)
+        assert sleeping.poll() is None
+        sleeping.kill()
+    pid_file.write_text(right, encoding="ascii")
+    assert done.returncode != 0
+    says(done, f"the pid file {pid_file} is ")
+    says(done, "sleep, not nats-server: nothing was signalled")
+    assert starts(cluster) == before
+    assert not state(cluster, "n1").exists()
+    assert wait_until(lambda: not locked(cluster), 1)

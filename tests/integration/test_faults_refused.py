@@ -1,0 +1,200 @@
+"""Clusters on which an upgrade does not begin: each reason by its name, before anything is touched, and what may be waived."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.faults import NEW, OLD, finished, playbook, says, state
+from tests.integration.helpers import said, starts, touched_by, upgrade, write_hosts
+from tests.lab.cluster import LoopbackCluster
+from tests.lab.load_assets import connect, create_assets
+from tests.lab.playbook import PlaybookRun
+from tests.lab.processes import wait_until
+
+OFFLINE_SECONDS = 30.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LoopbackCluster]:
+    """Three servers with a replicated stream ORDERS and a stream LOCAL of one replica."""
+    with LoopbackCluster(OLD) as running:
+        asyncio.run(create_assets(running.urls))
+        running.wait_ready()
+        yield running
+
+
+def plan(hosts: Path, *options: str, **variables: Any) -> PlaybookRun:
+    return playbook("plan", hosts, "-e", f"nats_upgrade_version={NEW}", *options, **variables)
+
+
+def untouched(cluster: LoopbackCluster, done: PlaybookRun, before: object) -> PlaybookRun:
+    assert done.returncode != 0, done.stdout[-3000:]
+    assert touched_by(cluster) == before
+    assert not [name for name in cluster.nodes if state(cluster, name).exists()]
+    assert not (cluster.base / "reports").exists()
+    says(done, "Nothing was touched.")
+    assert "Traceback" not in said(done)
+    return done
+
+
+def test_plan_and_check_leave_nothing_behind_and_give_the_plan_to_the_workflow(cluster: LoopbackCluster, mirror: Path) -> None:
+    hosts, before = write_hosts(cluster, mirror), touched_by(cluster)
+    stats = {"ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    planned = plan(hosts, env=stats)
+    checked = upgrade(hosts, NEW, "--check", env=stats)
+    for done in (planned, checked):
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        assert done.changed == 0 or done is checked
+        custom = done.stdout.partition("CUSTOM STATS")[2]
+        given = json.JSONDecoder().raw_decode(custom, custom.index("{"))[0]["nats_upgrade_plan"]
+        assert (given["target"], sorted(given["order"]), given["refused"]) == (NEW, ["n1", "n2", "n3"], False)
+    assert touched_by(cluster) == before
+    assert not [name for name in cluster.nodes if state(cluster, name).exists()]
+    assert not (cluster.base / "reports").exists()
+    says(planned, "not checked until it is staged: the archive and its hash")
+
+
+def test_a_stream_without_a_second_replica_is_a_warning_and_a_refusal_where_that_is_wanted(
+    cluster: LoopbackCluster, mirror: Path
+) -> None:
+    hosts, before = write_hosts(cluster, mirror), touched_by(cluster)
+    warned = plan(hosts)
+    assert warned.returncode == 0
+    says(warned, "warning: r1_assets: streams and consumers that are down while their node is away")
+    says(warned, "1: APP > LOCAL (R1)")
+    says(
+        untouched(cluster, upgrade(hosts, NEW, nats_upgrade_refuse_r1=True), before),
+        "refused: r1_assets: ",
+        "APP > LOCAL (R1)",
+    )
+    check = plan(hosts, nats_upgrade_refuse_r1=True)
+    says(untouched(cluster, check, before), "refused: r1_assets: ")
+
+
+def test_waivers_are_taken_as_text_and_an_unknown_one_lists_those_that_exist(cluster: LoopbackCluster, mirror: Path) -> None:
+    hosts, before = write_hosts(cluster, mirror), touched_by(cluster)
+    done = plan(hosts, "-e", "nats_upgrade_waive=stepping_stone,r1_assets")
+    assert done.returncode == 0, done.stdout[-3000:]
+    says(done, "waived: r1_assets: ")
+    says(done, "waived: stepping_stone: ")
+    unknown = plan(hosts, "-e", "nats_upgrade_waive=steping_stone")
+    assert unknown.returncode != 0
+    says(
+        unknown,
+        "nats_upgrade_waive names 'steping_stone', which does not exist (did you mean stepping_stone?). Known are ",
+        "bad_release, client_capacity, ",
+    )
+    final = plan(hosts, "-e", "nats_upgrade_waive=quorum")
+    assert final.returncode != 0
+    says(final, "nats_upgrade_waive names quorum, which cannot be waived")
+    assert touched_by(cluster) == before
+
+
+def test_a_server_that_is_in_the_cluster_and_not_in_the_inventory_is_named(cluster: LoopbackCluster, mirror: Path) -> None:
+    before = touched_by(cluster)
+    hosts = write_hosts(cluster, mirror)
+    listed = yaml.safe_load(hosts.read_text(encoding="utf-8"))
+    del listed["nats"]["hosts"]["n3"]
+    hosts.write_text(yaml.safe_dump(listed), encoding="utf-8")
+    says(
+        untouched(cluster, upgrade(hosts, NEW), before),
+        "refused: unlisted_server: n3 is in the cluster and not in the inventory",
+    )
+
+
+def test_a_server_that_is_alone_is_refused(mirror: Path) -> None:
+    with LoopbackCluster(OLD, 1) as alone:
+        says(
+            untouched(alone, upgrade(write_hosts(alone, mirror), NEW), touched_by(alone)),
+            "refused: single_server: n1 is alone in ",
+            '-e \'{"nats_upgrade_waive": ["single_server"]}\'',
+        )
+        done = upgrade(write_hosts(alone, mirror, nats_upgrade_waive=["single_server", "stepping_stone"]), NEW)
+        assert done.returncode == 0, done.stdout[-3000:]
+        finished(alone, NEW)
+
+
+def test_a_cluster_of_two_is_refused_and_upgraded_where_that_is_waived(mirror: Path) -> None:
+    with LoopbackCluster(OLD, 2) as two:
+        says(
+            untouched(two, upgrade(write_hosts(two, mirror), NEW), touched_by(two)),
+            "refused: two_node_cluster: lab has two servers with JetStream (n1, n2), and needs both for every decision",
+        )
+        done = upgrade(write_hosts(two, mirror, nats_upgrade_waive=["two_node_cluster", "stepping_stone"]), NEW)
+        assert done.returncode == 0, done.stdout[-5000:]
+        finished(two, NEW)
+
+
+def test_a_server_that_has_gone_for_good_is_named_and_waived_until_the_quorum_would_be_lost(mirror: Path) -> None:
+    with LoopbackCluster(OLD, 5) as cluster:
+        asyncio.run(create_assets(cluster.urls[:3]))
+        cluster.wait_ready()
+        lose_for_good(cluster, "n5")
+        hosts, before = write_hosts(cluster, mirror), touched_by(cluster)
+        says(
+            untouched(cluster, upgrade(hosts, NEW), before),
+            "refused: ghost_peer: the meta group counts 5 servers, and n5 is offline and not in the inventory",
+            "it needs 3 of them for every decision",
+            "nats server cluster peer-remove NAME",
+        )
+
+        waive = ["ghost_peer", "degraded_group", "stepping_stone"]
+        first = next(name for name in cluster.nodes if name != meta_leader(cluster))
+        done = upgrade(hosts, NEW, "--limit", first, nats_upgrade_waive=waive)
+        assert done.returncode == 0, done.stdout[-5000:]
+        assert cluster.versions()[first] == NEW
+
+        lose_for_good(cluster, next(name for name in cluster.nodes if name not in (first, meta_leader(cluster))))
+        begun = starts(cluster)
+        stopped = upgrade(write_hosts(cluster, mirror), NEW, nats_upgrade_waive=waive, nats_upgrade_health_timeout_seconds=3)
+        assert stopped.returncode != 0
+        says(stopped, "needs 3 of its 5 members, and without ")
+        says(stopped, "its server was not stopped and goes on running")
+        assert starts(cluster) == begun
+
+
+def lose_for_good(cluster: LoopbackCluster, name: str) -> None:
+    """Stop a server that never comes back and that nobody lists any more, and wait until the leader has noticed."""
+    cluster.terminate(name)
+    del cluster.nodes[name]
+
+    def noticed() -> bool:
+        leader = meta_leader(cluster)
+        replicas = cluster.ask(leader, "/jsz").field("meta_cluster", "replicas") if leader else None
+        return any(replica["name"] == name and replica.get("offline") for replica in replicas or [])
+
+    assert wait_until(noticed, OFFLINE_SECONDS)
+
+
+def meta_leader(cluster: LoopbackCluster) -> str:
+    return cluster.leader() or ""
+
+
+def test_a_stream_that_older_servers_left_out_is_named(mirror: Path) -> None:
+    """A stream of 2.14 on servers that were taken back to 2.12 by hand: they say healthy, and do not serve it."""
+    with LoopbackCluster("2.14.6") as cluster:
+        asyncio.run(_batched(cluster.urls))
+        for name in cluster.nodes:
+            cluster.terminate(name)
+        with LoopbackCluster("2.12.8", base=cluster.base, ports=cluster.ports) as older:
+            done = playbook("plan", write_hosts(older, mirror), nats_upgrade_version="2.14.6")
+            assert done.returncode != 0
+            says(done, "refused: offline_assets: streams are stored and not served: ", ": APP > BATCHED")
+
+
+async def _batched(urls: list[str]) -> None:
+    client = await connect(urls, "app", "app")
+    try:
+        config = {"name": "BATCHED", "subjects": ["b.>"], "num_replicas": 3, "allow_batched": True, "retention": "limits"}
+        config.update(storage="file", discard="old", max_consumers=-1, max_msgs=-1, max_bytes=-1, max_age=0)
+        answer = await client.request("$JS.API.STREAM.CREATE.BATCHED", json.dumps(config).encode(), timeout=5)
+        assert "error" not in json.loads(answer.data), answer.data
+    finally:
+        await client.close()

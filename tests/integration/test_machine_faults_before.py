@@ -1,0 +1,138 @@
+"""What is wrong on machines before a node is stopped, or while one is: it is said, nothing is touched, and it can be mended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.integration.faults import Background, playbook
+from tests.integration.helpers import adhoc, said, upgrade
+from tests.integration.machines import (
+    BLOCK,
+    BLOCKABLE,
+    NEW,
+    OLD,
+    PUT_HOLD,
+    STATE,
+    finished,
+    finishes,
+    first_and_others,
+    has_hold,
+    hosts,
+    is_held,
+    message,
+    not_touched,
+    step,
+    stopped_in,
+    until_step,
+)
+from tests.lab.containers import ContainerCluster
+from tests.lab.machine import UNIT
+
+DISK_MIB, BALLAST_MIB = 90, 40
+LOOK = f"""
+systemctl show --all {UNIT} | grep -vE '^(CPU|Memory|IO|IP|Tasks|Effective|ExecStart|ExecReload|ExecStop)'
+find /run/systemd/system {STATE} /opt/nats -printf '%p %s %T@ %i\\n' 2>&1
+"""
+
+
+def test_a_check_changes_nothing_and_a_full_disk_is_refused_until_there_is_room(mirror: Path) -> None:
+    with ContainerCluster(OLD, small_disk=DISK_MIB) as cluster:
+        inventory_file = hosts(cluster, mirror)
+        before, starts = looked_at(cluster), cluster.starts()
+        plan = playbook("plan", inventory_file, nats_upgrade_version=NEW)
+        check = upgrade(inventory_file, NEW, "--check")
+        assert (plan.returncode, check.returncode) == (0, 0), check.stdout[-3000:]
+        assert looked_at(cluster) == before
+
+        ballast = f"{Path(cluster.binary).parent}/ballast"
+        cluster.shell("n2", f"fallocate --length={BALLAST_MIB}M {ballast}")
+        text = message(upgrade(inventory_file, NEW))
+        free = int(cluster.shell("n2", f"df --output=avail --block-size=1M {ballast} | tail -1"))
+        assert f"/opt/nats has {free} MiB free; nats-server {NEW} needs " in text, text[-3000:]
+        assert "MiB there (the old version stays beside it): make room and run again. Nothing was changed" in text
+        assert cluster.shell("n2", "ls /opt/nats").split() == ["ballast", "nats-server"]
+        assert (cluster.starts(), [step(cluster, name) for name in cluster.nodes]) == (starts, ["", "", ""])
+        cluster.shell("n2", f"rm {ballast}")
+        finishes(cluster, inventory_file)
+
+
+def looked_at(cluster: ContainerCluster) -> dict[str, str]:
+    """Return all that an upgrade may change on each machine."""
+    return {name: cluster.shell(name, LOOK) for name in cluster.nodes}
+
+
+def test_leftovers_are_told_and_removed_and_a_blocked_route_holds_the_run(mirror: Path) -> None:
+    with ContainerCluster(OLD, unit=BLOCKABLE) as cluster:
+        inventory_file = hosts(cluster, mirror)
+        first, others = first_and_others(cluster)
+        _leave(cluster, inventory_file, hold=first, turn=others[0])
+        _are_told(cluster, inventory_file, hold=first, turn=others[0])
+        _route_is_blocked_before(cluster, inventory_file, first, others[0])
+        _route_is_blocked_while_a_node_is_away(cluster, inventory_file, others[0], [first, others[1]])
+        finishes(cluster, inventory_file)
+        _hold_of_a_node_that_is_done(cluster, inventory_file, first)
+
+
+def _leave(cluster: ContainerCluster, inventory_file: Path, *, hold: str, turn: str) -> None:
+    """Leave what dead runs leave: a hold alone, and a turn that broke off while its restarts were held."""
+    cluster.shell(hold, PUT_HOLD)
+    cluster.shell(turn, PUT_HOLD)
+    expectation = {"server_name": turn}
+    noted = {"binary_path": cluster.binary, "config_path": "/etc/nats-server.conf", "expectation": expectation}
+    begun = {"state": "began", "run_id": "dead", "require_lock": False, "target": NEW, "old_version": OLD, "data": noted}
+    assert adhoc(inventory_file, turn, "nats_journal", **begun)[turn]["journal"]["unfinished"]
+
+
+def _are_told(cluster: ContainerCluster, inventory_file: Path, *, hold: str, turn: str) -> None:
+    plan, status = (
+        playbook(name, inventory_file, **given) for name, given in (("plan", {"nats_upgrade_version": NEW}), ("status", {}))
+    )
+    assert (plan.returncode, status.returncode) == (0, 0), plan.stdout[-3000:]
+    let_go = "automatic restarts are still held by an earlier run that broke off; this run lets go of them"
+    assert f"warning: leftover_hold: {hold}: {let_go}" in said(plan)
+    assert f"1. {turn} {OLD} -> {NEW}" in said(plan)
+    assert "resumed: it broke off at 'began'" in said(plan)
+    lines = [" ".join(line.split()) for line in status.stdout.splitlines()]
+    assert any(line.startswith(f"- {hold} {OLD} up ") and line.endswith("automatic restarts are held") for line in lines), lines
+    assert f"its turn broke off at 'began' (to {NEW}" in said(status)
+    assert has_hold(cluster, hold)
+    assert has_hold(cluster, turn)
+
+
+def _route_is_blocked_before(cluster: ContainerCluster, inventory_file: Path, one: str, other: str) -> None:
+    starts = cluster.starts()
+    cluster.block_route(one, other)
+    text = message(upgrade(inventory_file, NEW))
+    assert "refused: missing_route: servers of the cluster do not see each other" in text, text[-3000:]
+    assert "Nothing was touched." in text
+    assert cluster.starts() == starts
+    cluster.unblock_route(one, other)
+    cluster.wait_ready()
+
+
+def _route_is_blocked_while_a_node_is_away(cluster: ContainerCluster, inventory_file: Path, away: str, others: list[str]) -> None:
+    starts = cluster.starts()
+    cluster.shell(away, f"touch {BLOCK}")
+    with Background(inventory_file, NEW, nats_upgrade_health_timeout_seconds=5) as roll:
+        until_step(roll, cluster, away, "starting")
+        cluster.block_route(*others)
+        cluster.shell(away, f"rm {BLOCK}")
+        text = message(roll.wait(60))
+    stopped_in(text, away)
+    assert f"What failed: Wait until it is really back and current, {away}:" in text
+    assert "routes: " in text
+    assert f"{away}: it answers with {NEW} and was left running." in text
+    assert "Next: mend what failed, and run the same playbook again." in text
+    not_touched(cluster, starts, *others)
+    cluster.unblock_route(*others)
+    cluster.wait_ready()
+
+
+def _hold_of_a_node_that_is_done(cluster: ContainerCluster, inventory_file: Path, name: str) -> None:
+    starts = cluster.starts()
+    cluster.shell(name, PUT_HOLD)
+    assert is_held(cluster, name)
+    assert finishes(cluster, inventory_file).changed == 1
+    assert finishes(cluster, inventory_file).changed == 0
+    finished(cluster)
+    assert cluster.starts() == starts

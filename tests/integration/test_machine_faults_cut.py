@@ -1,0 +1,95 @@
+"""The way to a machine is cut in mid-turn, or the controller dies: the server goes on alone, and the next run finishes the job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.integration.faults import Background, nothing_lost, playbook
+from tests.integration.helpers import said
+from tests.integration.machines import (
+    NEW,
+    OLD,
+    SETTINGS,
+    clients,
+    finishes,
+    has_hold,
+    hosts,
+    is_held,
+    kept,
+    message,
+    not_touched,
+    step,
+    stopped_in,
+)
+from tests.lab.containers import ContainerCluster
+from tests.lab.load_process import Load
+from tests.lab.processes import wait_until
+
+LAME_DUCK = "Lame duck until the server has exited, then start the new version on"
+FATAL = {"ANSIBLE_ANY_ERRORS_FATAL": "True"}
+ALONE_SECONDS = 60.0
+
+
+def test_cuts_and_a_dead_controller_in_mid_turn(mirror: Path, tmp_path: Path) -> None:
+    with ContainerCluster(OLD, settings=SETTINGS) as cluster, Load(cluster.urls, tmp_path / "load.json", rate=50) as load:
+        inventory_file = hosts(cluster, mirror)
+        first = _cut(cluster, inventory_file, silent=False)
+        _status_of_a_stalled_roll(cluster, inventory_file, first)
+        second = _cut(cluster, inventory_file, first, silent=True)
+        _killed(cluster, inventory_file, first, second)
+        finishes(cluster, inventory_file)
+        nothing_lost(load)
+
+
+def _cut(cluster: ContainerCluster, inventory_file: Path, *done: str, silent: bool) -> str:
+    """Cut ssh while the next node drains, with any_errors_fatal where the cut is the loud one. Return the node."""
+    todo = [name for name in cluster.nodes if name not in done]
+    before = cluster.starts()
+    with clients(cluster, *todo), Background(inventory_file, NEW, env={} if silent else FATAL) as roll:
+        roll.until(lambda: "draining" in [step(cluster, name) for name in todo], "a node drains")
+        name = next(name for name in todo if step(cluster, name) == "draining")
+        cluster.cut_ssh(name, silent=silent)
+        text = message(roll.wait())
+    stopped_in(text, name)
+    assert f"What failed: {name} was lost in the step '{LAME_DUCK} {name}': it cannot be reached" in text
+    assert f"{name}: it cannot be reached. Automatic restarts may still be held there." in text
+    assert f"Next: bring {name} back, and run the same playbook again; it goes on with {name}." in text
+    not_touched(cluster, before, *[other for other in cluster.nodes if other != name])
+    # What was begun on the machine comes to its end there.
+    assert wait_until(lambda: cluster.versions()[name] == NEW, ALONE_SECONDS)
+    assert (step(cluster, name), is_held(cluster, name)) == ("starting", True)
+    cluster.heal(name)
+    cluster.close_connections()
+    cluster.wait_ready()
+    return name
+
+
+def _status_of_a_stalled_roll(cluster: ContainerCluster, inventory_file: Path, name: str) -> None:
+    before = cluster.starts()
+    done = playbook("status", inventory_file)
+    assert done.returncode == 0, done.stdout[-3000:]
+    text = said(done)
+    journal, run = kept(cluster, name), kept(cluster, name, "lock")["run_id"]
+    assert f"{name} {NEW} up " in text
+    assert f"its turn broke off at 'starting' (to {NEW}, since {journal['since']}) automatic restarts are held" in text
+    # The lock of the one host that could not be told.
+    assert f"locked: {name}: held by " in text
+    assert f"run {run})" in text
+    assert f"a roll from {OLD} to {NEW} is under way" in text
+    waived = '-e \'{"nats_upgrade_waive": ["stepping_stone"]}\''
+    command = f"ansible-playbook natsops.cluster.upgrade -i {inventory_file} -e nats_upgrade_version"
+    assert f"finish it: {command}={NEW} {waived}" in text.replace("''", "'"), text
+    assert f"take it back: {command}={OLD} " in text
+    assert (cluster.starts(), done.changed) == (before, 0)
+
+
+def _killed(cluster: ContainerCluster, inventory_file: Path, *done: str) -> None:
+    """Kill the controller while the next node drains."""
+    todo = [name for name in cluster.nodes if name not in done]
+    with clients(cluster, *todo), Background(inventory_file, NEW) as roll:
+        roll.until(lambda: "draining" in [step(cluster, name) for name in todo], "a node drains")
+        name = next(name for name in todo if step(cluster, name) == "draining")
+        roll.kill()
+    assert has_hold(cluster, name)
+    assert kept(cluster, name)["step"] in ("draining", "switching", "starting")
+    assert sorted(host for host in cluster.nodes if kept(cluster, host, "lock")) == sorted(cluster.nodes)

@@ -1,0 +1,132 @@
+"""A plan and a status of a whole cluster, read from real ports on the controller."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from tests.unit.nats import SimulatedServer
+from tests.unit.plugins.action.test_actions import Host
+from tests.unit.recorded import NAMES
+from tests.unit.releases import NEW, OLD
+from tests.unit.servers import free_port
+from tests.unit.situations import RUNNING, TARGET, journal
+
+
+class Looked:
+    """A cluster of three on real ports, and a host of which a task looks at it."""
+
+    def __init__(self, servers: dict[str, SimulatedServer]) -> None:
+        self.servers, self.host = servers, Host()
+        self.host.task_vars["hostvars"] = {
+            name: {"inventory_hostname": name, "nats_upgrade_monitor_url": server.url} for name, server in servers.items()
+        }
+
+    def plan(self, **given: Any) -> dict[str, Any]:
+        return self.host.run("nats_upgrade_plan", **{"version": TARGET, "hosts": list(NAMES), "settle_seconds": 0, **given})
+
+    def status(self, **given: Any) -> dict[str, Any]:
+        return self.host.run("nats_upgrade_status", **{"hosts": list(NAMES), "settle_seconds": 0, **given})["status"]
+
+    def requests(self) -> int:
+        return sum(len([path for path in server.requests if path == "/varz"]) for server in self.servers.values())
+
+
+@pytest.fixture
+def looked() -> Iterator[Looked]:
+    with ExitStack() as stack:
+        yield Looked({name: stack.enter_context(SimulatedServer(RUNNING, name)) for name in NAMES})
+
+
+def sick(server: SimulatedServer) -> None:
+    error = {"type": "STREAM", "account": "APP", "stream": "ORDERS", "error": "not current"}
+    server.answers["/healthz?details=true"] = {"status": 503, "body": {"status": "unavailable", "errors": [error]}}
+    server.answers["/healthz"] = server.answers["/healthz?details=true"]
+
+
+def test_a_plan_is_made_of_what_all_hosts_say(looked: Looked) -> None:
+    result = looked.plan()
+    assert (result["changed"], result["refusal"], result["plan"]["order"]) == (False, "", ["n1", "n3", "n2"])
+    assert result["plan"]["lines"][0].startswith(f"lab: to {TARGET}, one node at a time")
+    assert looked.host.asked == []
+
+
+def test_a_plan_that_is_refused_fails_with_the_plan_or_gives_it_with_what_to_say(looked: Looked) -> None:
+    sick(looked.servers["n3"])
+    failed = looked.plan()
+    assert (failed["failed"], failed["refusals"], failed["plan"]["refused"]) == (True, ["unhealthy_server"], True)
+    told = looked.plan(fail_when_refused=False)
+    assert (told.get("failed", False), told["plan"]) == (False, failed["plan"])
+    assert told["refusal"] == failed["msg"]
+    waived = looked.plan(waive=["unhealthy_server"])
+    assert (waived["refusal"], waived["plan"]["tolerated"]) == ("", ["healthz n3: APP > ORDERS"])
+
+
+def test_what_is_known_of_the_nodes_is_part_of_it(looked: Looked) -> None:
+    looked.servers["n2"].stop()
+    looked.host.task_vars["hostvars"]["n2"]["nats_upgrade_monitor_url"] = f"http://127.0.0.1:{free_port()}"
+    assert looked.plan()["refusals"] == ["missing_server"]
+    resumed = looked.plan(nodes={"n1": None, "n2": journal("switching")})
+    assert (resumed.get("failed", False), resumed["plan"]["order"][0]) == (False, "n2")
+
+
+def test_what_is_missing_in_one_look_only_is_no_reason_to_refuse(looked: Looked) -> None:
+    server, answers = looked.servers["n3"], []
+
+    def answer(path: str) -> Any:
+        answers.append(path)
+        if path.startswith("/healthz") and sum(one.startswith("/healthz") for one in answers) == 1:
+            return {"status": 503, "body": {"status": "unavailable", "error": "a moment"}}
+        return SimulatedServer.answer(server, path)
+
+    server.answer = answer  # type: ignore[method-assign]
+    assert looked.plan(settle_seconds=5)["refusal"] == ""
+    assert looked.requests() == 2 * len(NAMES)
+
+
+def test_what_is_missing_in_every_look_is_one_and_is_looked_for_no_longer_than_told(looked: Looked) -> None:
+    sick(looked.servers["n3"])
+    assert looked.plan(settle_seconds=0.5)["refusals"] == ["unhealthy_server"]
+    assert looked.requests() >= 2 * len(NAMES)
+
+
+def test_a_target_or_a_waiver_that_is_wrong_by_itself_is_told_without_looking(looked: Looked) -> None:
+    result = Host().run("nats_upgrade_plan", version="latest")
+    assert (result["failed"], result["refusals"], "plan" in result) == (True, ["not_exact"], False)
+    assert "which does not exist" in Host().run("nats_upgrade_plan", version=NEW, waive=["nothing"])["msg"]
+    assert looked.requests() == 0
+
+
+def test_a_plan_is_made_of_facts_that_were_read_before() -> None:
+    server = {"name": "n1", "monitor_url": "http://n1:8222", "reachable": True, "server_name": "n1", "version": OLD}
+    result = Host().run("nats_upgrade_plan", version=NEW, servers=[server], waive=["single_server", "stepping_stone"])
+    assert result["plan"]["order"] == ["n1"]
+    other = Host().run("nats_upgrade_plan", version=NEW, servers=[{"name": "n1"}])
+    assert "is not an entry of nats_version.servers: it lacks 'reachable'" in other["msg"]
+
+
+def test_rules_of_the_user_are_read_from_a_file(looked: Looked, tmp_path: Path) -> None:
+    rule = f'bad_releases: [{{id: ours, versions: "=={TARGET}", severity: refuse, why: we saw it fall over, source: us}}]'
+    (tmp_path / "ours.yml").write_text(rule, encoding="utf-8")
+    refused = looked.plan(policy_file=str(tmp_path / "ours.yml"))
+    assert refused["refusals"] == ["bad_release"]
+    assert "we saw it fall over" in refused["msg"]
+    assert looked.plan(policy_file=str(tmp_path / "none.yml"))["failed"]
+
+
+def test_a_status_tells_what_there_is_and_changes_nothing(looked: Looked) -> None:
+    sick(looked.servers["n3"])
+    told = looked.status(nodes={"n2": journal("draining")}, inventory=["hosts.yml"], group="edge")
+    assert told["versions"] == dict.fromkeys(NAMES, "2.15.1")
+    assert (list(told["unfinished"]), told["roll"]) == (["n2"], {"from": "2.15.1", "to": "2.15.2"})
+    assert told["unhealthy"] == {"n3": ["healthz: 503 not current"]}
+    assert "-i hosts.yml" in told["commands"]["finish"]
+    assert looked.host.asked == []
+
+
+def test_a_status_of_a_host_that_there_is_not_is_an_error(looked: Looked) -> None:
+    result = looked.host.run("nats_upgrade_status", hosts=["n9"])
+    assert (result["failed"], result["msg"]) == (True, "there is no host n9 in the inventory")

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _plan_text
+from ansible_collections.natsops.cluster.plugins.module_utils._plan_text import duration
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError
+from tests.unit.situations import LOCAL, TARGET, changed, cluster, journal, plan_of, silent, with_asset, with_facts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (0.4, "0 s"),
+        (59.6, "60 s"),
+        (99.4, "99 s"),
+        (99.6, "2 min"),
+        (100, "2 min"),
+        (89 * 60, "89 min"),
+        (99 * 60 + 29, "99 min"),
+        (99 * 60 + 31, "1 h 40 min"),
+        (100 * 60, "1 h 40 min"),
+        (120 * 60, "2 h 0 min"),
+        (7830, "2 h 10 min"),
+        (26 * 3600, "26 h 0 min"),
+    ],
+)
+def test_a_duration_is_told_as_people_say_it(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_a_plan_says_the_order_what_each_step_costs_and_what_to_know() -> None:
+    lines = _plan_text.lines(plan_of(with_facts(cluster(), "n1", connections=3)))
+    assert lines[:4] == [
+        f"lab: to {TARGET}, one node at a time, about 41 s",
+        f"  1. n1  2.15.1 -> {TARGET}  3 clients move  leads 1 Raft group  1 down meanwhile ({LOCAL})",
+        f"  2. n3  2.15.1 -> {TARGET}",
+        f"  3. n2  2.15.1 -> {TARGET}  (meta leader, last)  leads 2 Raft groups",
+    ]
+    assert lines[4].startswith("warning: r1_assets: streams and consumers that are down while their node is away")
+    assert lines[5] == f"    n1: 1: {LOCAL} (R1)"
+    assert lines[7].startswith("warning: mixed_configs: ")
+
+
+def test_of_many_streams_that_are_down_three_are_named() -> None:
+    readings = cluster()
+    for number in range(5):
+        readings = with_asset(readings, "n3", label=f"APP > S{number}", replicas=1)
+    text = "\n".join(_plan_text.lines(plan_of(readings)))
+    assert "5 down meanwhile (APP > S0, APP > S1, APP > S2 and 2 more)" in text
+
+
+def test_a_cluster_that_runs_the_target_already_is_told_in_one_line() -> None:
+    assert _plan_text.lines(plan_of(cluster(), target="2.15.1"))[0] == "lab: n1, n3, n2 run 2.15.1 already"
+    (alone,) = with_facts(cluster()[:1], cluster="")
+    assert _plan_text.lines(plan_of([alone], target="2.15.1"))[0] == "no cluster: n1 runs 2.15.1 already"
+
+
+def test_hosts_that_are_done_are_told_with_those_that_are_not() -> None:
+    lines = _plan_text.lines(plan_of(with_facts(cluster(), "n1", version=TARGET)))
+    assert "  n1 runs it already" in lines
+
+
+def test_a_turn_that_broke_off_is_told_with_the_step() -> None:
+    lines = _plan_text.lines(plan_of(silent(cluster("peer_down_12s"), "n2"), n2=journal("switching")))
+    assert f"  1. n2  2.15.1 -> {TARGET}  resumed: it broke off at 'switching'" in lines
+
+
+def test_what_is_refused_is_named_in_the_plan_and_explained_in_the_error() -> None:
+    plan = plan_of(cluster("lame_duck"))
+    assert "refused: unhealthy_server, degraded_group" in _plan_text.lines(plan)
+    refused = _plan_text.refused(plan)
+    assert refused.details == {"refusals": ["unhealthy_server", "degraded_group"]}
+    assert str(refused).startswith("refused: unhealthy_server: not every server is healthy")
+    assert str(refused).endswith(
+        'Nothing was touched. To go on in spite of it: -e \'{"nats_upgrade_waive": ["degraded_group", "unhealthy_server"]}\''
+    )
+
+
+def test_where_something_cannot_be_waived_no_command_is_offered() -> None:
+    node = {"lame_duck_duration_seconds": 5.0, "lame_duck_grace_period_seconds": 5.0}
+    refused = str(_plan_text.refused(plan_of(cluster(), n1=node)))
+    assert refused.endswith("It cannot be waived.\nNothing was touched.")
+    sick = changed(cluster(), "n3", health=Health(503, (HealthError("", "why"),)))
+    both = str(_plan_text.refused(plan_of(sick, n1=node)))
+    assert both.endswith("\nNothing was touched. Of these, only unhealthy_server can be waived.")
+
+
+def test_what_was_waived_is_in_the_plan_with_what_it_is() -> None:
+    lines = _plan_text.lines(plan_of(cluster("peer_down_12s"), "missing_server"))
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("waived: missing_server: monitoring cannot be read")]
+    assert lines[at + 1] == "    n2 http://n2:8222: connection refused"
+
+
+def test_the_way_back_is_told_where_there_is_anything_to_say() -> None:
+    lines = _plan_text.lines(plan_of(cluster(version="2.14.6"), "stepping_stone", target="2.15.2"))
+    assert lines[-1].startswith("the way back to 2.14.6 is open (n1, n3, n2): ")
+    closed = _plan_text.lines(plan_of(with_facts(cluster(), version="2.12.8"), "skipped_minor", target="2.15.2"))
+    assert closed[-1].startswith("the way back to 2.12.8 is closed once a node has started with 2.15.2 (n1, n3, n2): ")
+    assert "the way back" not in "\n".join(_plan_text.lines(plan_of(cluster())))
+
+
+def test_what_the_target_brings_is_told_by_minor_and_only_where_there_is_something_to_do() -> None:
+    plan = plan_of(cluster(version="2.14.6"), "stepping_stone", target="2.15.2")
+    assert _plan_text.notes(plan)
+    assert all(line.startswith("2.15: ") for line in _plan_text.notes(plan))
+    assert _plan_text.notes(plan_of(cluster())) == []
+    done = [replace(reading) for reading in with_facts(cluster(), version=TARGET)]
+    assert _plan_text.notes(plan_of(done)) == []
