@@ -79,8 +79,8 @@ def write(path: str, baseline: Mapping[str, Any]) -> None:
             json.dump(baseline, file)
     except OSError as exc:
         raise NatsError(
-            f"{exc.filename or path} on the controller cannot be written ({exc.strerror}): what the cluster has is kept there, to be "
-            "compared after the restart. Set nats_upgrade_report_dir to a folder that can be written"
+            f"{exc.filename or path} on the controller cannot be written ({exc.strerror}): what the cluster has is kept there, "
+            "to be compared after the restart. Set nats_upgrade_report_dir to a folder that can be written"
         ) from exc
 
 

@@ -66,7 +66,10 @@ def _silent(situation: Situation) -> Iterator[Trouble]:
             seen=tuple(reading.name for reading in silent),
         ),
         # Who goes on without them goes on without their replicas.
-        (*(Missing("reachable", "", reading.name).key for reading in silent), *_replica_keys(situation, _behind_silent(situation))),
+        (
+            *(Missing("reachable", "", reading.name).key for reading in silent),
+            *_replica_keys(situation, _behind_silent(situation)),
+        ),
     )
 
 
@@ -87,9 +90,9 @@ def _membership(situation: Situation) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "ghost_peer",
-                f"the meta group counts {size} servers, and {named(sorted(gone))} {_is(gone)} offline and not in the inventory: it "
-                f"needs {size // 2 + 1} of them for every decision, so each node that stops brings it nearer to a standstill. If "
-                "it never returns, remove it: nats server cluster peer-remove NAME, with the system account",
+                f"the meta group counts {size} servers, and {named(sorted(gone))} {_is(gone)} offline and not in the inventory: "
+                f"it needs {size // 2 + 1} of them for every decision, so each node that stops brings it nearer to a standstill. "
+                "If it never returns, remove it: nats server cluster peer-remove NAME, with the system account",
                 seen=tuple(sorted(gone)),
             ),
             tuple(_replica_keys(situation, gone)),
@@ -139,8 +142,8 @@ def _size(name: str, servers: Sequence[Server]) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "single_server",
-                f"{hosts[0]} is alone in {name}: while it is replaced nothing serves its clients. Add servers to the cluster, or choose "
-                "a time when that does no harm",
+                f"{hosts[0]} is alone in {name}: while it is replaced nothing serves its clients. Add servers to the cluster, or "
+                "choose a time when that does no harm",
                 seen=hosts,
             )
         )
@@ -148,8 +151,8 @@ def _size(name: str, servers: Sequence[Server]) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "two_node_cluster",
-                f"{name} has two servers with JetStream ({', '.join(hosts)}), and needs both for every decision: while one is replaced no "
-                "stream can be written that is replicated, and none created. Add a third server",
+                f"{name} has two servers with JetStream ({', '.join(hosts)}), and needs both for every decision: while one is "
+                "replaced no stream can be written that is replicated, and none created. Add a third server",
                 seen=hosts,
             )
         )
@@ -165,8 +168,9 @@ def _capacity(servers: Sequence[Server]) -> Iterator[Trouble]:
             yield Trouble(
                 Finding(
                     "client_capacity",
-                    f"{leaving.host} has {leaving.facts.connections} clients, and the others have room for {free} (max_connections): the "
-                    "rest would find no server while it is away. Raise max_connections (a reload is enough), or add a server",
+                    f"{leaving.host} has {leaving.facts.connections} clients, and the others have room for {free} "
+                    "(max_connections): the rest would find no server while it is away. Raise max_connections (a reload is "
+                    "enough), or add a server",
                     seen=(leaving.host,),
                 )
             )
@@ -199,8 +203,8 @@ def _single_routes(servers: Sequence[Server]) -> Iterator[Trouble]:
             yield Trouble(
                 Finding(
                     "single_route",
-                    f"{server.host} has one configured route, {routes.pop()}: if it restarts while that server is away it does not find "
-                    "the cluster again. Configure at least two routes",
+                    f"{server.host} has one configured route, {routes.pop()}: if it restarts while that server is away it does "
+                    "not find the cluster again. Configure at least two routes",
                     refuses=False,
                     seen=(server.host,),
                 )
@@ -229,12 +233,13 @@ def _mixed_versions(servers: Sequence[Server]) -> Iterator[Trouble]:
 # By the condition that is not met: what it is called, and what is said of it.
 _NAMES = {"routes": "missing_route", "healthz": "unhealthy_server", "raft_groups": "degraded_group", "jsz": "degraded_group"}
 _SAID = {
-    "missing_route": "servers of the cluster do not see each other:\n{lines}\nA node that stops may take the only way between two "
-    "others with it. Look at the log of both, the firewall between them (port 6222), and cluster_advertise",
-    "unhealthy_server": "not every server is healthy, in several looks in a row:\n{lines}\nA node must not be stopped while another "
-    "one is not well. Mend it first; what is known and old (a consumer that nobody misses) can be waived, and then only what is new stops the run",
-    "degraded_group": "not every stream and consumer has all its replicas, in several looks in a row:\n{lines}\nStopping a node "
-    "could take away what is left of them. Wait until they have caught up, or mend them",
+    "missing_route": "servers of the cluster do not see each other:\n{lines}\nA node that stops may take the only way between "
+    "two others with it. Look at the log of both, the firewall between them (port 6222), and cluster_advertise",
+    "unhealthy_server": "not every server is healthy, in several looks in a row:\n{lines}\nA node must not be stopped while "
+    "another one is not well. Mend it first; what is known and old (a consumer that nobody misses) can be waived, and then only "
+    "what is new stops the run",
+    "degraded_group": "not every stream and consumer has all its replicas, in several looks in a row:\n{lines}\nStopping "
+    "a node could take away what is left of them. Wait until they have caught up, or mend them",
 }
 
 
@@ -266,11 +271,9 @@ def _gone_replicas(situation: Situation) -> frozenset[str]:
 
 
 def _of_a_turn(situation: Situation, reading: Reading, missing: Missing) -> bool:
-    """Whether this is what a turn that broke off left, on its own node or in what others say of it."""
+    """Whether this is what a turn that broke off left, on its own node or in the routes of others to it."""
     names = situation.resumed
-    return reading.name in names or any(
-        f"replica {name} of " in missing.subject or missing.subject.endswith(f": {name}") for name in names
-    )
+    return reading.name in names or any(missing.subject.endswith(f": {name}") for name in names)
 
 
 def _is(names: Iterable[str]) -> str:

@@ -87,8 +87,8 @@ def _many_consumers(situation: Situation, target: ServerVersion) -> Iterator[Tro
         yield Trouble(
             Finding(
                 "many_consumers",
-                f"{which}: from 2.15 a stream takes no more than 1000 consumers. After the last node is done, and not before, set "
-                "jetstream { limits { default_max_consumers: -1 } } or a number that is enough",
+                f"{which}: from 2.15 a stream takes no more than 1000 consumers. After the last node is done, and not before, "
+                "set jetstream { limits { default_max_consumers: -1 } } or a number that is enough",
                 refuses=False,
                 seen=tuple(asset.label for asset in full),
             )
@@ -138,8 +138,9 @@ def _not_served(situation: Situation) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "offline_assets",
-                f"streams are stored and not served:\n{lines}\nA server that does not know a feature of a stream leaves it out and says "
-                "healthy all the same (its log: Detected unsupported stream). Upgrade to a version that serves it, or delete it",
+                f"streams are stored and not served:\n{lines}\nA server that does not know a feature of a stream leaves it out "
+                "and says healthy all the same (its log: Detected unsupported stream). Upgrade to a version that serves it, or "
+                "delete it",
                 seen=tuple(sorted({label for labels in lost.values() for label in labels})),
             )
         )

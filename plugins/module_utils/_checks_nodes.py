@@ -28,6 +28,7 @@ def judge(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
         yield from _leftover(situation, host, node)
         yield from _damaged_journal(host, node)
     yield from _other_processes(situation)
+    yield from _others_in_its_place(situation)
     yield from _spaces(situation, target)
     yield from _target_changed(situation, target)
 
@@ -61,9 +62,9 @@ def _lame_duck_settings(host: str, node: Mapping[str, Any]) -> Iterator[Trouble]
         yield Trouble(
             Finding(
                 "lame_duck_settings",
-                f"{host}: lame_duck_grace_period is {grace:g} s and lame_duck_duration {duration:g} s in {node.get('config_path')}. A server "
-                "starts only where the grace period is the shorter one, and nats-server -t does not look at that: the server would not "
-                "come up again. Mend the configuration",
+                f"{host}: lame_duck_grace_period is {grace:g} s and lame_duck_duration {duration:g} s in "
+                f"{node.get('config_path')}. A server starts only where the grace period is the shorter one, and nats-server -t "
+                "does not look at that: the server would not come up again. Mend the configuration",
                 waivable=False,
                 seen=(host,),
             )
@@ -75,7 +76,8 @@ def _leftover(situation: Situation, host: str, node: Mapping[str, Any]) -> Itera
         yield Trouble(
             Finding(
                 "leftover_hold",
-                f"{host}: automatic restarts are still held by an earlier run that broke off; this run lets go of them in the node's turn",
+                f"{host}: automatic restarts are still held by an earlier run that broke off; this run lets go of them in the "
+                "node's turn",
                 refuses=False,
                 seen=(host,),
             )
@@ -88,8 +90,8 @@ def _damaged_journal(host: str, node: Mapping[str, Any]) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "damaged_journal",
-                f"{host}: what an earlier run wrote down cannot be read ({reason}), so that a turn which broke off there is not known of. "
-                "This run begins anew and writes over it",
+                f"{host}: what an earlier run wrote down cannot be read ({reason}), so that a turn which broke off there is not "
+                "known of. This run begins anew and writes over it",
                 refuses=False,
                 seen=(host,),
             )
@@ -109,11 +111,31 @@ def _other_processes(situation: Situation) -> Iterator[Trouble]:
             yield Trouble(
                 Finding(
                     "other_process",
-                    f"{server.host}: the server that answers for this host is monitored on port {port}, and the process that was found "
-                    f"there ({node.get('program')}, pid {node.get('pid')}) listens on {named(map(str, ports)) or 'none'}. That is another "
-                    f"server, and draining it would take the wrong one away: set {variable}, or nats_upgrade_monitor_url",
+                    f"{server.host}: the server that answers for this host is monitored on port {port}, and the process that was "
+                    f"found there ({node.get('program')}, pid {node.get('pid')}) listens on {named(map(str, ports)) or 'none'}. "
+                    f"That is another server, and draining it would take the wrong one away: set {variable}, or "
+                    "nats_upgrade_monitor_url",
                     waivable=False,
                     seen=(server.host,),
+                )
+            )
+
+
+def _others_in_its_place(situation: Situation) -> Iterator[Trouble]:
+    """Where a turn broke off and the server is down, a stale pid file may name another server by now, not to be touched."""
+    for reading in situation.silent:
+        node, journal = situation.nodes.get(reading.name) or {}, situation.journal(reading.name)
+        own, found = journal.get("config_path"), node.get("config_path")
+        if situation.unfinished(reading.name) and node.get("running") and own and found != own:
+            yield Trouble(
+                Finding(
+                    "other_process",
+                    f"{reading.name}: its server does not answer, since a turn that broke off, and the process that was found "
+                    f"there ({node.get('program')}, pid {node.get('pid')}) runs with {found or 'no configuration file'}, not "
+                    f"{own}. That is another server, and draining it would take the wrong one away: remove the pid file if it "
+                    "is stale",
+                    waivable=False,
+                    seen=(reading.name,),
                 )
             )
 
@@ -127,7 +149,8 @@ def _spaces(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "names_with_spaces",
-                f"{which}: from 2.11 a server with a space in server_name, cluster or gateway name does not start. Rename it first",
+                f"{which}: from 2.11 a server with a space in server_name, cluster or gateway name does not start. Rename it "
+                "first",
                 waivable=False,
                 seen=tuple(sorted({host for host, _unused in names})),
             )
@@ -145,9 +168,9 @@ def _target_changed(situation: Situation, target: ServerVersion) -> Iterator[Tro
             yield Trouble(
                 Finding(
                     "target_changed",
-                    f"{host}: a roll from {old} to {begun} is under way (last step there: {journal.get('step')}), and this run wants "
-                    f"{target}: the cluster would run three versions. Finish it first with -e nats_upgrade_version={begun}, or take it "
-                    f"back with -e nats_upgrade_version={old}",
+                    f"{host}: a roll from {old} to {begun} is under way (last step there: {journal.get('step')}), and this run "
+                    f"wants {target}: the cluster would run three versions. Finish it first with -e "
+                    f"nats_upgrade_version={begun}, or take it back with -e nats_upgrade_version={old}",
                     seen=(host,),
                 )
             )

@@ -56,9 +56,7 @@ def _collected(path: str, read: Reader) -> dict[tuple[str, ...], str | None]:
 def _collect(path: str, read: Reader, found: dict[tuple[str, ...], str | None], block: tuple[str, ...], depth: int) -> None:
     if depth > _DEEPEST_INCLUDE:
         return
-    text, position = read(path).strip(), 0
-    if text.startswith("{") and text.endswith("}"):  # nats-server takes JSON too
-        text = text[1:-1]
+    text, position = _without_braces(read(path).strip()), 0
     # For each block or list that is open: what opened it, and the keys that lead to what was around it.
     around: list[tuple[str, tuple[str, ...]]] = []
     key: str | None = None
@@ -88,6 +86,11 @@ def _collect(path: str, read: Reader, found: dict[tuple[str, ...], str | None], 
         else:
             found[(*block, key)] = value
             key = None
+
+
+def _without_braces(text: str) -> str:
+    # nats-server takes JSON too.
+    return text[1:-1] if text.startswith("{") and text.endswith("}") else text
 
 
 def _resolved(value: str, found: Mapping[str, str], environment: Mapping[str, str]) -> str:

@@ -133,9 +133,9 @@ def _require_hold(unit: str) -> None:
     restart = _process.systemctl_show(unit)["Restart"]
     if restart != "no":
         raise NatsError(
-            f"systemd says Restart={restart} for {unit}: its restarts are not held, or not any more, as when the host was restarted "
-            "meanwhile, so that it could bring the old version back before the new one is in its place. Nothing was signalled. Run again: "
-            "restarts are held (natsops.cluster.nats_unit_hold) before this step"
+            f"systemd says Restart={restart} for {unit}: its restarts are not held, or not any more, as when the host was "
+            "restarted meanwhile, so that it could bring the old version back before the new one is in its place. Nothing was "
+            "signalled. Run again: restarts are held (natsops.cluster.nats_unit_hold) before this step"
         )
 
 

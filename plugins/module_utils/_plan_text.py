@@ -12,7 +12,6 @@ from ansible_collections.natsops.cluster.plugins.module_utils._findings import F
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan, Step
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import named
 
-
 # What only the new version can tell, so that a plan does not know it.
 _NOT_CHECKED = (
     "not checked until staged: the archive and its hash, room on the nodes, and whether {target} accepts each configuration"

@@ -139,7 +139,8 @@ def _proved(process: Process, what: str) -> Process:
     if not process.is_nats_server:
         raise NatsError(
             f"{what} is {process.program}, not nats-server: nothing was signalled. "
-            "A pid that is left over from a server that has gone may belong to any program by now"
+            "A pid that is left over from a server that has gone may belong to any program by now: if the server does not run, "
+            "remove the pid file"
         )
     return process
 
@@ -296,7 +297,7 @@ def daemon_reload() -> None:
 
 
 def wait_for_unit_end(unit: str, timeout_seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Wait until a unit whose server has exited is no longer active: until then, starting it does nothing, and says that all is well.
+    """Wait until a unit whose server has exited is no longer active: until then a start does nothing, and says that all is well.
 
     systemd learns of the exit a moment later, and a main process that is a wrapper may have more to do.
     """
@@ -312,8 +313,9 @@ def wait_for_unit_end(unit: str, timeout_seconds: float, sleep: Callable[[float]
         pid = int(polled.value["MainPID"])
         main = look(pid)
         raise NatsError(
-            f"the server of unit {unit} has exited, and the unit is still active after {polled.elapsed_seconds:.0f} s: its main process is "
-            f"{main.program if main else 'a process'} (pid {pid}). A wrapper has to end with its server, or the unit cannot be started again"
+            f"the server of unit {unit} has exited, and the unit is still active after {polled.elapsed_seconds:.0f} s: its main "
+            f"process is {main.program if main else 'a process'} (pid {pid}). A wrapper has to end with its server, or the unit "
+            "cannot be started again"
         )
 
 

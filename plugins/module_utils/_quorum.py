@@ -35,12 +35,15 @@ def _losing(cluster: Cluster, readings: Sequence[Reading], leaving: str, max_lag
     for raft_group, placement in sorted(cluster.led_of(leaving).items()):
         size = max(len(placement.members), _meta_size(readings, placement) if raft_group == META_GROUP else 0)
         needed = size // 2 + 1
-        staying = [name for name in sorted(placement.members - {leaving}) if _serves(groups.get(name, {}), placement, name, max_lag)]
+        staying = [
+            name for name in sorted(placement.members - {leaving}) if _serves(groups.get(name, {}), placement, name, max_lag)
+        ]
         if size > 2 and len(staying) < needed:
             who = f" ({', '.join(staying)})" if staying else ""
             yield Missing(
                 CONDITION,
-                f"{placement.label} needs {needed} of its {size} members, and without {leaving} {len(staying)}{who} would be up and current",
+                f"{placement.label} needs {needed} of its {size} members, and without {leaving} {len(staying)}{who} would be up "
+                "and current",
                 placement.label,
             )
 

@@ -37,9 +37,9 @@ def told(readings: Sequence[Reading], assets: Sequence[tuple[Asset, int]]) -> st
     which = ", ".join(f"{asset.label} (API level {level})" for asset, level in assets[:5])
     more = f" and {len(assets) - 5} more" if len(assets) > 5 else ""
     return (
-        f"{which}{more} was made while several versions run, and {', '.join(behind[:5])} (API level {lowest}) cannot serve it: upgraded "
-        "nodes stay unhealthy until the last node is done, and putting them back would not help. Delete it, or go on with "
-        "nats_upgrade_waive: [feature_wedge]"
+        f"{which}{more} was made while several versions run, and {', '.join(behind[:5])} (API level {lowest}) cannot serve it: "
+        "upgraded nodes stay unhealthy until the last node is done, and putting them back would not help. Delete it, or go on "
+        "with nats_upgrade_waive: [feature_wedge]"
     )
 
 

@@ -30,7 +30,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 clients:
-  description: For each client C(name), C(lang), C(version), C(address) and C(uptime), as it told the server; empty where it did not.
+  description: For each client C(name), C(lang), C(version), C(address) and C(uptime), as it told the server; empty where it did
+    not.
   type: list
   elements: dict
   returned: success

@@ -57,18 +57,19 @@ options:
   stopping:
     description:
       - Name of the host whose server is to be stopped next, one of those that are read.
-      - "Adds the condition V(quorum): without that server every Raft group that it serves keeps more than half of its members, each of
-        which answers, is not draining, and is current. Groups of one or two members never can, and are not asked for."
+      - "Adds the condition V(quorum): without that server every Raft group that it serves keeps more than half of its members,
+        each of which answers, is not draining, and is current. Groups of one or two members never can, and are not asked for."
     type: str
   only_quorum_of_stopping:
     description:
-      - Whether of the server O(stopping) nothing is asked but that the others keep their quorum without it, so that one which is not well
-        may be stopped.
+      - Whether of the server O(stopping) nothing is asked but that the others keep their quorum without it, so that one which is
+        not well may be stopped.
     type: bool
     default: false
   renew_lock:
     description:
-      - C(run_id) and C(lease_seconds) of a lock (M(natsops.cluster.nats_lock)) on the task's host, to be renewed while this waits.
+      - C(run_id) and C(lease_seconds) of a lock (M(natsops.cluster.nats_lock)) on the task's host, to be renewed while this
+        waits.
       - The module fails at once where the lock is another run's. Only where the controller reads; elsewhere it is not looked at.
     type: dict
     suboptions:
@@ -93,13 +94,14 @@ options:
     default: 0
   keep_baseline:
     description:
-      - File on the machine that reads, to write every stream, durable consumer and the number of clients to, once every condition holds.
+      - File on the machine that reads, to write every stream, durable consumer and the number of clients to, once every
+        condition holds.
       - Not written in check mode.
     type: path
   compare_baseline:
     description:
-      - Such a file, to compare with once every condition holds. A stream that lived on O(stopping) alone and is gone, one with fewer
-        replicas, or one whose last sequence fell, fails the module, unless O(waive) has V(missing_assets).
+      - Such a file, to compare with once every condition holds. A stream that lived on O(stopping) alone and is gone, one with
+        fewer replicas, or one whose last sequence fell, fails the module, unless O(waive) has V(missing_assets).
       - A file that is not there is no error.
     type: path
   waive:

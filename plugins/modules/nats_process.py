@@ -11,8 +11,8 @@ short_description: Start a NATS server without a service manager, or end one tha
 version_added: "0.1.0"
 description:
   - V(started) starts a command in a session of its own and does not wait for it.
-  - V(stopped) is for putting an old version back only. It ends exactly one process, or all that a unit has, with C(SIGTERM) and, if
-    that does not help, C(SIGKILL). To stop a server that serves, use M(natsops.cluster.nats_lameduck).
+  - V(stopped) is for putting an old version back only. It ends exactly one process, or all that a unit has, with C(SIGTERM) and,
+    if that does not help, C(SIGKILL). To stop a server that serves, use M(natsops.cluster.nats_lameduck).
 options:
   state:
     description: What to do.

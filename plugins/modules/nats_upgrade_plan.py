@@ -10,10 +10,10 @@ module: nats_upgrade_plan
 short_description: Tell which NATS servers an upgrade has to touch, in which order, what it costs, and what stops it
 version_added: "0.1.0"
 description:
-  - Reads every server of O(hosts), or takes facts that were read before (O(servers)), and judges them by the version policy of the
-    collection. Changes nothing.
-  - Servers are taken cluster by cluster; in each, the meta leader comes last, and the cluster of the meta leader last of all. A node
-    whose turn broke off comes first.
+  - Reads every server of O(hosts), or takes facts that were read before (O(servers)), and judges them by the version policy of
+    the collection. Changes nothing.
+  - Servers are taken cluster by cluster; in each, the meta leader comes last, and the cluster of the meta leader last of all. A
+    node whose turn broke off comes first.
   - Every reason not to begin is a refusal with a name. Most can be waived by it; what would certainly break cannot.
   - Runs on the controller, and needs C(packaging) and C(PyYAML) there (both come with ansible-core).
 options:
@@ -32,7 +32,8 @@ options:
     type: list
     elements: dict
   waive:
-    description: Names of refusals and warnings that are accepted. They stay in the plan, as waived. A name that does not exist is an error.
+    description: Names of refusals and warnings that are accepted. They stay in the plan, as waived. A name that does not exist
+      is an error.
     type: list
     elements: str
     default: []
@@ -91,9 +92,9 @@ plan:
       type: dict
     steps:
       description:
-        - For each host to upgrade C(host), C(server_name), C(cluster), C(from), C(leads) (Raft groups), C(meta_leader), C(clients),
-          C(assets_down) (streams and consumers that are down meanwhile), C(seconds) (estimated) and C(resumes) (the step in
-          which its turn broke off).
+        - For each host to upgrade C(host), C(server_name), C(cluster), C(from), C(leads) (Raft groups), C(meta_leader),
+          C(clients), C(assets_down) (streams and consumers that are down meanwhile), C(seconds) (estimated) and C(resumes) (the
+          step in which its turn broke off).
       type: list
       elements: dict
     estimated_seconds:

@@ -35,9 +35,9 @@ def hosts(cluster: ContainerCluster, mirror: Path, **extra: Any) -> Path:
     extra.setdefault("nats_upgrade_waive", ["stepping_stone"])
     reports = str(cluster.base / "reports")
     # A machine that loses its power says nothing. Without it, ssh waits for ever.
-    alive = "-o ServerAliveInterval=1 -o ServerAliveCountMax=3"
+    alive = "-o ServerAliveInterval=1 -o ServerAliveCountMax=2"
     return cluster.write_inventory(
-        mirror, ansible_ssh_timeout=3, ansible_ssh_extra_args=alive, nats_upgrade_report_dir=reports, **extra
+        mirror, ansible_ssh_timeout=2, ansible_ssh_extra_args=alive, nats_upgrade_report_dir=reports, **extra
     )
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGUSR2
 
 import pytest
 
+from tests.integration.faults import clients, first_and_others, in_turn, says
 from tests.integration.helpers import said, starts, touched_by, upgrade, write_hosts
 from tests.integration.releases import pack, publish, script
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
 from tests.lab.node import Settings
-from tests.lab.ports import HOST
-from tests.lab.processes import Process, all_processes, end, has_environment, wait_until
+from tests.lab.processes import Process, all_processes, end, has_environment
 
 BROKEN = "2.15.9"
 # Long enough for a run to fail and to be looked at while the server still drains.
@@ -40,12 +38,6 @@ def healthy(cluster: LoopbackCluster) -> LoopbackCluster:
     cluster.wait_ready()
     assert set(cluster.versions().values()) == {"2.14.6"}
     return cluster
-
-
-def first_and_others(cluster: LoopbackCluster) -> tuple[str, list[str]]:
-    """The node that is taken first, which is no meta leader, and the ones that have to be left alone then."""
-    first = next(name for name in cluster.nodes if name != cluster.leader())
-    return first, [name for name in cluster.nodes if name != first]
 
 
 def broken_mirror(folder: Path, instead_of_serving: str) -> Path:
@@ -161,24 +153,27 @@ def test_a_cluster_with_a_dead_server_is_refused_before_anything_is_touched(heal
     assert touched_by(healthy) == before
 
 
-@pytest.fixture(scope="module")
-def slow() -> Iterator[LoopbackCluster]:
-    """A cluster with a client on each server, so that a drain takes its time."""
-    with LoopbackCluster("2.14.6", settings=Settings(lame_duck_grace_period=LONG_GRACE)) as running, ExitStack() as stack:
-        for node in running.nodes.values():
-            client = stack.enter_context(socket.create_connection((HOST, node.client_port), timeout=5))
-            client.sendall(b'CONNECT {"user":"app","pass":"app","verbose":false}\r\nPING\r\n')
-        yield running
-
-
-def test_the_gate_refuses_while_another_server_is_not_healthy(slow: LoopbackCluster, mirror: Path) -> None:
-    before = starts(slow)
-    process = slow.signal_node("n3", SIGUSR2)
-    done = upgrade(write_hosts(slow, mirror), "2.15.1", nats_upgrade_health_timeout_seconds=5)
-    assert done.returncode != 0
-    message = said(done)
-    assert "Wait until the cluster can lose " in message
-    assert "healthz: 500" in message
-    assert "its server was not stopped and goes on running 2.14.6." in message
-    assert {name: start for name, start in starts(slow).items() if name != "n3"} == {"n1": before["n1"], "n2": before["n2"]}
-    assert wait_until(lambda: slow.process("n3") != process, EXIT_SECONDS)
+def test_a_server_that_stops_being_healthy_is_seen_by_the_gate_and_by_the_next_run_before_anything_is_touched(
+    mirror: Path, tmp_path: Path
+) -> None:
+    with LoopbackCluster("2.14.6", settings=Settings(lame_duck_grace_period=LONG_GRACE)) as slow, clients(slow, *slow.nodes):
+        before, held = touched_by(slow), tmp_path / "held"
+        leader = str(slow.leader())
+        # Holding is the last thing that is done before the gate is asked again.
+        hold = f"touch {held}; kill -USR2 $(cat {slow.nodes[leader].pid_file})"
+        commands = {"nats_upgrade_hold_command": ["sh", "-c", hold], "nats_upgrade_release_command": ["rm", str(held)]}
+        done = upgrade(write_hosts(slow, mirror, **commands), "2.15.1", nats_upgrade_health_timeout_seconds=4)
+        assert done.returncode != 0
+        says(
+            done,
+            "What failed: Wait until the cluster can lose ",
+            f"{leader} {slow.monitor_url(leader)}: not back after ",
+            "healthz: 500",
+            "its server was not stopped and goes on running 2.14.6.",
+        )
+        assert not held.exists()
+        assert not in_turn(slow), done.stdout
+        again = upgrade(write_hosts(slow, mirror), "2.15.1")
+        assert again.returncode != 0
+        says(again, "refused: unhealthy_server: not every server is healthy", f"{leader}: ")
+        assert {name: now[:2] for name, now in touched_by(slow).items()} == {name: then[:2] for name, then in before.items()}

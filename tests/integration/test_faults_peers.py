@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,20 +16,23 @@ from tests.integration.faults import (
     clients,
     finished,
     first_and_others,
+    in_turn,
     locked,
     nothing_lost,
     says,
     state,
     steps,
+    stop_at,
 )
 from tests.integration.helpers import said, starts, upgrade, write_hosts
 from tests.integration.test_lost_hosts import lose
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
-from tests.lab.node import Settings
-from tests.lab.processes import wait_until
+from tests.lab.node import Node, Settings
+from tests.lab.playbook import PlaybookRun
 
 START_SECONDS = 4
+NOT_A_SERVER = "sleep, not nats-server: nothing was signalled."
 
 
 @pytest.fixture
@@ -120,17 +125,16 @@ def test_a_host_that_was_lost_in_its_turn_is_finished_by_the_next_run_once_it_is
     finished(cluster, NEW)
 
 
-def test_a_client_that_ignores_the_lame_duck_is_named_and_the_next_run_waits_on_for_it(
-    mirror: Path,
-) -> None:
+def test_a_client_that_ignores_the_lame_duck_is_named_and_the_next_run_waits_on_for_it(mirror: Path) -> None:
     with LoopbackCluster(OLD, settings=Settings(lame_duck_grace_period="10s")) as slow:
         hosts = write_hosts(slow, mirror)
-        first, others = first_and_others(slow)
+        first, _others = first_and_others(slow)
         process, before = slow.process(first), starts(slow)
         with clients(slow, first):
             done = upgrade(hosts, NEW, nats_upgrade_drain_timeout_seconds=1)
             assert done.returncode != 0
             assert slow.process(first) == process
+            assert starts(slow) == before
             assert steps(slow, first)[-1] == "draining"
             again = upgrade(hosts, NEW)
         says(
@@ -141,28 +145,49 @@ def test_a_client_that_ignores_the_lame_duck_is_named_and_the_next_run_waits_on_
             "stubborn",
             "Next: run the same playbook again; it waits on for the drain and then goes on.",
         )
-        assert {name: start for name, start in before.items() if name in others}.keys() == set(others)
         assert again.returncode == 0, again.stdout[-5000:]
         assert "resumed: it broke off at 'draining'" in said(again).replace("''", "'")
         finished(slow, NEW)
 
 
-def test_a_stale_pid_file_that_names_another_program_by_now_is_refused_and_that_program_is_not_signalled(
-    cluster: LoopbackCluster, mirror: Path
+def test_a_stale_pid_file_that_names_another_process_by_now_is_refused_and_that_process_is_not_signalled(
+    cluster: LoopbackCluster, mirror: Path, tmp_path: Path
 ) -> None:
-    import subprocess
+    hosts, before = write_hosts(cluster, mirror), starts(cluster)
+    with subprocess.Popen(["sleep", "120"]) as sleeping:
+        with other_pid(cluster.nodes["n1"], sleeping.pid):
+            _refused_for(upgrade(hosts, NEW), f"{cluster.nodes['n1'].pid_file} is ", NOT_A_SERVER)
+        assert starts(cluster) == before
+        assert not state(cluster, "n1").exists()
 
-    pid_file = cluster.nodes["n1"].pid_file
-    right, before = pid_file.read_text(encoding="ascii"), starts(cluster)
-    with subprocess.Popen(["sleep", "60"]) as sleeping:
-        pid_file.write_text(str(sleeping.pid), encoding="ascii")
-        done = upgrade(write_hosts(cluster, mirror), NEW)
+        # The same where the server is down, in the middle of its turn; and where it is another server that has the pid by now.
+        env, stopped = stop_at(tmp_path, "/journal.json", "starting")
+        with Background(hosts, NEW, env=env) as roll:
+            roll.until(stopped.exists, "the start")
+            roll.kill()
+        down = in_turn(cluster)
+        others = {name: cluster.process(name) for name in cluster.nodes if name != down}
+        with other_pid(cluster.nodes[down], sleeping.pid):
+            _refused_for(upgrade(hosts, NEW), f"{cluster.nodes[down].pid_file} is ", NOT_A_SERVER)
+        server = next(process for process in others.values() if process)
+        with other_pid(cluster.nodes[down], server.pid):
+            _refused_for(upgrade(hosts, NEW), f"refused: other_process: {down}: ", f"pid {server.pid}) runs with ")
+        assert {name: cluster.process(name) for name in others} == others
         assert sleeping.poll() is None
         sleeping.kill()
-    pid_file.write_text(right, encoding="ascii")
+    again = upgrade(hosts, NEW, "--limit", down)
+    assert again.returncode == 0, again.stdout[-5000:]
+    assert cluster.versions() == {name: NEW if name == down else OLD for name in cluster.nodes}
+
+
+@contextmanager
+def other_pid(node: Node, pid: int) -> Iterator[None]:
+    kept = node.pid_file.read_text(encoding="ascii")
+    node.pid_file.write_text(str(pid), encoding="ascii")
+    yield
+    node.pid_file.write_text(kept, encoding="ascii")
+
+
+def _refused_for(done: PlaybookRun, *texts: str) -> None:
     assert done.returncode != 0
-    says(done, f"the pid file {pid_file} is ")
-    says(done, "sleep, not nats-server: nothing was signalled")
-    assert starts(cluster) == before
-    assert not state(cluster, "n1").exists()
-    assert wait_until(lambda: not locked(cluster), 1)
+    says(done, *texts)

@@ -28,7 +28,7 @@ from tests.lab.load_process import Load
 
 LAME_DUCK = "Lame duck until the server has exited, then start the new version on"
 # So long the run waits for a server that is off, and so long for a cluster that is not well.
-SHORT = {"nats_upgrade_start_timeout_seconds": 4, "nats_upgrade_health_timeout_seconds": 6}
+SHORT = {"nats_upgrade_start_timeout_seconds": 2, "nats_upgrade_health_timeout_seconds": 3}
 
 
 def test_a_machine_that_is_rebooted_at_each_step_of_its_turn(mirror: Path, tmp_path: Path) -> None:

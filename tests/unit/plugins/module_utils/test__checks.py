@@ -108,8 +108,10 @@ def test_a_silent_host_explains_one_name_and_no_more() -> None:
     assert found(plan, "ghost_peer").seen == ("n2", "n4")
 
 
-def test_a_silent_host_of_its_own_name_does_not_hide_a_ghost() -> None:
-    plan = plan_of(with_meta_peer(cluster("peer_down_12s"), "n4", offline=True))
+@pytest.mark.parametrize("host", ["n2", "n2.example.org"])
+def test_a_silent_host_that_the_server_is_named_after_does_not_hide_a_ghost(host: str) -> None:
+    readings = [replace(r, name=host) if r.name == "n2" else r for r in cluster("peer_down_12s")]
+    plan = plan_of(with_meta_peer(readings, "n4", offline=True))
     assert refusals(plan) == ["missing_server", "ghost_peer"]
     assert found(plan, "ghost_peer").seen == ("n4",)
 
@@ -125,6 +127,10 @@ def test_a_server_that_is_alone_is_refused(jetstream: bool) -> None:
     plan = plan_of(alone(jetstream=jetstream))
     assert refusals(plan) == ["single_server"]
     assert found(plan, "single_server").message.startswith("n1 is alone in n1 (no cluster): while it is replaced nothing serves")
+
+
+def test_a_server_whose_meta_group_has_more_members_is_not_alone() -> None:
+    assert refusals(plan_of(with_facts(alone(), meta_cluster_size=3))) == []
 
 
 def two(**facts: Any) -> list[Reading]:
@@ -181,6 +187,8 @@ def test_configurations_that_differ_are_told_and_those_that_are_alike_are_not() 
 def test_versions_that_do_not_tell_their_configuration_are_not_judged_by_it() -> None:
     plan = plan_of(cluster(version="2.10.26"), target="2.11.17")
     assert "mixed_configs" not in [finding.name for finding in plan.settled.warnings]
+    midway = plan_of(with_facts(with_facts(cluster(), config_digest="sha256:1"), "n3", config_digest=""))
+    assert "mixed_configs" not in [finding.name for finding in midway.settled.warnings]
 
 
 def test_a_server_that_knows_one_other_only_is_warned_of() -> None:

@@ -243,7 +243,7 @@ def test_a_supervisors_command_counts_by_its_code(node: Node) -> None:
 def test_a_unit_is_started_by_systemd(node: Node, systemd: Systemd) -> None:
     result = node.swap(start_unit="nats-server")
     assert (result["started"], result["new_pid"]) == (True, None)
-    assert systemd.calls == ["start"]
+    assert systemd.calls == ["show", "start"]
     (systemd.folder / "code").write_text("1", encoding="ascii")
     with pytest.raises(NatsError, match=r"^systemctl start nats-server ended with code 1"):
         node.swap(start_unit="nats-server")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,13 @@ def test_a_real_server_that_speaks_https_says_so_to_http(secure_server: tuple[in
 
 def test_a_target_joins_its_address_and_a_path_with_one_slash() -> None:
     assert _monitor.Target("n1", "http://n1:8222/nats/").url("/varz") == "http://n1:8222/nats/varz"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_search_for_cycles_goes_on_after_a_read_if_it_did_before(enabled: bool) -> None:
+    try:
+        (gc.enable if enabled else gc.disable)()
+        read("2.15.1")
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _plan_text
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan
 from ansible_collections.natsops.cluster.plugins.module_utils._plan_text import duration
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError
 from tests.unit.situations import LOCAL, TARGET, changed, cluster, journal, plan_of, silent, with_asset, with_facts
@@ -95,12 +96,21 @@ def test_what_was_waived_is_in_the_plan_with_what_it_is() -> None:
     assert lines[at + 1] == "    n2 http://n2:8222: connection refused"
 
 
+def ways_back(plan: Plan) -> list[str]:
+    return [line for line in _plan_text.lines(plan) if line.startswith("the way back")]
+
+
 def test_the_way_back_is_told_where_there_is_anything_to_say() -> None:
-    lines = _plan_text.lines(plan_of(cluster(version="2.14.6"), "stepping_stone", target="2.15.2"))
-    assert lines[-1].startswith("the way back to 2.14.6 is open (n1, n3, n2): ")
-    closed = _plan_text.lines(plan_of(with_facts(cluster(), version="2.12.8"), "skipped_minor", target="2.15.2"))
-    assert closed[-1].startswith("the way back to 2.12.8 is closed once a node has started with 2.15.2 (n1, n3, n2): ")
-    assert "the way back" not in "\n".join(_plan_text.lines(plan_of(cluster())))
+    (is_open,) = ways_back(plan_of(cluster(version="2.14.6"), "stepping_stone", target="2.15.2"))
+    assert is_open.startswith("the way back to 2.14.6 is open (n1, n3, n2): ")
+    (is_closed,) = ways_back(plan_of(with_facts(cluster(), version="2.12.8"), "skipped_minor", target="2.15.2"))
+    assert is_closed.startswith("the way back to 2.12.8 is closed once a node has started with 2.15.2 (n1, n3, n2): ")
+    assert ways_back(plan_of(cluster())) == []
+
+
+def test_what_is_not_checked_yet_is_told_at_the_end_where_there_is_anything_to_stage() -> None:
+    assert _plan_text.lines(plan_of(cluster()))[-1].startswith("not checked until staged: the archive and its hash")
+    assert "not checked" not in "".join(_plan_text.lines(plan_of(cluster(), target="2.15.1")))
 
 
 def test_what_the_target_brings_is_told_by_minor_and_only_where_there_is_something_to_do() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,22 @@ def test_a_reload_that_is_not_allowed_says_so(systemd: Systemd) -> None:
     systemd.be("forbidden")
     with pytest.raises(NatsError, match=r"daemon-reload failed: Access denied. Run with become"):
         _process.daemon_reload()
+
+
+def test_a_unit_whose_server_has_exited_is_waited_for_until_it_is_no_longer_active(systemd: Systemd) -> None:
+    systemd.set(ActiveState="active", MainPID="7")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            systemd.set(ActiveState="deactivating", MainPID="7")
+
+    _process.wait_for_unit_end("nats-server", 60, sleep)
+    assert len(slept) == 3
+
+
+def test_a_unit_that_stays_active_without_its_server_is_told_with_what_it_still_runs(systemd: Systemd) -> None:
+    systemd.set(ActiveState="active", MainPID=str(os.getpid()))
+    with pytest.raises(NatsError, match=rf"is still active after 0 s: its main process is .*python.* \(pid {os.getpid()}\)"):
+        _process.wait_for_unit_end("nats-server", 0)

@@ -40,6 +40,13 @@ def test_while_one_server_drains_no_other_may_stop(version: str) -> None:
     assert "_meta_" in losing(read(version, "lame_duck"), "n2") + losing(read(version, "lame_duck"), "n3")
 
 
+def test_a_server_that_begins_to_drain_holds_no_group_up_though_it_still_runs_it() -> None:
+    draining = Health(500, (HealthError("", "failed to be ready for connections"),))
+    readings = [replace(r, health=draining) if r.name == "n3" else r for r in read("2.15.1")]
+    assert "_meta_" in losing(readings, "n1")
+    assert "_meta_" in losing(readings, "n2")
+
+
 @pytest.mark.parametrize("stopping", NAMES)
 def test_a_member_that_has_not_heard_of_a_leader_does_not_hold_a_group_up(stopping: str) -> None:
     readings = read("2.15.1")

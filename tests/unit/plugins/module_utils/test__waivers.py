@@ -114,6 +114,8 @@ def test_what_a_step_expects_of_its_node_is_no_old_trouble_and_is_never_tolerate
     keys = {missing.key for verdict in _health.judge(readings, expected, max_lag=100) for missing in verdict.missing}
     plans = [plan_of(cluster(situation), *NAMES) for situation in ("lame_duck", "peer_down_12s", "recovering", "leaderless")]
     assert len(keys) == 3
+    verdicts = _health.judge(readings, expected, max_lag=100, tolerated=frozenset(keys))
+    assert len(verdicts[0].missing) == 3
     assert not keys & {key for plan in plans for key in plan.tolerated}
 
 
