@@ -171,6 +171,14 @@ def finished(cluster: LoopbackCluster, version: str) -> None:
         assert not [left for left in node.binary.parent.iterdir() if left.suffix in (".part", ".natsops")]
 
 
+def finished_alone(cluster: LoopbackCluster, node: str) -> None:
+    """Make sure that the turn of this node, and of no other, has come to its end."""
+    assert cluster.versions() == {name: NEW if name == node else OLD for name in cluster.nodes}
+    assert steps(cluster, node)[-1] == "done"
+    assert not locked(cluster)
+    assert not in_turn(cluster)
+
+
 def nothing_lost(load: Load) -> None:
     report = load.stop()
     assert (report.lost, report.duplicates_in_stream, report.never_delivered) == (0, 0, 0)

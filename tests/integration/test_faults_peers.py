@@ -15,6 +15,7 @@ from tests.integration.faults import (
     Background,
     clients,
     finished,
+    finished_alone,
     first_and_others,
     in_turn,
     locked,
@@ -102,9 +103,9 @@ def test_a_node_that_is_killed_while_it_catches_up_is_put_back_and_a_rerun_finis
         assert {name: starts(cluster)[name] for name in others} == {name: before[name] for name in others}
         finished(cluster, OLD)
         assert steps(cluster, first)[-1] == "put_back"
-        again = upgrade(hosts, NEW)
+        again = upgrade(hosts, NEW, "--limit", first)
         assert again.returncode == 0, again.stdout[-5000:]
-        finished(cluster, NEW)
+        finished_alone(cluster, first)
         nothing_lost(load)
 
 
@@ -119,10 +120,10 @@ def test_a_host_that_was_lost_in_its_turn_is_finished_by_the_next_run_once_it_is
     assert done.returncode != 0
     says(done, f"Next: bring {first} back, and run the same playbook again; it goes on with {first}.")
     assert steps(cluster, first)[-1] != "done"
-    again = upgrade(write_hosts(cluster, mirror), NEW)
+    again = upgrade(write_hosts(cluster, mirror), NEW, "--limit", first)
     assert again.returncode == 0, again.stdout[-5000:]
     says(again, "resumed: it broke off at ")
-    finished(cluster, NEW)
+    finished_alone(cluster, first)
 
 
 def test_a_client_that_ignores_the_lame_duck_is_named_and_the_next_run_waits_on_for_it(mirror: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_client_that_ignores_the_lame_duck_is_named_and_the_next_run_waits_on_
             assert slow.process(first) == process
             assert starts(slow) == before
             assert steps(slow, first)[-1] == "draining"
-            again = upgrade(hosts, NEW)
+            again = upgrade(hosts, NEW, "--limit", first)
         says(
             done,
             f"STOPPED in the turn of {first}",
@@ -147,7 +148,7 @@ def test_a_client_that_ignores_the_lame_duck_is_named_and_the_next_run_waits_on_
         )
         assert again.returncode == 0, again.stdout[-5000:]
         assert "resumed: it broke off at 'draining'" in said(again).replace("''", "'")
-        finished(slow, NEW)
+        finished_alone(slow, first)
 
 
 def test_a_stale_pid_file_that_names_another_process_by_now_is_refused_and_that_process_is_not_signalled(
@@ -177,7 +178,7 @@ def test_a_stale_pid_file_that_names_another_process_by_now_is_refused_and_that_
         sleeping.kill()
     again = upgrade(hosts, NEW, "--limit", down)
     assert again.returncode == 0, again.stdout[-5000:]
-    assert cluster.versions() == {name: NEW if name == down else OLD for name in cluster.nodes}
+    finished_alone(cluster, down)
 
 
 @contextmanager

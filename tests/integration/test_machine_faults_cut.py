@@ -1,4 +1,4 @@
-"""The way to a machine is cut in mid-turn, or the controller dies: the server goes on alone, and the next run finishes the job."""
+"""The way to a machine is cut in mid-turn, or the controller dies: the server goes on alone, the next run finishes the job."""
 
 from __future__ import annotations
 

@@ -32,15 +32,15 @@ SHORT = {"nats_upgrade_start_timeout_seconds": 2, "nats_upgrade_health_timeout_s
 
 
 def test_a_machine_that_is_rebooted_at_each_step_of_its_turn(mirror: Path, tmp_path: Path) -> None:
-    with ContainerCluster(OLD, unit=BLOCKABLE, settings=SETTINGS) as cluster:
-        with Load(cluster.urls, tmp_path / "load.json", rate=50) as load:
-            inventory_file = hosts(cluster, mirror)
-            _while_held(cluster, inventory_file)
-            _while_draining(cluster, inventory_file)
-            first = _before_the_new_version_starts(cluster, inventory_file)
-            _while_returning(cluster, inventory_file, first)
-            finishes(cluster, inventory_file)
-            nothing_lost(load)
+    lab = ContainerCluster(OLD, unit=BLOCKABLE, settings=SETTINGS)
+    with lab as cluster, Load(cluster.urls, tmp_path / "load.json", rate=50) as load:
+        inventory_file = hosts(cluster, mirror)
+        _while_held(cluster, inventory_file)
+        _while_draining(cluster, inventory_file)
+        first = _before_the_new_version_starts(cluster, inventory_file)
+        _while_returning(cluster, inventory_file, first)
+        finishes(cluster, inventory_file)
+        nothing_lost(load)
 
 
 def _while_held(cluster: ContainerCluster, inventory_file: Path) -> None:
