@@ -100,7 +100,7 @@ def swap(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     version, running = params["version"], params["running_version"]
     where = _binary.layout(params["path"], running, version)
     if not check_mode and not _binary.is_staged(where.binary(version), version):
-        raise NatsError(f"nats-server {version} is not staged at {where.binary(version)}: nothing was signalled")
+        raise NatsError(f"nats-server {version} is not staged at {where.binary(version)}: nothing was signalled", exit_seen=False)
     result: dict[str, Any] = {"changed": False, "exit_seen": False, "switched": False, "started": False, "removed": []}
     result.update(new_pid=None, new_start_ticks=None)
     try:
