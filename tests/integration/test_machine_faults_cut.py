@@ -12,6 +12,7 @@ from tests.integration.machines import (
     SETTINGS,
     clients,
     finishes,
+    first_and_others,
     has_hold,
     hosts,
     is_held,
@@ -20,6 +21,7 @@ from tests.integration.machines import (
     not_touched,
     step,
     stopped_in,
+    until_step,
 )
 from tests.lab.containers import ContainerCluster
 from tests.lab.load_process import Load
@@ -93,3 +95,20 @@ def _killed(cluster: ContainerCluster, inventory_file: Path, *done: str) -> None
     assert has_hold(cluster, name)
     assert kept(cluster, name)["step"] in ("draining", "switching", "starting")
     assert sorted(host for host in cluster.nodes if kept(cluster, host, "lock")) == sorted(cluster.nodes)
+
+
+def test_a_module_that_is_killed_on_the_node_leaves_the_hold_and_the_journal(mirror: Path) -> None:
+    with ContainerCluster(OLD, settings=SETTINGS) as cluster:
+        inventory_file, before = hosts(cluster, mirror), cluster.starts()
+        first, others = first_and_others(cluster)
+        with clients(cluster, first), Background(inventory_file, NEW) as roll:
+            until_step(roll, cluster, first, "draining")
+            cluster.shell(first, "pkill -KILL -x python3")
+            text = message(roll.wait())
+        stopped_in(text, first)
+        assert f"What failed: {LAME_DUCK} {first}: " in text
+        assert f"{first}: the step that drains and replaces its server broke off without an answer" in text
+        assert "Nothing more was done, and automatic restarts stay held." in text
+        not_touched(cluster, before, *others)
+        assert (step(cluster, first), is_held(cluster, first)) == ("draining", True)
+        finishes(cluster, inventory_file)

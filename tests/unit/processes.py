@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -79,3 +80,9 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
         yield folder
     finally:
         folder.end()
+
+
+def ended(pid: int) -> None:
+    """Wait until a program that was started detached has ended. Python may have reaped it already, when its Popen was dropped."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)

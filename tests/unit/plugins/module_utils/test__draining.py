@@ -16,7 +16,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Process
 from tests.lab.cluster import LoopbackCluster
 from tests.unit.nats import SimulatedServer
-from tests.unit.processes import Processes
+from tests.unit.processes import Processes, ended
 from tests.unit.releases import NEW, OLD, install
 from tests.unit.servers import free_port
 from tests.unit.state import lock, on_disk, steal, steps, write_down
@@ -173,7 +173,7 @@ def test_a_swap_gives_the_process_that_it_started(node: Node) -> None:
         assert (new.start_ticks, new.pid != result["pid"]) == (result["new_start_ticks"], True)
     finally:
         _process.send(new, signal.SIGKILL)
-        os.waitpid(new.pid, 0)
+        ended(new.pid)
 
 
 def test_a_swap_removes_the_oldest_versions_at_the_end(node: Node) -> None:

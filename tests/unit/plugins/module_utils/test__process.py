@@ -16,7 +16,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Process
 from tests.unit.clock import Clock
-from tests.unit.processes import Processes, is_zombie, started, until
+from tests.unit.processes import Processes, ended, is_zombie, started, until
 
 NOBODY = 65534
 
@@ -309,13 +309,13 @@ def test_a_detached_program_lives_in_a_session_of_its_own_and_adds_to_its_log(tm
     log.write_text("before\n", encoding="utf-8")
     text = "import os, sys; print(os.getsid(0), os.getcwd()); print('err', file=sys.stderr)"
     pid = _process.start_detached([sys.executable, "-u", "-c", text], cwd=str(tmp_path), log_path=str(log))
-    os.waitpid(pid, 0)
+    ended(pid)
     assert log.read_text(encoding="utf-8").splitlines() == ["before", f"{pid} {tmp_path}", "err"]
 
 
 def test_the_folder_of_the_log_is_made(tmp_path: Path) -> None:
     pid = _process.start_detached(["echo", "hello"], cwd=None, log_path=str(tmp_path / "a" / "b.log"))
-    os.waitpid(pid, 0)
+    ended(pid)
     assert (tmp_path / "a" / "b.log").read_text(encoding="utf-8") == "hello\n"
 
 

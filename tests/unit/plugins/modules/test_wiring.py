@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _process
 from tests.lab.binaries import server_binary
 from tests.unit import modules
 from tests.unit.nats import SimulatedServer
-from tests.unit.processes import Processes
+from tests.unit.processes import Processes, ended
 from tests.unit.releases import NEW, OLD, hash_of, install, release
 from tests.unit.servers import free_port
 from tests.unit.systemd import Systemd
@@ -187,7 +186,7 @@ def test_a_process_is_started(run: Run, tmp_path: Path) -> None:
     given = {"state": "started", "argv": [sys.executable, "-c", "print('hello')"], "log_path": str(log)}
     assert run("nats_process", check=True, **given) == run("nats_process", check=True, **given)
     assert not log.exists()
-    os.waitpid(run("nats_process", **given)["pid"], 0)
+    ended(run("nats_process", **given)["pid"])
     assert log.read_text(encoding="utf-8") == "hello\n"
     assert "argv" in run("nats_process", state="started")["msg"]
 
