@@ -30,7 +30,7 @@ demos: $(VENV)/ready ## RUNS=10 demos in a row; stops at the first that is not p
 
 .PHONY: test
 test: $(VENV)/ready ## everything: lint, unit, integration on real clusters, Molecule
-	@$(BIN)/python -m pytest -v tests/lint tests/unit tests/integration tests/scenarios
+	@$(BIN)/python -m pytest -v --durations=15 tests/lint tests/unit tests/integration tests/scenarios
 
 .PHONY: lint
 lint: $(VENV)/ready ## the linters alone
