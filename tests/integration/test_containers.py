@@ -17,7 +17,6 @@ from tests.lab.binaries import ROOT
 from tests.lab.containers import ContainerCluster
 from tests.lab.docker import CLUSTER_LABEL, docker, folder_of, remove_leftovers
 from tests.lab.load_process import Load
-from tests.lab.machine import UNITS
 from tests.lab.processes import wait_until
 
 JSON = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
@@ -145,13 +144,6 @@ def test_a_machine_off_the_network_answers_nobody_and_its_server_goes_on(cluster
     assert cluster.starts()["n3"] == started
 
 
-def test_a_machine_that_is_switched_off_is_gone_until_it_is_switched_on(cluster: ContainerCluster) -> None:
-    cluster.switch_off("n1")
-    assert cluster.versions() == {"n1": "down", "n2": "2.14.6", "n3": "2.14.6"}
-    cluster.switch_on("n1")
-    cluster.wait_ready()
-
-
 def test_a_blocked_route_vanishes_and_comes_back(cluster: ContainerCluster) -> None:
     starts = cluster.starts()
     cluster.block_route("n1", "n2")
@@ -161,44 +153,6 @@ def test_a_blocked_route_vanishes_and_comes_back(cluster: ContainerCluster) -> N
     cluster.unblock_route("n1", "n2")
     cluster.wait_ready()
     assert cluster.starts() == starts
-
-
-@pytest.mark.parametrize("unit", [name for name in UNITS if name != "plain"])
-def test_every_flavour_of_the_unit_starts_and_is_what_it_says(unit: str) -> None:
-    with ContainerCluster("2.14.6", unit=unit) as cluster:
-        shown = {name: cluster.unit(name) for name in cluster.nodes}
-        main = cluster.shell("n1", f"cat /proc/{shown['n1']['MainPID']}/comm")
-    for properties in shown.values():
-        assert (properties["ActiveState"], properties["SubState"], properties["NRestarts"]) == ("active", "running", "0")
-    properties = shown["n1"]
-    assert main == ("run-nats-server" if unit == "wrapper" else "nats-server")
-    assert properties["Restart"] == ("on-failure" if unit == "wrapper" else "always")
-    assert properties["KillSignal"] == str(int(signal.SIGUSR2 if unit == "exec_stop_sigint" else signal.SIGTERM))
-    assert ("SIGINT" if unit == "exec_stop_sigint" else "SIGUSR2") in properties["ExecStop"]
-    assert properties["RestartUSec"] == {"restart_always": "1s", "exec_stop_sigint": "5s"}.get(unit, "100ms")
-
-
-def test_a_wrapper_passes_lame_duck_on_and_ends_as_its_server() -> None:
-    with ContainerCluster("2.14.6", unit="wrapper") as cluster:
-        # Without it the unit starts again: its ExecStop has no MAINPID any more, and so fails.
-        cluster.shell("n1", PUT_DROP_IN)
-        cluster.shell("n1", f"kill -USR2 {cluster.unit('n1')['MainPID']}")
-        assert wait_until(lambda: cluster.unit("n1")["MainPID"] == "0", 60)
-        assert (cluster.unit("n1")["ExecMainCode"], cluster.unit("n1")["ExecMainStatus"]) == ("1", "0")
-        assert "Entering lame duck mode" in cluster.journal("n1", 200)
-        assert cluster.exec("n1", "pgrep", "--exact", "nats-server").returncode == 1
-
-
-def test_a_small_disk_holds_the_server_and_can_be_filled() -> None:
-    with ContainerCluster("2.14.6", small_disk=40) as cluster:
-        folder = Path(cluster.binary).parent
-        assert cluster.shell("n1", f"readlink /proc/{cluster.unit('n1')['MainPID']}/exe") == cluster.binary
-        assert cluster.exec("n1", "fallocate", "--length=15M", f"{folder}/ballast").returncode == 0
-        second = cluster.exec("n1", "cp", cluster.binary, f"{folder}/second")
-        assert "No space left on device" in second.stderr
-        cluster.reboot("n1")
-        cluster.wait_ready()
-        assert cluster.exec("n1", "ls", str(folder)).stdout.split() == ["nats-server"]
 
 
 def test_two_clusters_run_beside_each_other(cluster: ContainerCluster) -> None:
