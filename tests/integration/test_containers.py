@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +14,16 @@ from pathlib import Path
 import pytest
 
 from tests.integration.helpers import ADHOC_SECONDS, BIN, parse_adhoc, run
+from tests.lab import bytecode
 from tests.lab.binaries import ROOT
 from tests.lab.containers import ContainerCluster
-from tests.lab.docker import CLUSTER_LABEL, docker, folder_of, remove_leftovers
+from tests.lab.docker import CLUSTER_LABEL, LAB, docker, folder_of, remove_leftovers
 from tests.lab.load_process import Load
 from tests.lab.processes import wait_until
 
 JSON = {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
-ROUTE_SECONDS = 10.0
-CHILD_SECONDS = 120.0
+ROUTE_SECONDS = 60.0
+CHILD_SECONDS = 300.0
 DROP_IN = "/run/systemd/system/nats-server.service.d/hold.conf"
 PUT_DROP_IN = f"install -D /dev/stdin {DROP_IN} <<EOF\n[Service]\nRestart=no\nEOF\nsystemctl daemon-reload"
 
@@ -72,13 +74,23 @@ def test_the_cluster_is_up_with_one_leader_and_all_routes(cluster: ContainerClus
     assert "Server is ready" in cluster.journal("n1", 200)
 
 
+def test_a_machine_has_its_modules_compiled_once_for_all_and_by_its_own_python(cluster: ContainerCluster, hosts: Path) -> None:
+    assert ping(hosts)["n1"] == "SUCCESS"
+    asked = "import sys, zipimport; print(sys.implementation.cache_tag, zipimport._compile_source.__name__)"
+    tag, compiles = cluster.shell("n1", f"python3 -c '{asked}'").split()
+    assert compiles == "_kept"
+    here = {path.name for path in bytecode.FOLDER.glob(f"{tag}-*")}
+    assert here
+    assert here <= set(cluster.shell("n1", f"ls {bytecode.FOLDER_THERE}").split())
+
+
 def test_ansible_reaches_every_machine(hosts: Path) -> None:
     assert ping(hosts) == dict.fromkeys(("n1", "n2", "n3"), "SUCCESS")
 
 
 def test_clients_on_this_machine_reach_every_server(cluster: ContainerCluster, tmp_path: Path) -> None:
     with Load(cluster.urls, tmp_path / "load.json") as load:
-        assert wait_until(lambda: cluster.jsz("n1")["messages"] > 20, 10)
+        assert wait_until(lambda: cluster.jsz("n1")["messages"] > 20, 60)
         report = load.stop()
     assert report.acknowledged > 0
     assert report.lost == 0
@@ -121,15 +133,15 @@ def test_a_program_goes_on_when_its_ssh_connection_is_cut(cluster: ContainerClus
     with (tmp_path / "said").open("wb") as said:
         child = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **JSON}, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     try:
-        assert wait_until(lambda: cluster.exec("n3", "test", "-e", begun).returncode == 0, 30)
+        assert wait_until(cluster.path("n3", begun).exists, 60)
         cluster.cut_ssh("n3")
-        assert child.wait(30) == 4
+        assert child.wait(60) == 4
     finally:
         child.kill()
         child.wait(10)
     assert cluster.exec("n3", "test", "-e", begun).returncode == 0
     cluster.shell("n3", f"touch {end}")
-    assert wait_until(lambda: cluster.exec("n3", "test", "-e", begun).returncode == 1, 10)
+    assert wait_until(lambda: not cluster.path("n3", begun).exists(), 60)
 
 
 def test_a_machine_off_the_network_answers_nobody_and_its_server_goes_on(cluster: ContainerCluster, hosts: Path) -> None:
@@ -189,7 +201,9 @@ def test_nothing_is_left_of_a_run_that_is_interrupted() -> None:
         assert left_of(name) == []
 
 
-def test_what_is_left_of_a_killed_run_is_removed_by_the_next_and_what_still_runs_is_not(cluster: ContainerCluster) -> None:
+def test_what_is_left_of_a_killed_run_is_removed_by_the_next_and_what_still_runs_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other tests remove what is left of this working tree too, at any moment.
+    monkeypatch.setenv(LAB, uuid.uuid4().hex)
     with other_run() as (child, name):
         assert name not in remove_leftovers()
         child.kill()
@@ -197,7 +211,6 @@ def test_what_is_left_of_a_killed_run_is_removed_by_the_next_and_what_still_runs
         assert len(left_of(name)) == 5
         assert name in remove_leftovers()
         assert left_of(name) == []
-    assert cluster.what_is_missing() == ""
 
 
 def test_an_engine_that_cannot_run_is_an_error_with_its_reason() -> None:

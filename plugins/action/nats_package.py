@@ -1,0 +1,13 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Copy a package file to the node, where there is one, and run the module of the same name there."""
+
+from __future__ import annotations
+
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import CopyingAction
+
+
+class ActionModule(CopyingAction):
+    """See the module of the same name."""
+
+    FILE = "file"

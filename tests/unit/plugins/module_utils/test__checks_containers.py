@@ -1,0 +1,73 @@
+"""Reasons not to begin that lie in the container that a server runs in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.situations import changed, cluster, found, plan_of, refusals, warnings, with_facts
+
+CONTAINER: dict[str, Any] = {
+    "name": "nats",
+    "image": "nats:2.15.1",
+    "restart": "always",
+    "removed_on_exit": False,
+    "data_paths": ["/data", "/etc/nats"],
+    "compose_project": "",
+    "compose_service": "",
+    "compose_files": [],
+    "compose_image": "",
+    "wanted_image": "nats:2.15.2",
+    "wanted_image_is_here": False,
+}
+READINGS = with_facts(cluster(), store_dir="/data/jetstream")
+
+
+def node(**container: Any) -> dict[str, Any]:
+    return {"container": {**CONTAINER, **container}}
+
+
+def test_a_container_with_a_volume_and_an_exact_image_is_upgraded() -> None:
+    plan = plan_of(READINGS, n1=node(), n2=node(data_paths=["/data/jetstream"]), n3=node(data_paths=["/"]))
+    assert (refusals(plan), warnings(plan)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("container", "name", "said"),
+    [
+        ({"wanted_image": "nats:latest"}, "floating_image", "nats_upgrade_image is 'nats:latest', which may name another image"),
+        ({"removed_on_exit": True}, "removed_on_exit", "container nats was started with --rm"),
+        ({"data_paths": ["/data/jetstream2"]}, "no_data_volume", "stores in /data/jetstream, which lies in the container"),
+        ({"data_paths": []}, "no_data_volume", "on none of its volumes (it has none)"),
+    ],
+)
+def test_what_would_lose_something_is_refused_for_good(container: dict[str, Any], name: str, said: str) -> None:
+    plan = plan_of(READINGS, n1=node(**container), n2=node(), n3=node())
+    assert refusals(plan) == [name]
+    finding = found(plan, name)
+    assert (finding.seen, finding.waivable) == (("n1",), False)
+    assert finding.message.startswith("n1: ")
+    assert said in finding.message
+
+
+def test_the_data_of_a_server_that_does_not_answer_are_not_judged() -> None:
+    plan = plan_of(changed(READINGS, "n1", facts=None, error="refused"), "missing_server", n1=node(data_paths=[]))
+    assert "no_data_volume" not in refusals(plan)
+
+
+COMPOSED = {"compose_project": "web", "compose_service": "nats", "compose_files": ["/srv/web/compose.yml"]}
+
+
+def test_a_container_of_compose_is_upgraded_where_its_files_name_the_new_image() -> None:
+    old = {"n2": node(**COMPOSED, compose_image="nats:2.15.1")}
+    assert refusals(plan_of(READINGS, **old)) == ["compose_container"]
+    said = found(plan_of(READINGS, **old), "compose_container").message
+    assert said.startswith(
+        "n2: container nats is service nats of the compose project web, and its files (/srv/web/compose.yml) give"
+    )
+    assert "give it nats:2.15.1: the next 'up' would replace" in said
+    assert "Set its image there to nats:2.15.2" in said
+    assert refusals(plan_of(READINGS, "compose_container", **old)) == []
+    assert refusals(plan_of(READINGS, n2=node(**COMPOSED))) == ["compose_container"]
+    assert refusals(plan_of(READINGS, n2=node(**COMPOSED, compose_image="nats:2.15.2"))) == []
