@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Judge drift on the controller: read the servers, judge, write."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from datetime import datetime, timezone
+from typing import Any, Mapping
+
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _arguments,
+    _drift,
+    _drift_text,
+    _fleet,
+    _monitor,
+    _policy,
+)
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.modules.nats_audit import SPEC
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
+
+
+class ActionModule(ReadingAction):
+    """See the module of the same name."""
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        task_vars = {**task_vars, "hostvars": _targets.Remembered(task_vars["hostvars"])}
+        _unused, params = self.validate_argument_spec(argument_spec=SPEC)
+        self.fill(params, task_vars)
+        failing = _fleet.FAILING if params["fail_on"] is None else _fleet.require_known(params["fail_on"])
+        if params["max_mismatch_seconds"] < 0 or params["active_seconds"] < 0:
+            raise NatsError("nats_audit_max_mismatch_seconds and nats_audit_active_seconds have to be 0 or more")
+        policy = _policy.load(params["policy_file"])
+        # Before a long read, not after it.
+        _require_folder(params["output"])
+        drift = _drift.judge(
+            self._fleet(params, task_vars),
+            policy,
+            _fleet.Limits(params["max_mismatch_seconds"], params["active_seconds"]),
+            failing,
+        )
+        return self._told(drift, params)
+
+    def _fleet(self, params: Result, task_vars: dict[str, Any]) -> _fleet.Fleet:
+        targets = _arguments.targets({**params, "servers": self.servers_of(params, task_vars)})
+        with self.source(task_vars)(params) as source:
+            readings = _monitor.read_members(source, targets)
+        nodes = {host: (result.get("ansible_facts") or {}).get("nats_node") for host, result in params["nodes"].items()}
+        return _fleet.Fleet(
+            readings=tuple(readings),
+            now=datetime.now(timezone.utc),
+            names={host: _targets.server_names(host, task_vars, self._templar) for host in params["hosts"]},
+            nodes={host: node for host, node in nodes.items() if node},
+            unlooked={host: _why_not(params["nodes"][host]) for host, node in nodes.items() if not node},
+            expected=frozenset(
+                name for host in params["expected"] for name in _targets.server_names(host, task_vars, self._templar)
+            ),
+        )
+
+    def _told(self, drift: _drift.Drift, params: Result) -> Result:
+        lines, output = _drift_text.lines(drift), params["output"]
+        text = {
+            "table": lambda: "\n".join(lines) + "\n",
+            "json": lambda: _drift_text.as_json(drift),
+            "prometheus": lambda: _drift_text.prometheus(drift, time.time()),
+        }[params["format"]]()
+        if output and self._task.check_mode:
+            lines += ["", f"{params['format']} not written to {output}: check mode"]
+        elif output:
+            _write(output, text)
+            lines += ["", f"{params['format']} written to {output}"]
+        else:
+            lines = text.splitlines()
+        # Ansible shows an empty line as a pair of quotes.
+        shown = [line for line in lines if line]
+        return {"changed": False, "audit": drift.brief(), "lines": shown, "failure": _drift_text.failure(drift)}
+
+
+def _why_not(result: Mapping[str, Any]) -> str:
+    """Why there are no facts of a node. Of a module that could not run, Ansible's message says to look into its output."""
+    output = str(result.get("module_stderr") or result.get("module_stdout") or "").strip().splitlines()
+    return output[-1] if output else str(result.get("msg") or "not looked at")
+
+
+def _require_folder(output: str | None) -> None:
+    folder = os.path.dirname(os.path.abspath(output)) if output else ""
+    if folder and not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
+        raise NatsError(
+            f"nats_audit_output: {folder} is no folder on the controller that can be written: make it, or name another"
+        )
+
+
+def _write(path: str, text: str) -> None:
+    """Replace the file in one step: whoever reads it at that moment sees the old or the new one, and no half."""
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=os.path.dirname(os.path.abspath(path)), delete=False) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fchmod(file.fileno(), 0o644)
+                os.replace(file.name, path)
+            except OSError:
+                os.unlink(file.name)
+                raise
+    except OSError as exc:
+        raise NatsError(f"nats_audit_output: {path} cannot be written: {exc.strerror or exc}") from exc
