@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Have a client on the controller see what a roll does to clients, and say it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible_collections.natsops.cluster.plugins.action import nats_lock
+from ansible_collections.natsops.cluster.plugins.module_utils import _findings, _process
+from ansible_collections.natsops.cluster.plugins.module_utils._arguments import CLIENT_PROBE
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _client_probe, _client_probe_session, _targets
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
+
+_PERMISSIONS = "publish to $JS.API.INFO, $JS.API.STREAM.>, $JS.API.CONSUMER.> and $JS.ACK.>"
+
+
+class ActionModule(NatsAction):
+    """See the module of the same name."""
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        _unused, params = self.validate_argument_spec(argument_spec=CLIENT_PROBE)
+        self._params, self._waived = params, _findings.require_known(params["waive"])
+        self._folder = os.path.join(params["report_dir"], params["run_id"])
+        if self._task.check_mode and params["state"] != "checked":
+            return {"lines": []}
+        work = {"checked": self._check, "started": self._start, "read": self._read, "stopped": self._stop}
+        return work[params["state"]](task_vars)
+
+    def _wanted(self, task_vars: dict[str, Any]) -> _client_probe_session.Wanted:
+        host = task_vars["inventory_hostname"]
+        account = self._params["account"] or _targets.host_variable(
+            _client_probe_session.VARIABLE, host, task_vars, self._templar
+        )
+        account = _client_probe_session.check(account)
+        if not _process.PROC.joinpath("self", "stat").exists():
+            raise NatsError(f"{_client_probe_session.VARIABLE} needs a controller with /proc (Linux): leave it out on this one")
+        hosts = self._params["hosts"] or [host]
+        servers = account.get("servers") or _targets.client_urls(hosts, task_vars, self._templar)
+        return _client_probe_session.Wanted(account, servers, self._params["run_id"], self._params["replicas"])
+
+    def _check(self, task_vars: dict[str, Any]) -> Result:
+        try:
+            without = _client_probe_session.look(self._wanted(task_vars))
+        except NatsError as exc:
+            raise NatsError(f"refused: {exc}. Nothing was touched.") from exc
+        return {"lines": [], **_said(without)}
+
+    def _start(self, task_vars: dict[str, Any]) -> Result:
+        began = _client_probe.start(self._folder, self._wanted(task_vars), nats_lock.controller())
+        said = _said(began["without_jetstream"])
+        for warning in said.get("warnings", ()):
+            self.told.tell("note", text=warning)
+        removed = [f"removed the stream {name}, which a probe that died had left" for name in began["removed"]]
+        return {"lines": removed, **said}
+
+    def _read(self, _task_vars: dict[str, Any]) -> Result:
+        """The figures of the step that has just ended; what is too much fails, or warns where it is waived."""
+        result: Result = {}
+        try:
+            result["step"] = step = _client_probe.read(self._folder, self._params["step"] or "")
+            self.told.tell("client_probe", **_client_probe.figures(step))
+            message = _client_probe.too_much(self._folder, step, self._params["max_gap_seconds"])
+        except NatsError as exc:
+            message = str(exc)
+        result["lines"] = _client_probe.lines(self._folder)
+        if message and "client_impact" not in self._waived:
+            raise NatsError(f"refused: client_impact: {message}", refusal="client_impact", **result)
+        return {**result, "warnings": [message] if message else []}
+
+    def _stop(self, _task_vars: dict[str, Any]) -> Result:
+        before = len(_client_probe.steps(self._folder))
+        ended = _client_probe.stop(self._folder)
+        warnings, found = [], _client_probe.steps(self._folder)
+        for step in found[before:]:
+            self.told.tell("client_probe", **_client_probe.figures(step))
+            warnings += [_client_probe.too_much(self._folder, step, self._params["max_gap_seconds"])]
+        if ended.get("failed"):
+            warnings += [f"the client probe had ended by itself: {ended['reason']}"]
+        if ended.get("stream_removed") is False:
+            warnings += [
+                f"the client probe could not remove its stream {_client_probe_session.STREAM_PREFIX}{self._params['run_id']}: "
+                "the next probe does, or remove it by hand"
+            ]
+        return {
+            "lines": _client_probe.lines(self._folder),
+            "step": found[-1] if found else None,
+            "total": ended.get("total"),
+            "warnings": [warning for warning in warnings if warning],
+        }
+
+
+def _said(without_jetstream: str) -> Result:
+    """What to say of a part that is left out."""
+    if not without_jetstream:
+        return {"jetstream": True}
+    return {
+        "jetstream": False,
+        "warnings": [
+            f"the client probe leaves streams out ({without_jetstream}): it sees requests and messages without a stream only. "
+            f"For streams, the user of {_client_probe_session.VARIABLE} needs an account with JetStream and room for one stream, "
+            f"and may have to be allowed to {_PERMISSIONS}"
+        ],
+    }

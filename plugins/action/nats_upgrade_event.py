@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Write an event of a run; begin and end the run."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.release import __version__ as ansible_version
+
+from ansible_collections.natsops.cluster.plugins.action.nats_lock import controller
+from ansible_collections.natsops.cluster.plugins.module_utils import _plan
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_event import REQUIRED_IF, SPEC
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _watching
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
+
+_ROOT = Path(__file__).resolve().parents[2]
+_VERSION = re.compile(r'^ *"?version"?: *"?([0-9][^",\s]*)', re.MULTILINE)
+
+
+class ActionModule(NatsAction):
+    """See the module of the same name."""
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        _unused, params = self.validate_argument_spec(argument_spec=SPEC, required_if=REQUIRED_IF)
+        data = dict(params["data"])
+        if params["kind"] == "run_began":
+            return self._begin(params, data, task_vars)
+        if params["kind"] == "failed":
+            return self._fail(params["msg"], data)
+        if params["kind"] == "run_ended":
+            return self._end()
+        self.told.tell(params["kind"], **data)
+        return {"changed": False}
+
+    def _begin(self, params: Result, data: Result, task_vars: dict[str, Any]) -> Result:
+        _watching.screen(task_vars, self._templar)
+        looks_only = params["looks_only"] or self._task.check_mode
+        run = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{secrets.token_hex(3)}"
+        result: Result = {"changed": False, "run": run, "folder": "", "report": ""}
+        try:
+            log = _events.begin(params["report_dir"], run)
+        except NatsError as exc:
+            if not looks_only:
+                raise
+            # What is asked for is the plan; that it would be refused for this is said as well.
+            return {**result, "warnings": [f"no report is written, and a run that does more would end here: {exc}"]}
+        own = controller()
+        with contextlib.suppress(NatsError):  # what is no number is refused by the plan
+            data["max_nodes"] = _plan.most_nodes(data.get("max_nodes"))
+        earlier = _events.interrupted(log.folder.parent, run, data)
+        log.write(
+            "run_began",
+            **data,
+            check_mode=looks_only,
+            controller={key: own[key] for key in ("host", "user", "pid")},
+            collection_version=collection_version(),
+            ansible_version=ansible_version,
+            resumes=bool(earlier),
+            previous_run=earlier or None,
+        )
+        if log.warnings:
+            result["warnings"] = log.warnings
+        result.update(folder=str(log.folder), report=log.page, **stats_of(log, "failed"))
+        self.told.fold(result)
+        return result
+
+    def _fail(self, msg: str, data: Result) -> Result:
+        refusal = data.pop("refusal", None)
+        self.told.about = data
+        return {"failed": True, "changed": False, "msg": msg.rstrip(), **({"refusal": refusal} if refusal else {})}
+
+    def _end(self) -> Result:
+        if self.told.log is None:
+            return {"changed": False, "msg": ["No report is written"]}
+        run = self.told.write_end()
+        return {"changed": False, "msg": [*run.lines, f"Report: {self.told.log.page}"], **stats_of(self.told.log, run.outcome)}
+
+
+def collection_version() -> str:
+    """The version of this collection, installed or in a clone; empty where neither file says it."""
+    for name in ("MANIFEST.json", "galaxy.yml"):
+        with contextlib.suppress(OSError):
+            found = _VERSION.search((_ROOT / name).read_text(encoding="utf-8"))
+            if found:
+                return found.group(1)
+    return ""

@@ -1,0 +1,93 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Write an event of a run, on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nats_upgrade_event
+short_description: Write down that something has happened in a roll
+version_added: "0.1.0"
+description:
+  - For the role C(nats_upgrade), whose other tasks write their events themselves. Works on the controller, with no connection.
+  - Each event is a line of JSON in C(events.jsonl) in the folder of the run, of which C(report.json) and C(report.html) are made.
+  - Where an event cannot be written in the middle of a roll, that is one warning, and the roll goes on.
+options:
+  kind:
+    description:
+      - "V(run_began): the folder of the run is made and, but in check mode, the module fails where nothing can be written there."
+      - "V(note), V(put_back), V(client_probe): the event is written."
+      - "V(failed): the event is written, and that the run ends with it; the module fails with O(msg) and the path of the report."
+      - "V(run_ended): how it ended follows from the events before. It is shown in a line, with the path of the report."
+    type: str
+    choices: [run_began, note, put_back, client_probe, failed, run_ended]
+    required: true
+  msg:
+    description: The whole message, for O(kind=failed).
+    type: str
+  data:
+    description: The keys of the event.
+    type: dict
+    default: {}
+  report_dir:
+    description: Folder on the controller that holds a folder for each run, for O(kind=run_began).
+    type: path
+  looks_only:
+    description: Of O(kind=run_began), whether the run only looks, as check mode does.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - natsops.cluster._attributes
+author: The natsops maintainers (@natsops)
+"""
+
+EXAMPLES = r"""
+- name: Write down that the load balancer was changed
+  natsops.cluster.nats_upgrade_event:
+    kind: note
+    data:
+      text: taken out of the load balancer
+"""
+
+RETURN = r"""
+run:
+  description: Id of the run, which is the name of its folder.
+  type: str
+  returned: with O(kind=run_began)
+folder:
+  description: Absolute path of the folder of the run; empty where nothing can be written and the run only looks.
+  type: str
+  returned: with O(kind=run_began)
+msg:
+  description: How the run ended, in two or three lines.
+  type: str
+  returned: with O(kind=run_ended)
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+SPEC = {
+    "kind": {
+        "type": "str",
+        "choices": ["run_began", "note", "put_back", "client_probe", "failed", "run_ended"],
+        "required": True,
+    },
+    "msg": {"type": "str"},
+    "data": {"type": "dict", "default": {}},
+    "report_dir": {"type": "path"},
+    "looks_only": {"type": "bool", "default": False},
+}
+REQUIRED_IF = [("kind", "failed", ["msg"]), ("kind", "run_began", ["report_dir"])]
+
+
+def main() -> None:
+    """Say where the work is done: the action of the same name never gets here."""
+    module = AnsibleModule(argument_spec=SPEC, required_if=REQUIRED_IF, supports_check_mode=True)
+    module.fail_json(
+        msg="natsops.cluster.nats_upgrade_event works on the controller, through its action plugin: call it from a playbook"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""What happens in a run, written as it happens: one line of JSON for each event, on the controller.
+
+A line is appended by one write, so that events of several workers do not mix, and a run that dies leaves all that it has
+written. The report is made of the events anew each time, and replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Dict, Mapping, Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _state_files
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _report, _report_html
+
+Event = Dict[str, Any]
+EVENTS, JSON, PAGE = "events.jsonl", "report.json", "report.html"
+# After these the report is up to date at once; after the others some seconds old at most while anything happens, more where it is
+# large: made of two megabytes, for 30 nodes, it takes 0.7 s.
+IMPORTANT = frozenset({"run_began", "planned", "put_back", "node_done", "failed", "run_ended"})
+_STALE_SECONDS, _BYTES_PER_SECOND = 5.0, 50_000
+# What a mistake in the making of a report may raise: it is not worth a cluster that is left half upgraded.
+_MISTAKES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+VARIABLE = "nats_upgrade_report_dir"
+
+
+class Log:
+    """The events of one run. What cannot be written is said in C(warnings): a roll does not stop in its middle for that."""
+
+    def __init__(self, folder: str | Path, run: str) -> None:
+        self.folder, self.run = Path(folder), run
+        self.warnings: list[str] = []
+
+    @property
+    def page(self) -> str:
+        return str(self.folder / PAGE)
+
+    def write(self, kind: str, *, at: float | None = None, **keys: Any) -> None:
+        """Append one event, of now or of another time, and see to the report."""
+        event = {"at": moment(time.time() if at is None else at), "run": self.run, "kind": kind, **keys}
+        try:
+            size = append(self.folder / EVENTS, event)
+            if kind in IMPORTANT or _age(self.folder / PAGE) >= _STALE_SECONDS + size / _BYTES_PER_SECOND:
+                publish(self.folder)
+        except OSError as exc:
+            self._warn(f"{exc.filename or self.folder} cannot be written ({exc.strerror})")
+        except _MISTAKES as exc:
+            self._warn(f"the report in {self.folder} cannot be made ({type(exc).__name__}: {exc})")
+
+    def read(self) -> list[Event]:
+        """All events so far by their time; none where they cannot be read."""
+        with contextlib.suppress(OSError):
+            # What is told of a step afterwards has the time at which it happened.
+            return sorted(_report.read_events(self.folder / EVENTS), key=lambda event: str(event.get("at")))
+        return []
+
+    def _warn(self, what: str) -> None:
+        # One text for all of a run: Ansible shows the same warning once.
+        text = f"{what}: the report of this run is not complete. The run goes on"
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+
+def begin(folder: str | Path, run: str) -> Log:
+    """Make the folder of a run. Raises NatsError where nothing can be written there."""
+    path = Path(os.path.abspath(os.path.expanduser(str(folder)))) / run
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        os.close(_open(path / EVENTS))
+    except OSError as exc:
+        raise NatsError(
+            f"refused: {exc.filename or path} on the controller cannot be written ({exc.strerror}): what happens goes there, "
+            f"and what the cluster has before each node is stopped, to be compared afterwards. Set {VARIABLE} to a folder that "
+            "can be written. Nothing was touched."
+        ) from exc
+    return Log(path, run)
+
+
+def append(path: Path, event: Mapping[str, Any]) -> int:
+    """Append it, and return how large the file is then."""
+    line = json.dumps(event, default=str, separators=(",", ":")) + "\n"
+    descriptor = _open(path)
+    try:
+        os.write(descriptor, line.encode())
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def publish(folder: Path) -> None:
+    """Make the report of all events so far. Several workers may do so at once: the last one has seen everything."""
+    with (folder / EVENTS).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        report = _report.build(_report.read_events(folder / EVENTS))
+        _replace(folder / JSON, json.dumps(report, default=str))
+        _replace(folder / PAGE, _report_html.render(report))
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
+def moment(seconds: float) -> str:
+    """A time as events have it: UTC, with milliseconds."""
+    return _state_files.utc_text(seconds, "milliseconds")
+
+
+def seconds_of(at: str) -> float:
+    return datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
+
+
+def interrupted(folder: Path, run: str, began: Mapping[str, Any]) -> str:
+    """The run before this one in the same folder, where it was for the same group and target and did not end well."""
+    runs: Sequence[str] = sorted((path.parent.name for path in folder.glob(f"*/{EVENTS}")), reverse=True)
+    for earlier in runs:
+        if earlier >= run:
+            continue
+        events = Log(folder / earlier, earlier).read()
+        first = next((event for event in events if event["kind"] == "run_began"), {})
+        if first.get("check_mode") or any(first.get(key) != began[key] for key in ("group", "mode", "target")):
+            continue
+        last = next((event for event in reversed(events) if event["kind"] == "run_ended"), {})
+        touched = any(event["kind"] == "phase" for event in events)
+        return earlier if touched and last.get("outcome") in (None, "failed") else ""
+    return ""

@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""What the events of a run amount to: how it ended, what was done and what is left, and what to do next. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _progress
+from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Event, seconds_of
+
+_REFUSED = re.compile(r"^(\S+: )?refused: ")
+_AGAIN = "run the same playbook again"
+# The phases in which a node is without a server that can be relied on.
+_AWAY = ("drain", "catch_up")
+
+
+@dataclass(frozen=True)
+class Story:
+    """Hosts of the inventory by what became of them: C(done) ran what they should when the run began; C(later) are for another
+    run, because this one takes only so many."""
+
+    began: Mapping[str, Any] = field(default_factory=dict)
+    planned: Mapping[str, Any] = field(default_factory=dict)
+    finished: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    failures: Sequence[Event] = ()
+
+    @property
+    def upgraded(self) -> list[str]:
+        return list(self.finished)
+
+    @property
+    def left(self) -> list[str]:
+        todo = self.planned["order"] + self.planned.get("later", []) if self.planned else self.began.get("hosts", [])
+        return [host for host in todo if host not in self.finished]
+
+    @property
+    def done(self) -> list[str]:
+        return [*self.planned.get("done", []), *self.finished]
+
+    @property
+    def looks_only(self) -> bool:
+        return bool(self.began.get("check_mode"))
+
+    @property
+    def versions(self) -> dict[str, str]:
+        before = {host: server["version"] for host, server in self.planned.get("servers", {}).items()}
+        return {**before, **{host: str(done.get("new_version")) for host, done in self.finished.items()}}
+
+    @property
+    def outcome(self) -> str:
+        """Of a run that ends now."""
+        if self.failures:
+            last = str(self.failures[-1].get("msg", ""))
+            return "refused" if _REFUSED.match(last) and not self.finished else "failed"
+        if self.planned.get("refusals"):
+            return "refused"
+        if not self.planned.get("order") and not self.planned.get("later"):
+            return "nothing_to_do"
+        return "part_done" if self.left and not self.looks_only else "done"
+
+    @property
+    def next(self) -> str:
+        """What to do next, where there is anything to do."""
+        outcome = self.outcome
+        if outcome == "failed":
+            said = [line[6:] for line in str(self.failures[-1].get("msg", "")).splitlines() if line.startswith("Next: ")]
+            return " ".join(said) or f"mend what failed, and {_AGAIN}; nodes that are done are not touched again"
+        if outcome == "refused":
+            return f"nothing was touched: mend what is said, or waive it where it can be waived, and {_AGAIN}"
+        if self.looks_only:
+            return "run it for real: nothing was touched" if self.left else ""
+        return self._go_on() if outcome == "part_done" else ""
+
+    def _go_on(self) -> str:
+        if not self.began.get("restarts_all"):
+            return f"{_AGAIN} to go on with {self.left[0]}"
+        group = self.began.get("group", "nats")
+        return f"{_AGAIN} with --limit '{group}:!{':!'.join(self.done)}' to go on with {self.left[0]}"
+
+    @property
+    def lines(self) -> list[str]:
+        """The end of a run that ends well."""
+        every, done = len(self.left) + len(self.done), len(self.done)
+        if self.looks_only:
+            return [f"{len(self.left)} of {every} to do. Nothing was touched"]
+        if self.outcome == "nothing_to_do":
+            return [f"Nothing to do: {done} of {every} done"]
+        if self.outcome == "part_done" and not self.began.get("restarts_all"):
+            return [f"{done} of {every} done, run again to go on. Left: {', '.join(self.left)}"]
+        if self.outcome == "part_done":
+            return [f"{done} of {every} done. Left: {', '.join(self.left)}", f"Next: {self.next}"]
+        verb = "Restarted" if self.began.get("mode") == "restart" else "Upgraded"
+        what = f" to {self.began['target']}" if self.began.get("target") else ""
+        with_earlier = "" if done == len(self.upgraded) else f", and with those before {done} of {every} are done"
+        return [f"{verb} {len(self.upgraded)} of {every}{what}{with_earlier}"]
+
+    def summary(self, outcome: str, report: str) -> dict[str, Any]:
+        return {
+            "outcome": outcome,
+            "upgraded": self.upgraded,
+            "left": self.left,
+            "versions": self.versions,
+            "report": report,
+            "next": self.next if outcome == self.outcome else "see what failed in the report, mend it, and " + _AGAIN,
+        }
+
+
+def story(events: Sequence[Event]) -> Story:
+    """Fold the events of one run."""
+    by_kind: dict[str, list[Event]] = {}
+    for event in events:
+        by_kind.setdefault(event["kind"], []).append(event)
+    return Story(
+        began=by_kind.get("run_began", [{}])[-1],
+        planned=by_kind.get("planned", [{}])[-1],
+        finished={event["host"]: event for event in by_kind.get("node_done", [])},
+        failures=tuple(by_kind.get("failed", ())),
+    )
+
+
+def turn_seconds(events: Sequence[Event], host: str, now: float) -> float:
+    """How long the turn of a host has taken until now: since the first gate of it."""
+    first = next((event for event in events if _is_phase(event, host, ("gate", *_AWAY))), None)
+    return round(now - seconds_of(first["at"]), 3) if first else 0.0
+
+
+def away_seconds(events: Sequence[Event], host: str) -> float | None:
+    """How long a host's server was away: from the signal until it was current. Nothing where it was not, as far as is known."""
+    own = [event for event in events if _is_phase(event, host, _AWAY)]
+    began = [event for event in own if (event["phase"], event["state"]) == ("drain", "began")]
+    ended = [event for event in own if (event["phase"], event["state"]) == ("catch_up", "ended")]
+    if not began or not ended:
+        return None
+    return round(seconds_of(ended[-1]["at"]) - seconds_of(began[0]["at"]), 3)
+
+
+def _is_phase(event: Event, host: str, phases: Sequence[str]) -> bool:
+    return event["kind"] == "phase" and event.get("host") == host and event.get("phase") in phases
+
+
+def so_far(events: Sequence[Event]) -> str:
+    """How far the cluster is, in a line: cluster c1  2/5 done, about 6 min left."""
+    run = story(events)
+    last = run.upgraded[-1:]
+    clusters = run.planned.get("clusters", {}).items()
+    name, hosts = next(((name, hosts) for name, hosts in clusters if set(hosts) & set(last)), ("", []))
+    if len(hosts) < 2:
+        return ""
+    now = [host for host in run.planned.get("order", []) if host in run.left and host in hosts]
+    expected = run.planned.get("seconds") or {}
+    measured = sum(float(done.get("seconds") or 0) for done in run.finished.values())
+    planned = sum(expected.get(host, 0) for host in run.finished)
+    # What turns take here, against what was expected of them.
+    rate = measured / planned if measured and planned else 1.0
+    left = rate * sum(expected.get(host, 0) for host in now)
+    return _progress.cluster(name, len(set(run.done) & set(hosts)), len(hosts), left if now else None)

@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""What a task tells of itself in a run: its phase, what became of it, and why the run ends where it fails.
+
+The role says by variables of a task what there is to tell: __nats_upgrade_phase, the phase of the turn that it belongs to;
+__nats_upgrade_event, an event that has happened once it has succeeded; __nats_upgrade_rescued, that a failure does not end the
+run yet, because it is seen to first. Outside of a run nothing is told.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Mapping
+
+from ansible.utils.display import Display
+
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _outcome, _watching
+from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Log
+
+Result = dict[str, Any]
+SUMMARY = "nats_upgrade_summary"
+# Phases that are of the cluster, and not of the host that happens to run the task.
+_OF_ALL = ("surge_join", "surge_leave", "verify", "rebalance")
+# Of a result that is not shown in full: what says most.
+_SHORT = ("msg", "elapsed_seconds", "polls", "drain_seconds", "clients_at_start")
+# From this on everything is shown (-vvv).
+_ALL = 3
+display = Display()
+
+
+class Teller:
+    """The events of one task. C(log) is None where there is no run, or nothing is kept of it."""
+
+    def __init__(self, task: Any, task_vars: Mapping[str, Any], templar: Any) -> None:
+        self._task, self._vars, self._templar = task, task_vars, templar
+        began = task_vars.get("__nats_upgrade_began") or {}
+        self.runs = bool(began.get("run"))
+        self.log = Log(str(began["folder"]), str(began["run"])) if self.runs and began.get("folder") else None
+        self._begin = 0.0
+        # More about a failure, for its event.
+        self.about: Mapping[str, Any] = {}
+
+    @property
+    def host(self) -> str:
+        """The host that the task is about."""
+        return str(self._task.delegate_to or self._vars.get("inventory_hostname") or "")
+
+    @property
+    def phase(self) -> str:
+        return str(self._value("phase") or "")
+
+    def _value(self, name: str) -> Any:
+        name = f"__nats_upgrade_{name}"
+        return self._templar.template(self._vars[name]) if name in self._vars else None
+
+    def began(self) -> None:
+        self._begin = time.time()
+        if self.phase and not self._task.check_mode:
+            self.tell_phase(self.phase, "began", at=self._begin)
+
+    def tell(self, kind: str, **keys: Any) -> None:
+        """Write an event, where there is somewhere to write it."""
+        if self.log:
+            self.log.write(kind, **keys)
+
+    def tell_phase(self, phase: str, state: str, **more: Any) -> None:
+        of_all = not self._task.delegate_to and (self._task.run_once or phase in _OF_ALL)
+        self.tell("phase", **({} if of_all else {"host": self.host}), phase=phase, state=state, **more)
+
+    def ended(self, result: Result) -> None:
+        """Tell how the task ended, and put what belongs to it into its result."""
+        failed = bool(result.get("failed"))
+        if not self.runs:
+            return
+        if self.phase and not self._task.check_mode:
+            self._phase_ended("failed" if failed else "ended", result)
+        if failed:
+            self._failed(result)
+        elif not self._task.check_mode:
+            self._happened(result)
+        if self.log and self.log.warnings:
+            result["warnings"] = [*result.get("warnings", ()), *self.log.warnings]
+        self.fold(result)
+
+    def _phase_ended(self, state: str, result: Result) -> None:
+        now, detail = time.time(), {"detail": _first_line(result)} if state == "failed" else {}
+        parts = {name: seconds for name, seconds in (result.get("seconds") or {}).items() if seconds is not None}
+        if not parts:
+            self.tell_phase(self.phase, state, seconds=round(now - self._begin, 3), **detail)
+            return
+        # Several phases in one call on the node, which says how long each took; the first has been told when it began.
+        at = now - sum(parts.values())
+        for number, (phase, seconds) in enumerate(parts.items()):
+            if number:
+                self.tell_phase(phase, "began", at=at)
+            at += seconds
+            last = number == len(parts) - 1
+            more = {"seconds": seconds, **(detail if last else {})}
+            self.tell_phase(phase, state if last else "ended", at=at, **more)
+
+    def _happened(self, result: Result) -> None:
+        event = self._value("event")
+        if not event or not self.log:
+            return
+        # A template makes an empty text of what is not known.
+        about = {key: None if value == "" else value for key, value in event.items() if key != "kind"}
+        if event["kind"] == "node_done":
+            self._done(about)
+        else:
+            self.log.write(event["kind"], **{"host": self.host, **about})
+        result.update(stats_of(self.log, "failed"))
+
+    def _done(self, about: dict[str, Any]) -> None:
+        """A node is done: with what follows from the events before."""
+        if self.log is None:
+            return
+        events = self.log.read()
+        away = _outcome.away_seconds(events, self.host)
+        assets = (_outcome.story(events).planned.get("assets_down") or {}).get(self.host)
+        if assets and away is not None:
+            self.log.write("r1_outage", host=self.host, assets=assets, seconds=away)
+        self.log.write("node_done", host=self.host, seconds=_outcome.turn_seconds(events, self.host, time.time()), **about)
+        line = _outcome.so_far(self.log.read())
+        if line:
+            _watching.screen(self._vars, self._templar).say_now(line)
+
+    def _failed(self, result: Result) -> None:
+        """Where the run ends with this failure: tell so, and say in its message where the report is."""
+        # failed_when: whether it is a failure at all is for the role to say.
+        if self.log is None or self._task.failed_when or self._value("rescued"):
+            return
+        refusal = result.get("refusal") or next(iter(result.get("refusals") or ()), None)
+        msg = str(result.get("msg") or "failed").rstrip()
+        told = {"step": self._task.name, "msg": msg, **({"refusal": refusal} if refusal else {}), **self.about}
+        self.log.write("failed", **{"host": self.host, **told})
+        self.write_end()
+        result["msg"] = f"{msg}\nReport: {self.log.page}"
+
+    def write_end(self) -> _outcome.Story:
+        if self.log is None:
+            return _outcome.Story()
+        story = _outcome.story(self.log.read())
+        self.log.write("run_ended", outcome=story.outcome, upgraded=story.upgraded, left=story.left, next=story.next)
+        return story
+
+    def fold(self, result: Result) -> None:
+        """With -v a line, and not all that was read of every server."""
+        if display.verbosity >= _ALL or result.get("failed"):
+            return
+        result["_ansible_verbose_override"] = True
+        said = [f"{key}: {result[key]}" for key in _SHORT if isinstance(result.get(key), (str, int, float))]
+        if display.verbosity and said:
+            display.v(f"{self.host}  {'  '.join(said)}  (-vvv for all)")
+
+
+def _first_line(result: Mapping[str, Any]) -> str:
+    return str(result.get("msg") or "failed").strip().split("\n", 1)[0]
+
+
+def stats_of(log: Log | None, outcome: str, **more: Any) -> Result:
+    """What a workflow gets of this run. It may be cut off after any task, so that until its end it counts as failed."""
+    if log:
+        more[SUMMARY] = _outcome.story(log.read()).summary(outcome, log.page)
+    return {"ansible_stats": {"data": more, "per_host": False, "aggregate": True}}

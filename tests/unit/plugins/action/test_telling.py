@@ -1,0 +1,257 @@
+"""What tasks tell of themselves in a run: events, the path of the report, and lines while they wait."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _progress, _telling, _watching
+from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Event, Log
+from tests.unit.nats import SimulatedServer
+from tests.unit.plugins.action.test_actions import Host
+
+BEGAN = {"mode": "upgrade", "target": "2.15.1", "group": "nats", "hosts": ["n1", "n2"], "max_nodes": "1"}
+
+
+class Run:
+    """A run that has begun, and a host of it."""
+
+    def __init__(self, folder: Path, **variables: Any) -> None:
+        self.host = Host(nats_upgrade_progress="lines", **variables)
+        self.begun = self.host.run("nats_upgrade_event", kind="run_began", report_dir=str(folder), data=BEGAN)
+        self.host.task_vars["__nats_upgrade_began"] = self.begun
+
+    def events(self, kind: str = "") -> list[Event]:
+        return [e for e in Log(self.begun["folder"], "").read() if kind in ("", e["kind"])]
+
+    def module(self, name: str = "nats_journal", *, answer: Any = None, **variables: Any) -> dict[str, Any]:
+        """Run a module on the node, with these variables of the task."""
+        self.host.answers = [answer or {"changed": True}]
+        self.host.task_vars.update({f"__nats_upgrade_{name}": value for name, value in variables.items()})
+        result = self.host.run(name, action="drain_module" if name == "nats_swap" else "node_module")
+        for gone in variables:
+            del self.host.task_vars[f"__nats_upgrade_{gone}"]
+        return result
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    # Warnings of Ansible's, which begin with a bracket, come this way too.
+    monkeypatch.setattr(_watching.display, "display", lambda msg, **_unused: lines.append(msg) if msg[:1] != "[" else None)
+    monkeypatch.setattr(_progress.Pace, "due", lambda *_unused: True)
+    return lines
+
+
+def test_a_run_begins_with_its_folder_and_says_who_asked_for_what(run: Run, tmp_path: Path) -> None:
+    (began,) = run.events()
+    assert run.begun["folder"] == str(tmp_path / run.begun["run"])
+    assert {key: began[key] for key in BEGAN} == {**BEGAN, "max_nodes": 1}
+    assert began["controller"]["host"] == os.uname().nodename
+    assert (began["check_mode"], began["resumes"], began["collection_version"]) == (False, False, "0.1.0")
+    # Until the end it counts as failed for a workflow, for it may be cut off at any time.
+    summary = run.begun["ansible_stats"]["data"]["nats_upgrade_summary"]
+    assert (summary["outcome"], summary["left"], summary["report"]) == ("failed", ["n1", "n2"], run.begun["report"])
+
+
+def test_a_folder_that_cannot_be_written_ends_a_run_and_only_warns_one_that_looks(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    begin: dict[str, Any] = {"kind": "run_began", "report_dir": str(tmp_path / "file"), "data": BEGAN}
+    refused = Host().run("nats_upgrade_event", **begin)
+    assert refused["failed"]
+    assert refused["msg"].startswith("refused: ")
+    for looks in (
+        Host().run("nats_upgrade_event", check=True, **begin),
+        Host().run("nats_upgrade_event", **begin, looks_only=True),
+    ):
+        assert not looks.get("failed")
+        assert (looks["folder"], len(looks["warnings"])) == ("", 1)
+
+
+def test_a_phase_is_told_when_it_begins_and_when_it_ends_or_fails(run: Run) -> None:
+    run.module(phase="hold")
+    run.module(phase="stage", answer={"failed": True, "msg": "no room\non the disk"}, rescued=True)
+    told = [(e["host"], e["phase"], e["state"], e.get("detail")) for e in run.events("phase")]
+    assert told == [
+        ("n1", "hold", "began", None),
+        ("n1", "hold", "ended", None),
+        ("n1", "stage", "began", None),
+        ("n1", "stage", "failed", "no room"),
+    ]
+
+
+def test_a_phase_of_the_whole_cluster_is_told_of_no_host(run: Run) -> None:
+    run.module(phase="verify")
+    assert [("host" in e, e["state"]) for e in run.events("phase")] == [(False, "began"), (False, "ended")]
+
+
+def test_one_call_on_the_node_may_be_several_phases_each_at_its_own_time(run: Run) -> None:
+    seconds = {"drain": 8.0, "swap": 0.5, "start": 0.25}
+    run.module("nats_swap", answer={"changed": True, "seconds": seconds, "warnings": ["the disk is full"]}, phase="drain")
+    ended = {e["phase"]: e["seconds"] for e in run.events("phase") if e["state"] == "ended"}
+    began = sorted(e["phase"] for e in run.events("phase") if e["state"] == "began")
+    assert (ended, began) == (seconds, ["drain", "start", "swap"])
+    assert [e["text"] for e in run.events("note")] == ["the disk is full"]
+
+
+def test_a_step_that_fails_in_its_middle_says_in_which_phase(run: Run) -> None:
+    broken = {"failed": True, "msg": "it does not start", "seconds": {"drain": 8.0, "swap": 0.5, "start": 0.25}}
+    run.module("nats_swap", answer=broken, phase="drain", rescued=True)
+    states = {e["phase"]: e["state"] for e in run.events("phase") if e["state"] != "began"}
+    assert states == {"drain": "ended", "swap": "ended", "start": "failed"}
+
+
+def test_an_event_that_a_task_stands_for_is_told_once_it_has_succeeded(run: Run) -> None:
+    event = {"kind": "put_back", "version": "2.14.6", "detail": ""}
+    run.module(answer={"failed": True, "msg": "x"}, event=event, rescued=True)
+    assert run.events("put_back") == []
+    run.module(event=event)
+    (told,) = run.events("put_back")
+    assert (told["host"], told["version"], told["detail"]) == ("n1", "2.14.6", None)
+
+
+def test_a_node_that_is_done_tells_how_long_it_took_and_what_was_down_meanwhile(run: Run, shown: list[str]) -> None:
+    log = Log(run.begun["folder"], run.begun["run"])
+    log.write(
+        "planned", order=["n1", "n2"], clusters={"c1": ["n1", "n2"]}, seconds={"n1": 9, "n2": 9}, assets_down={"n1": ["A > B"]}
+    )
+    for at, phase, state in [(-9, "gate", "began"), (-8, "drain", "began"), (-1, "catch_up", "ended")]:
+        log.write("phase", at=time.time() + at, host="n1", phase=phase, state=state)
+    result = run.module(event={"kind": "node_done", "old_version": "2.14.6", "new_version": "2.15.1"})
+    (done,), (outage,) = run.events("node_done"), run.events("r1_outage")
+    assert 9 <= done["seconds"] < 60
+    assert (outage["assets"], round(outage["seconds"])) == (["A > B"], 7)
+    summary = result["ansible_stats"]["data"]["nats_upgrade_summary"]
+    assert (summary["upgraded"], summary["left"], summary["outcome"]) == (["n1"], ["n2"], "failed")
+    assert shown[0].startswith("cluster c1  1/2 done, about ")
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        lambda run: run.module(answer={"failed": True, "msg": "boom"}),
+        lambda run: run.module(answer=AnsibleConnectionFailure("no route")),
+        lambda run: run.host.run("nats_upgrade_plan", version="latest"),
+        lambda run: run.host.run("nats_upgrade_plan", version="2.15.1", max_nodes="0"),
+        lambda run: run.host.run("nats_health_wait", max_lag="many"),
+        lambda run: run.host.run("nats_upgrade_event", kind="failed", msg="boom"),
+    ],
+)
+def test_a_failure_that_nothing_sees_to_ends_the_run_and_says_where_the_report_is(
+    run: Run, fail: Callable[[Run], dict[str, Any]]
+) -> None:
+    result = fail(run)
+    (failed,), (ended,) = run.events("failed"), run.events("run_ended")
+    assert result["failed"]
+    assert result["msg"] == f"{failed['msg']}\nReport: {run.begun['report']}"
+    assert ended["outcome"] == ("refused" if failed["msg"].startswith("refused") else "failed")
+    assert ended["left"] == ["n1", "n2"]
+
+
+def test_a_failure_that_the_role_sees_to_is_not_the_end_of_the_run(run: Run) -> None:
+    assert "Report" not in run.module(answer={"failed": True, "msg": "boom"}, rescued=True)["msg"]
+    assert [e["kind"] for e in run.events()] == ["run_began"]
+
+
+def test_a_run_that_ends_says_so_in_a_line_with_the_path_of_the_report(run: Run) -> None:
+    log = Log(run.begun["folder"], run.begun["run"])
+    log.write("planned", order=["n1"], later=["n2"], clusters={"c1": ["n1", "n2"]})
+    log.write("node_done", host="n1", new_version="2.15.1")
+    ended = run.host.run("nats_upgrade_event", kind="run_ended")
+    assert ended["msg"] == ["1 of 2 done, run again to go on. Left: n2", f"Report: {run.begun['report']}"]
+    assert ended["ansible_stats"]["data"]["nats_upgrade_summary"]["outcome"] == "part_done"
+    assert run.events()[-1]["outcome"] == "part_done"
+
+
+def test_the_next_run_says_which_one_it_goes_on_with(tmp_path: Path) -> None:
+    first = Run(tmp_path)
+    first.module(phase="drain")
+    os.rename(first.begun["folder"], tmp_path / "20200101T000000Z-1")
+    (began,) = Run(tmp_path).events()
+    assert (began["resumes"], began["previous_run"]) == (True, "20200101T000000Z-1")
+
+
+def test_a_check_tells_no_phases_and_an_event_only_of_its_end(run: Run) -> None:
+    run.host.task_vars["__nats_upgrade_phase"] = "stage"
+    run.host.run("nats_journal", action="node_module", check=True)
+    assert run.events("phase") == []
+    assert "Report: " in run.host.run("nats_upgrade_event", kind="failed", msg="boom", check=True)["msg"]
+
+
+def test_outside_of_a_run_nothing_is_told_and_results_are_shown_as_ever() -> None:
+    host = Host()
+    host.answers = [{"failed": True, "msg": "boom"}]
+    result = host.run("nats_journal", action="node_module")
+    assert (result["msg"], "_ansible_verbose_override" in result) == ("boom", False)
+    with pytest.raises(Exception, match="max_lag"):
+        host.run("nats_health_wait", max_lag="many")
+
+
+@pytest.mark.parametrize(("verbosity", "folded"), [(0, True), (1, True), (2, True), (3, False)])
+def test_a_result_is_short_until_everything_is_asked_for(
+    run: Run, verbosity: int, folded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(_telling.display, "verbosity", verbosity)
+    monkeypatch.setattr(_telling.display, "v", said.append)
+    result = run.module(answer={"changed": True, "drain_seconds": 8.1, "servers": {"n1": {}}})
+    assert result.get("_ansible_verbose_override", False) is folded
+    assert said == (["n1  drain_seconds: 8.1  (-vvv for all)"] if verbosity in (1, 2) else [])
+
+
+def test_a_wait_writes_what_its_polls_have_seen_and_asks_for_nothing_more(run: Run, shown: list[str]) -> None:
+    def polls(host: Host, **given: Any) -> tuple[dict[str, Any], int]:
+        with SimulatedServer() as server:
+            server.be_alone()
+            result = host.run("nats_health_wait", monitor_url=server.url, timeout_seconds=0.5, **given)
+            return result, len(server.requests)
+
+    alone, requests = polls(Host())
+    watched, as_many = polls(run.host)
+    assert (alone["back"], watched["back"], as_many) == (True, True, requests)
+    (sample,) = run.events("sample")
+    assert sample["servers"]["n1"]["reachable"]
+    assert (sample["not_current"], sample["largest_lag"]) == (0, None)
+    assert shown == []
+    late, _unused = polls(run.host, version="9.9.9")
+    assert late["failed"]
+    assert shown[0].startswith("n1 catching up  version: runs ")
+
+
+def test_a_drain_tells_how_many_clients_are_left(tmp_path: Path, shown: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_watching, "_DRAIN_SECONDS", 0.01)
+    with SimulatedServer() as server:
+        run = Run(tmp_path, nats_upgrade_monitor_url=server.url)
+        clients = server.answers["/varz"]["body"]["connections"]
+
+        def drains(**_unused: Any) -> dict[str, Any]:
+            assert poll_until(lambda: len(shown) >= 2, bool, timeout_seconds=30).satisfied
+            return {"changed": True}
+
+        plugin = run.host.action("nats_swap", "drain_module", False, {})
+        plugin._execute_module = drains
+        assert plugin.run(task_vars=run.host.task_vars)["changed"]
+        assert set(server.requests) == {"/varz"}
+    assert shown[0] == _progress.draining("n1", clients, clients, 0)
+    assert run.events("draining")[0]["connections"] == clients
+
+
+@pytest.mark.parametrize(
+    "how", [{"nats_upgrade_probe_from": "node"}, {"nats_upgrade_system_account": {"user": "s", "password": "x"}}]
+)
+def test_where_a_draining_server_cannot_be_asked_only_the_time_is_told(tmp_path: Path, shown: list[str], how: Any) -> None:
+    run = Run(tmp_path, **how)
+    run.module("nats_swap")
+    assert shown == ["n1 draining  0 s"]
+    assert run.events("draining") == []

@@ -1,0 +1,275 @@
+"""What a client sees is counted as it should be, and judged; connections are the matter of the integration tests."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import signal
+import stat
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _findings
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.plugin_utils import (
+    _client_probe,
+    _client_probe_figures,
+    _client_probe_process,
+    _client_probe_session,
+)
+from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figures import (
+    Clock,
+    DeliveryClock,
+    Flow,
+    Numbers,
+    Steps,
+    Tally,
+)
+from tests.unit import clock as clocks
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
+
+
+def test_an_interruption_lasts_from_the_first_attempt_to_the_success_and_a_pause_is_none() -> None:
+    moving = clocks.Clock()
+    clock = Clock(now=moving.now)
+    moving.sleep(60)
+    clock.wanted()
+    moving.sleep(2)
+    clock.wanted()
+    moving.sleep(1)
+    clock.came()
+    moving.sleep(60)
+    assert (clock.longest.seconds, clock.is_waiting) == (3, False)
+
+
+def test_each_step_has_its_own_longest_interruption_and_one_that_goes_on_counts_in_both() -> None:
+    moving = clocks.Clock()
+    clock = Clock(now=moving.now)
+    for seconds in (5, 1):
+        clock.wanted()
+        moving.sleep(seconds)
+        clock.came()
+    assert clock.take_step() == 5
+    clock.wanted()
+    moving.sleep(2)
+    assert clock.take_step() == 2
+    moving.sleep(2)
+    clock.came()
+    assert [clock.take_step(), clock.take_step()] == [4, 0]
+    assert clock.longest.seconds == 5
+
+
+def test_a_delivery_is_waited_for_while_there_is_something_to_deliver() -> None:
+    moving = clocks.Clock()
+    clock = DeliveryClock(now=moving.now)
+    clock.delivered(1)  # before its acknowledgement, which is normal
+    clock.acknowledged(1)
+    moving.sleep(60)
+    clock.acknowledged(2)
+    clock.acknowledged(3)
+    moving.sleep(1)
+    clock.delivered(2)
+    moving.sleep(2)
+    clock.delivered(3)
+    moving.sleep(60)
+    clock.close()
+    assert clock.longest.seconds == 2
+
+
+def test_numbers_without_a_gap_take_no_room() -> None:
+    numbers = Numbers()
+    assert all(numbers.add(number) for number in (2, 0, 1, 5))
+    assert not numbers.add(1)
+    assert (len(numbers), 5 in numbers, 4 in numbers, 1 in numbers) == (4, True, False, True)
+    assert len(numbers._above) == 1
+
+
+def test_what_was_sent_and_not_received_is_missing() -> None:
+    flow = Flow()
+    for number in range(6):
+        flow.sent.add(number)
+    for number in (0, 1, 3):
+        flow.take(number, number + 10)
+    assert flow.missing == {2, 4, 5}
+
+
+def test_a_message_under_a_later_sequence_was_stored_twice_and_under_its_own_it_was_given_again() -> None:
+    flow = Flow()
+    for number, sequence in ((0, 10), (1, 11), (0, 10), (1, 12)):
+        flow.take(number, sequence)
+    assert (len(flow.received), flow.duplicated, flow.redelivered) == (2, 1, 1)
+
+
+def counted(tally: Tally, sent: range, received: range) -> None:
+    for number in sent:
+        tally.stream.sent.add(number)
+    for number in received:
+        tally.stream.take(number, number + 1)
+
+
+def test_a_step_has_what_was_counted_in_it_and_a_message_is_lost_once() -> None:
+    tally = Tally()
+    counted(tally, range(3), range(3))
+    steps = Steps(tally, jetstream=True)
+    counted(tally, range(3, 10), range(3, 9))
+    tally.requests_ok, tally.requests_failed = 4, 1
+    tally.left["n1"] += 2
+    tally.note("request", TimeoutError("late"))
+    first = steps.take(tally.stream.missing, set())
+    assert [first[name] for name in ("published", "received", "lost", "requests", "failed_requests")] == [7, 6, 1, 5, 1]
+    assert first["reconnects"] == {"n1": 2}
+    assert [event["detail"] for event in first["events"]] == ["TimeoutError: late"]
+    counted(tally, range(10, 12), range(10, 12))
+    second = steps.take(tally.stream.missing, set())
+    assert [second[name] for name in ("published", "received", "lost", "requests")] == [2, 2, 0, 0]
+    assert (second["reconnects"], second["events"], second["since"]) == ({}, [], first["until"])
+    total = _client_probe_figures.total([first, second])
+    assert [total[name] for name in ("published", "received", "lost", "failed_requests")] == [9, 8, 1, 1]
+    assert (total["since"], total["until"], total["reconnects"]) == (first["since"], second["until"], {"n1": 2})
+
+
+def test_what_is_left_out_has_no_longest_wait() -> None:
+    step = Steps(Tally(), jetstream=False).take(set(), set())
+    assert step["longest_gap_seconds"] == {"publish": None, "consume": None, "request": 0, "deliver": 0}
+    total = _client_probe_figures.total([step])
+    assert total["longest_gap_seconds"]["publish"] is None
+    assert _client_probe_figures.table([{**step, "host": "n1"}])[1].split() == [
+        "n1",
+        "-",
+        "-",
+        "0.00",
+        "0.00",
+        "-",
+        "-",
+        "-",
+        "0/0",
+    ]
+
+
+def step_of(host: str | None = "n2", lost: int = 0, **gaps: float) -> dict[str, Any]:
+    figures = Steps(Tally(), jetstream=True).take(set(range(lost)), set())
+    return {"host": host, **figures, "longest_gap_seconds": {**figures["longest_gap_seconds"], **gaps}}
+
+
+@pytest.mark.parametrize(
+    ("step", "limit", "words"),
+    [
+        pytest.param(
+            step_of(request=4.2, publish=0.5), 1, ["n2 was taken", "waited 4.20 s for the answer to a request ("], id="gap"
+        ),
+        pytest.param(step_of(request=4.2), 4.2, [], id="at-the-limit"),
+        pytest.param(step_of(request=4.2), 0, [], id="no-limit"),
+        pytest.param(step_of(lost=2), 0, ["were not given 2 messages"], id="lost"),
+        pytest.param(step_of(host=None, lost=2, request=60), 1, [], id="before-the-first-node"),
+    ],
+)
+def test_a_step_that_is_more_than_is_accepted_is_told_with_what_to_do(
+    step: dict[str, Any], limit: float, words: list[str]
+) -> None:
+    said = _client_probe.too_much("reports/run", step, limit)
+    assert bool(said) == bool(words)
+    assert all(word in said for word in words)
+    if said:
+        assert "run the same playbook again" in said
+        assert "reports/run/client-probe.jsonl" in said
+        assert "nats_upgrade_client_probe_max_gap_seconds" in said
+        assert "nats_upgrade_waive: [client_impact]" in said
+        assert _findings.require_known(["client_impact"])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        pytest.param({"rate": 0}, "rate is 0: give messages per second", id="rate-0"),
+        pytest.param({"rate": "fast"}, "rate is 'fast'", id="rate-text"),
+        pytest.param({"rate": 5000}, "rate is 5000", id="rate-high"),
+        pytest.param({"subject_prefix": "ops.>"}, "subject_prefix is 'ops.>'", id="wildcard"),
+        pytest.param({"subject_prefix": "ops..probe"}, "subject_prefix is 'ops..probe'", id="empty-token"),
+        pytest.param({"token": "t0ken", "user": "u", "password": "p4ss"}, "say in one way who we are", id="two-ways"),
+        pytest.param({"tokn": "t0ken"}, "has tokn; it may have", id="misspelt"),
+        pytest.param({"creds": "/no/such"}, "nats_upgrade_client_probe.creds: there is no file", id="no-file"),
+    ],
+)
+def test_a_probe_that_cannot_be_is_told_without_its_secret(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(NatsError) as failed:
+        _client_probe_session.check(given)
+    assert words in str(failed.value)
+    assert not any(secret in str(failed.value) for secret in ("t0ken", "p4ss"))
+
+
+def test_a_probe_may_be_nobody_where_servers_ask_for_nobody() -> None:
+    checked = _client_probe_session.check({"servers": ["nats://n1:4222"]})
+    assert checked == {"servers": ["nats://n1:4222"], "subject_prefix": "natsops.probe", "rate": 20.0}
+
+
+def test_a_secret_of_a_vault_is_text_to_the_client_library() -> None:
+    class Encrypted(collections.UserString):
+        vault = object()
+
+    checked = _client_probe_session.check({"user": "probe", "password": Encrypted("p4ss")})
+    assert type(checked["password"]) is str
+    assert checked["password"] == "p4ss"
+
+
+@pytest.mark.parametrize(
+    ("created", "last", "left"),
+    [
+        pytest.param("2026-11-21T11:50:00.123456789Z", "2026-11-21T11:58:00.1Z", True, id="silent"),
+        pytest.param("2026-11-21T11:50:00Z", "2026-11-21T11:59:59Z", False, id="alive"),
+        pytest.param("2026-11-21T11:59:50Z", "0001-01-01T00:00:00Z", False, id="just-made"),
+        pytest.param("2026-11-21T11:50:00Z", "0001-01-01T00:00:00Z", True, id="never-used"),
+        pytest.param("", "", False, id="nothing-is-known"),
+    ],
+)
+def test_a_stream_that_has_been_silent_for_long_has_nobody(created: str, last: str, left: bool) -> None:
+    assert _client_probe_session.is_left_over({"created": created, "state": {"last_ts": last}}, NOW) is left
+
+
+def test_how_long_it_has_been_silent_is_a_matter_of_the_servers_clock() -> None:
+    info = {"created": "2026-11-21T11:50:00Z", "state": {}, "ts": "2026-11-21T11:50:10Z"}
+    assert not _client_probe_session.is_left_over(info, NOW)
+
+
+def written(folder: Path, *records: dict[str, Any]) -> str:
+    for record in records:
+        _client_probe_process.write(folder, json.dumps(record) + "\n")
+    return str(folder)
+
+
+def test_what_the_probe_saw_is_for_its_user_only_and_a_line_that_is_being_written_is_not_read(tmp_path: Path) -> None:
+    folder = written(tmp_path, {"kind": "step", **step_of("n1")}, {"kind": "ended"})
+    observed = tmp_path / _client_probe_process.OBSERVED
+    with observed.open("a", encoding="utf-8") as file:
+        file.write('{"kind": "st')
+    assert stat.S_IMODE(observed.stat().st_mode) == 0o600
+    assert [step["host"] for step in _client_probe.steps(folder)] == ["n1"]
+
+
+def test_what_the_events_tell_of_a_step_is_what_clients_saw() -> None:
+    told = _client_probe.figures(step_of("n1", lost=3))
+    assert (told["host"], told["lost"]) == ("n1", 3)
+    assert {"longest_gap_seconds", "published", "received", "duplicated", "failed_requests", "since", "until"} <= set(told)
+
+
+def test_a_probe_that_has_gone_refuses_and_says_why(tmp_path: Path) -> None:
+    folder = written(tmp_path, {"kind": "began"}, {"kind": "ended", "reason": "no more memory"})
+    with pytest.raises(NatsError, match=r"has ended by itself \(no more memory\).*goes on with a new probe") as failed:
+        _client_probe.read(folder, "n2")
+    assert failed.value.details == {"refusal": "client_impact"}
+
+
+def test_another_process_with_the_pid_of_the_probe_is_not_signalled(tmp_path: Path) -> None:
+    (tmp_path / "client-probe.pid").write_text(json.dumps({"pid": os.getpid(), "start_ticks": 1}), encoding="utf-8")
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    with pytest.raises(NatsError, match="its process was killed"):
+        _client_probe.read(str(tmp_path), "n1")
+    assert _client_probe.stop(str(tmp_path)) == {}
+
+
+def test_without_a_probe_there_is_nothing_to_say(tmp_path: Path) -> None:
+    assert (_client_probe.stop(str(tmp_path)), _client_probe.lines(str(tmp_path))) == ({}, [])

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _report, _report_html
+from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Event, Log
+
+BEGAN = {"group": "nats", "mode": "upgrade", "target": "2.15.1"}
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A report that is quick to make: how many events each was made of."""
+    counts: list[int] = []
+
+    def build(events: list[Event]) -> dict[str, Any]:
+        counts.append(len(events))
+        return {"schema": 1, "kinds": [event["kind"] for event in events]}
+
+    monkeypatch.setattr(_report, "build", build)
+    monkeypatch.setattr(_report_html, "render", lambda report: f"<html>{' '.join(report['kinds'])}</html>")
+    return counts
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    return _events.begin(tmp_path / "reports", "r1")
+
+
+def test_an_event_is_a_line_with_its_time_its_run_and_its_kind(log: Log) -> None:
+    log.write("note", at=1_700_000_000.1234, host="n1", text="für Ada", connections=None)
+    (line,) = (log.folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line) == {
+        "at": "2023-11-14T22:13:20.123Z",
+        "run": "r1",
+        "kind": "note",
+        "host": "n1",
+        "text": "für Ada",
+        "connections": None,
+    }
+    assert log.warnings == []
+
+
+def test_the_report_is_made_anew_after_what_is_important_and_else_now_and_then(
+    log: Log, made: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write("sample")
+    log.write("sample")
+    assert made == [1]
+    log.write("node_done", host="n1")
+    assert made == [1, 3]
+    assert (log.folder / "report.html").read_text(encoding="utf-8") == "<html>sample sample node_done</html>"
+    assert json.loads((log.folder / "report.json").read_text(encoding="utf-8"))["schema"] == 1
+    monkeypatch.setattr(_events, "_STALE_SECONDS", -1.0)
+    log.write("sample")
+    assert made == [1, 3, 4]
+    assert sorted(path.name for path in log.folder.iterdir()) == ["events.jsonl", "report.html", "report.json"]
+
+
+def test_many_writers_lose_nothing_and_the_report_has_everything(log: Log) -> None:
+    def write(number: int) -> None:
+        for count in range(20):
+            log.write("node_done", host=f"n{number}", text="x" * 3000, count=count)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(log.read()) == 80
+    assert len(json.loads((log.folder / "report.json").read_text(encoding="utf-8"))["kinds"]) == 80
+    assert log.warnings == []
+
+
+def test_events_are_read_by_their_time_and_one_that_is_being_written_is_none(log: Log) -> None:
+    lines = [b'{"at":"2","kind":"b"}', b'{"at":"1","kind":"a"}', b'{"at":"3","ki']
+    (log.folder / "events.jsonl").write_bytes(b"\n".join(lines))
+    assert [event["kind"] for event in log.read()] == ["a", "b"]
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(NatsError, match=r"^refused: .*file.*cannot be written \(Not a directory\).*nats_upgrade_report_dir"):
+        _events.begin(tmp_path / "file", "r1")
+
+
+def test_in_mid_roll_it_is_a_warning(log: Log) -> None:
+    (log.folder / "events.jsonl").unlink()
+    log.folder.joinpath("report.html").unlink(missing_ok=True)
+    log.folder.rmdir()
+    log.write("node_done", host="n1")
+    log.write("node_done", host="n2")
+    assert len(log.warnings) == 1
+    assert "cannot be written (No such file or directory): the report of this run is not complete" in log.warnings[0]
+
+
+def test_a_mistake_in_the_report_is_a_warning_and_the_event_is_kept(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_report_html, "render", lambda report: report["no such key"])
+    log.write("node_done", host="n1")
+    assert "cannot be made (KeyError: 'no such key')" in log.warnings[0]
+    assert [event["kind"] for event in log.read()] == ["node_done"]
+
+
+def earlier(folder: Path, run: str, *kinds: str, **ended: Any) -> None:
+    log = _events.begin(folder, run)
+    log.write("run_began", **BEGAN)
+    for kind in kinds:
+        log.write(kind)
+    if ended:
+        log.write("run_ended", **ended)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "ended", "found"),
+    [
+        (["phase"], {}, "20261121T1"),
+        (["phase"], {"outcome": "failed"}, "20261121T1"),
+        (["phase"], {"outcome": "part_done"}, ""),
+        (["phase"], {"outcome": "done"}, ""),
+        ([], {}, ""),
+    ],
+)
+def test_the_run_before_is_gone_on_with_where_it_did_something_and_did_not_end_well(
+    tmp_path: Path, kinds: list[str], ended: dict[str, Any], found: str
+) -> None:
+    earlier(tmp_path, "20261121T1", *kinds, **ended)
+    _events.begin(tmp_path, "20261121T2")
+    assert _events.interrupted(tmp_path, "20261121T2", BEGAN) == found
+    assert _events.interrupted(tmp_path, "20261121T2", {**BEGAN, "target": "2.15.0"}) == ""
