@@ -33,7 +33,7 @@ SHORT = {"nats_upgrade_start_timeout_seconds": 2, "nats_upgrade_health_timeout_s
 
 def test_a_machine_that_is_rebooted_at_each_step_of_its_turn(mirror: Path, tmp_path: Path) -> None:
     lab = ContainerCluster(OLD, unit=BLOCKABLE, settings=SETTINGS)
-    with lab as cluster, Load(cluster.urls, tmp_path / "load.json", rate=50) as load:
+    with lab as cluster, Load(cluster.urls, tmp_path / "load.json", rate=20) as load:
         inventory_file = hosts(cluster, mirror)
         _while_held(cluster, inventory_file)
         _while_draining(cluster, inventory_file)

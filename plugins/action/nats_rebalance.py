@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Count clients, and ask them to move, on the controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _rebalance
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _watching
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nats import SystemAccount
+from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
+
+
+class ActionModule(ReadingAction):
+    """See the module of the same name."""
+
+    SPEC = _rebalance.SPEC
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        _unused, params = self.validate_argument_spec(argument_spec=self.SPEC)
+        self.fill(params, task_vars)
+        params["move"] = params["move"] and not self._task.check_mode
+        targets = _arguments.targets({**params, "servers": self.servers_of(params, task_vars)})
+        with self.source(task_vars)(params) as source, _watching.rebalance(self._screen(task_vars)) as watch:
+            tell = source.tell if isinstance(source, SystemAccount) else None
+            result = _rebalance.Rebalance(params, source, targets, tell, watch=watch).run()
+        given = stats_of(None, "", nats_upgrade_connections=result["connections"]) if self.told.runs else {}
+        return {**result, **given}
+
+    def _screen(self, task_vars: dict[str, Any]) -> _watching.Screen:
+        return _watching.screen(task_vars, self._templar) if self.told.runs else _watching.Screen("off")

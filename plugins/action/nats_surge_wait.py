@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Wait for temporary servers on the controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _surge_wait
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
+
+
+class ActionModule(ReadingAction):
+    """See the module of the same name."""
+
+    SPEC = _surge_wait.SPEC
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        _unused, params = self.validate_argument_spec(argument_spec=self.SPEC)
+        self.fill(params, task_vars)
+        cluster, surge = (
+            _arguments.targets({**params, "servers": self.servers_of({**params, "hosts": hosts}, task_vars)})
+            for hosts in (params["hosts"], params["surge"])
+        )
+        with self.source(task_vars)({**params, "hosts": params["hosts"] + params["surge"]}) as source:
+            return _surge_wait.Wait(params, source, cluster, surge).run()
