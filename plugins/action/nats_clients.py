@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _clients
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _clients
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
 
 
@@ -13,5 +13,5 @@ class ActionModule(ReadingAction):
 
     SPEC = _clients.SPEC
 
-    def read(self, params: Result, host: str) -> Result:
-        return _clients.clients_of(params, host)
+    def read(self, params: Result, host: str, open_source: _arguments.OpenSource) -> Result:
+        return _clients.clients_of(params, host, open_source=open_source)

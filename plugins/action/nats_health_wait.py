@@ -9,9 +9,9 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _waiting
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _waiting
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets, _watching
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
 
 
@@ -24,10 +24,26 @@ class ActionModule(ReadingAction):
         self._task_vars = task_vars
         return super().work(task_vars)
 
-    def read(self, params: Result, host: str) -> Result:
+    def read(self, params: Result, host: str, open_source: _arguments.OpenSource) -> Result:
         lock = None if self._task.check_mode else params["renew_lock"]
         sleep = self._renewing(lock) if lock else time.sleep
-        return _waiting.wait_until_back(params, host, look_once=self._task.check_mode, sleep=sleep)
+        wait = {"open_source": open_source, "look_once": self._task.check_mode, "sleep": sleep}
+        if not self.told.runs or self._task.check_mode:
+            return _waiting.wait_until_back(params, host, **wait)
+        screen = _watching.screen(self._task_vars, self._templar)
+        try:
+            watch = _watching.Waiting(host, self.told.phase, screen, self.told.log)
+            result = _waiting.wait_until_back(params, host, **wait, watch=watch)
+        finally:
+            screen.close()
+        self._note(host, result)
+        return result
+
+    def _note(self, host: str, result: Result) -> None:
+        """What has come back less than it was."""
+        for text in (result.get("clients_lost"), result.get("leafs_lost"), "; ".join(result.get("damage") or ())):
+            if text:
+                self.told.tell("note", host=host, text=text)
 
     def _renewing(self, lock: dict[str, Any]) -> Callable[[float], None]:
         """A sleep that renews the lock on the task's host when a third of its lease has passed."""

@@ -9,15 +9,13 @@ import os
 from pathlib import Path
 from typing import Any, Mapping
 
-from ansible.errors import AnsibleConnectionFailure
-
 from ansible_collections.natsops.cluster.plugins.module_utils import _lock, _process
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
 
 # What two runs have to share for a process id of the one to mean anything to the other.
 _SAME_MACHINE = ("host", "boot_id", "pid_namespace")
+_LEFT = "The lock there ends by itself with its lease, whoever holds it. Mend the connection and run again"
 
 
 class ActionModule(NatsAction):
@@ -32,26 +30,15 @@ class ActionModule(NatsAction):
         args = {name: value for name, value in self._task.args.items() if value is not None}
         args.setdefault("state_dir", _targets.state_dir(host, task_vars, self._templar))
         args.setdefault("controller", controller())
-        result = self._on_host(host, args, task_vars)
+        result = self.on_node(args, task_vars, _LEFT)
         holder = result.get("lock") or {}
         refused = args["state"] == "acquired" and result.get("refusal") == "locked"
         if refused and is_dead(holder.get("controller") or {}, args["controller"]):
-            result = self._on_host(host, {**args, "take_over": holder["run_id"]}, task_vars)
+            result = self.on_node({**args, "take_over": holder["run_id"]}, task_vars, _LEFT)
             if not result.get("failed"):
                 result["msg"] = f"took over the lock of {_lock.holder(holder)}: that process has gone"
         if result.get("failed") and self._task.delegate_to:
             result["msg"] = f"{host}: {result.get('msg')}"
-        return result
-
-    def _on_host(self, host: str, args: Result, task_vars: dict[str, Any]) -> Result:
-        try:
-            result: Result = self._execute_module(module_args=args, task_vars=task_vars)
-        except AnsibleConnectionFailure as exc:
-            raise NatsError(
-                f"{host} was lost in the step '{self._task.name}': it cannot be reached ({exc}). The lock there ends by itself "
-                "with its lease, whoever holds it. Mend the connection and run again",
-                lost_host=host,
-            ) from exc
         return result
 
 

@@ -4,38 +4,75 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _facts, _plan, _plan_text, _policy
+from ansible_collections.natsops.cluster.plugins.module_utils import _facts, _order, _plan, _plan_text, _policy, _restart
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
-from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_plan import SPEC
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, is_meta_leader
+from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_plan import REQUIRED_IF, SPEC
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import LookingAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Log
+from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
 
 
 class ActionModule(LookingAction):
     """See the module of the same name."""
 
     def work(self, task_vars: dict[str, Any]) -> Result:
-        _unused, params = self.validate_argument_spec(argument_spec=SPEC, mutually_exclusive=[("servers", "hosts")])
-        policy = _policy.load(params["policy_file"])
-        plan = _plan.make_plan(
-            self._situation(params, task_vars),
-            params["version"],
-            policy,
-            waive=params["waive"],
-            refuse_r1=params["refuse_r1"],
+        _unused, params = self.validate_argument_spec(
+            argument_spec=SPEC, mutually_exclusive=[("servers", "hosts")], required_if=REQUIRED_IF
         )
+        most = _plan.most_nodes(params["max_nodes"])
+        policy = _policy.load(params["policy_file"])
+        hosts = params["hosts"] or [server["name"] for server in params["servers"] or ()]
+        order = _order.parse(params["order"], hosts, task_vars["groups"]) if params["order"] else ()
+        situation = self._situation(params, task_vars)
+        accepted = {"waive": params["waive"], "refuse_r1": params["refuse_r1"], "order": order}
+        if params["mode"] == "restart":
+            situation = _restart.with_digests(situation, params["config_digests"] or {})
+            plan = _restart.make_plan(situation, policy, every=params["restart_all"], reboot=params["reboot"], **accepted)
+        else:
+            plan = _plan.make_plan(situation, params["version"], policy, **accepted)
+        if most:
+            plan = plan.only(most, situation.nodes)
         told = {**plan.as_dict(), "lines": _plan_text.lines(plan), "note_lines": _plan_text.notes(plan)}
-        if plan.settled.refusals and params["fail_when_refused"]:
-            refused = _plan_text.refused(plan)
+        refused = _plan_text.refused(plan) if plan.settled.refusals else None
+        # A plan without hosts only tells whether what is asked for makes sense.
+        stats = self._tell(plan, situation, told) if params["hosts"] is not None and self.told.runs else {}
+        if refused and params["fail_when_refused"]:
             # Without servers there is nothing in it that the error does not say.
             raise NatsError(str(refused), **({"plan": told} if plan.clusters else {}), **refused.details)
-        refusal = str(_plan_text.refused(plan)) if plan.settled.refusals else ""
-        return {"changed": False, "plan": told, "refusal": refusal}
+        return {"changed": False, "plan": told, "refusal": str(refused or ""), **stats}
+
+    def _tell(self, plan: _plan.Plan, situation: Situation, told: Result) -> Result:
+        """Write the plan down as an event of the run, and give it to the workflow around it."""
+        if self.told.log:
+            self._write(self.told.log, plan, situation, told)
+        return stats_of(self.told.log, "refused" if plan.settled.refusals else "failed", nats_upgrade_plan=told)
+
+    def _write(self, log: Log, plan: _plan.Plan, situation: Situation, told: Result) -> None:
+        log.write(
+            "planned",
+            **{key: told[key] for key in ("target", "clusters", "order", "later", "done", "refusals", "waived", "warnings")},
+            servers={
+                server.host: {
+                    "server_name": server.facts.server_name,
+                    "version": server.facts.version,
+                    "connections": server.facts.connections,
+                    "meta_leader": is_meta_leader(server),
+                }
+                for server in situation.servers
+            },
+            estimate=told["estimated_seconds"],
+            seconds={step.host: step.seconds for step in plan.steps},
+            assets_down={step.host: list(step.fragile) for step in plan.steps if step.fragile},
+            resumes=[step.host for step in plan.steps if step.resumes],
+        )
 
     def _situation(self, params: Result, task_vars: dict[str, Any]) -> Situation:
         if params["hosts"] is not None:
-            return self.situation(params, task_vars)
+            situation = self.situation(params, task_vars)
+            return replace(situation, asks_without_account=params["rebalance"] and not params["system_account"])
         nodes = {host: node for host, node in (params["nodes"] or {}).items() if node}
         return Situation(tuple(_facts.reading_of(server) for server in params["servers"] or ()), (), nodes)

@@ -1,10 +1,14 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Read version facts of NATS servers on the controller."""
+"""Read version facts of NATS servers on the controller, and judge them."""
 
 from __future__ import annotations
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _facts
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _drift, _facts, _fleet, _policy
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
 
 
@@ -13,5 +17,20 @@ class ActionModule(ReadingAction):
 
     SPEC = _facts.SPEC
 
-    def read(self, params: Result, host: str) -> Result:
-        return {"changed": False, "ansible_facts": {"nats_version": _facts.version_facts(params, host)}}
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        result = super().work(task_vars)
+        facts = (result.get("ansible_facts") or {}).get("nats_version")
+        if facts:
+            # Here, also where they were read on the node: the version policy stays on the controller.
+            result["drift"] = self._drift(facts, task_vars)
+        return result
+
+    def _drift(self, facts: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        host = task_vars["inventory_hostname"]
+        policy_file = _targets.host_variable("nats_upgrade_policy_file", host, task_vars, self._templar)
+        readings = tuple(_facts.reading_of(one) for one in facts.get("servers", [facts]))
+        fleet = _fleet.Fleet(readings, datetime.now(timezone.utc), whole=False)
+        return _drift.judge(fleet, _policy.load(policy_file or None)).brief()
+
+    def read(self, params: Result, host: str, open_source: _arguments.OpenSource) -> Result:
+        return {"changed": False, "ansible_facts": {"nats_version": _facts.version_facts(params, host, open_source=open_source)}}

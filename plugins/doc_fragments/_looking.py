@@ -16,6 +16,12 @@ options:
       - By host, C(ansible_facts.nats_node) of M(natsops.cluster.nats_node_facts).
       - Without them units, lame duck settings and what an earlier run left are not judged.
     type: dict
+  surge:
+    description:
+      - Temporary servers, by host, each with the result of M(natsops.cluster.nats_node_facts) there, be it a failure; empty where
+        only their state is of interest.
+      - They are read at their C(nats_upgrade_monitor_url), and need not run.
+    type: dict
   policy_file:
     description: File on the controller that extends the version policy, in the shape of C(version_policy.yml) of the collection.
     type: path
@@ -29,22 +35,4 @@ options:
       - Only what is missing in every look counts, because under load a replica lags now and then.
     type: float
     default: 5
-  probe_from:
-    description: Where servers are read from, for now only from the controller.
-    type: str
-    choices: [controller]
-  validate_certs:
-    description: Whether certificates have to be trusted. The default is C(nats_upgrade_validate_certs), else V(true).
-    type: bool
-  ca_path:
-    description: PEM file with the authorities to trust. The default is C(nats_upgrade_ca_path), else the system's.
-    type: path
-  request_timeout_seconds:
-    description: Longest time for one request.
-    type: float
-    default: 5
-  max_in_flight:
-    description: How many requests are under way at once.
-    type: int
-    default: 50
 """

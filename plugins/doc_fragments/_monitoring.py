@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Options of every module that reads servers; the spec is MONITORING in module_utils/_arguments.py."""
+"""Which servers a module reads; with the fragment _reading, the spec is MONITORING in module_utils/_arguments.py."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Monitoring options."""
+    """Which servers are read."""
 
     DOCUMENTATION = r"""
 options:
@@ -36,32 +36,6 @@ options:
   hosts:
     description:
       - Several hosts of the inventory, read at once; their addresses are found as described for O(monitor_url).
-      - Needs O(probe_from=controller).
     type: list
     elements: str
-  probe_from:
-    description:
-      - V(controller) reads the servers from the controller, in the process that runs the task; nothing is done on a node.
-      - V(node) runs the module on the task's host and reads from there, for monitoring ports that are bound to loopback.
-      - The default is the variable C(nats_upgrade_probe_from) of the host, else V(controller).
-    type: str
-    choices: [controller, node]
-  validate_certs:
-    description:
-      - Whether the certificate of a https port has to be trusted.
-      - The default is the variable C(nats_upgrade_validate_certs) of the host, else V(true).
-    type: bool
-  ca_path:
-    description:
-      - PEM file with the certificates of the authorities to trust, where the module runs.
-      - The default is the variable C(nats_upgrade_ca_path) of the host, else the system's.
-    type: path
-  request_timeout_seconds:
-    description: Longest time for one HTTP request, in seconds.
-    type: float
-    default: 5.0
-  max_in_flight:
-    description: Most HTTP requests under way at once.
-    type: int
-    default: 50
 """

@@ -23,4 +23,10 @@ options:
       - systemd unit of the server. Its main process is taken, or where that is a wrapper script, the one nats-server in the
         unit's control group.
     type: str
+  container:
+    description:
+      - Container of the docker engine on this host that the server runs in. Its main process is taken, or where that is an init
+        or a wrapper script, the one nats-server in the container.
+      - It is signalled through the engine, which does not restart it then.
+    type: str
 """

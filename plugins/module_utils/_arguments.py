@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _http
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._http import Settings, without_credentials
-from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Source, Target
 
 Spec = Dict[str, Dict[str, Any]]
+# Makes the source of a module or an action from its options.
+OpenSource = Callable[[Mapping[str, Any]], Source]
 
 MONITORING: Spec = {
     "monitor_url": {"type": "str"},
@@ -26,18 +29,64 @@ MONITORING: Spec = {
     "ca_path": {"type": "path"},
     "request_timeout_seconds": {"type": "float", "default": 5.0},
     "max_in_flight": {"type": "int", "default": 50},
+    "system_account": {
+        "type": "dict",
+        "options": {
+            "servers": {"type": "list", "elements": "str"},
+            "creds": {"type": "path"},
+            "nkey": {"type": "path"},
+            "user": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "tls": {
+                "type": "dict",
+                "options": {
+                    "ca": {"type": "path"},
+                    "cert": {"type": "path"},
+                    # A path, and not the key itself.
+                    "key": {"type": "path", "no_log": False},
+                    "verify": {"type": "bool", "default": True},
+                },
+            },
+        },
+    },
+}
+HOW_TO_READ: Spec = {
+    name: MONITORING[name]
+    for name in ("probe_from", "validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight", "system_account")
 }
 # Of what looks at a whole cluster from the controller.
 LOOKING: Spec = {
     "nodes": {"type": "dict"},
+    "surge": {"type": "dict"},
     "policy_file": {"type": "path"},
     "max_lag": {"type": "int", "default": 100},
     "settle_seconds": {"type": "float", "default": 5.0},
-    "probe_from": {"type": "str", "choices": ["controller"]},
-    **{name: MONITORING[name] for name in ("validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight")},
+    **HOW_TO_READ,
+}
+# Of a client whose view of a roll is told. Who it is, is said as for the system account.
+CLIENT_PROBE: Spec = {
+    "state": {"type": "str", "choices": ["checked", "started", "read", "stopped"], "required": True},
+    "run_id": {"type": "str", "required": True},
+    "report_dir": {"type": "path", "default": "./nats-upgrade-reports"},
+    "hosts": {"type": "list", "elements": "str"},
+    "replicas": {"type": "int", "default": 3},
+    "step": {"type": "str"},
+    "max_gap_seconds": {"type": "float", "default": 10.0},
+    "waive": {"type": "list", "elements": "str", "default": []},
+    "account": {
+        "type": "dict",
+        "options": {
+            **MONITORING["system_account"]["options"],
+            "token": {"type": "str", "no_log": True},
+            "subject_prefix": {"type": "str"},
+            "rate": {"type": "float"},
+        },
+    },
 }
 ONE_SOURCE = [("monitor_url", "servers", "hosts")]
 DEFAULT_MONITOR_URL = "http://127.0.0.1:8222"
+# Stands before the name of a server that is asked over NATS, where others have a monitor URL.
+OVER_NATS = "nats:"
 
 
 def settings(params: Mapping[str, Any]) -> Settings:
@@ -52,6 +101,11 @@ def settings(params: Mapping[str, Any]) -> Settings:
     )
 
 
+def open_http(params: Mapping[str, Any]) -> Source:
+    """The source of a module: HTTP from where it runs."""
+    return _http.open_door(settings(params))
+
+
 def targets(params: Mapping[str, Any], name: str | None = None) -> list[Target]:
     """Whom to ask, from the options of a module that runs on a node, or of an action that has resolved the hosts."""
     servers = params["servers"]
@@ -60,7 +114,8 @@ def targets(params: Mapping[str, Any], name: str | None = None) -> list[Target]:
         servers = [{"name": name or without_credentials(url), "monitor_url": url}]
     found = [Target(server["name"], server["monitor_url"]) for server in servers]
     for target in found:
-        if not target.monitor_url.startswith(("http://", "https://")):
+        over_nats = params.get("system_account") and target.monitor_url.startswith(OVER_NATS)
+        if not over_nats and not target.monitor_url.startswith(("http://", "https://")):
             raise NatsError(f"monitor_url of {target.name} is '{target.monitor_url}': it has to start with http:// or https://")
     names = [target.name for target in found]
     twice = sorted({one for one in names if names.count(one) > 1})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -18,6 +19,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._servers import Re
 # Clients come and go by themselves: what is more than this is said, and it is a warning.
 CLIENTS_LOST = 0.2
 FEWEST_CLIENTS = 5
+MOST_NAMED = 5
 
 
 def take(readings: Sequence[Reading], stopping: str | None = None) -> dict[str, Any]:
@@ -35,7 +37,13 @@ def take(readings: Sequence[Reading], stopping: str | None = None) -> dict[str, 
                     "host": asset.host,
                     "kind": asset.kind,
                 }
-    return {"node": node, "assets": assets, "clients": sum(reading.facts.connections for reading in readings if reading.facts)}
+    return {
+        "node": node,
+        "assets": assets,
+        "clients": sum(reading.facts.connections for reading in readings if reading.facts),
+        # Wherever in the cluster they are connected: a leaf node goes to another server while this one drains.
+        "leafs": sorted(str(leaf) for reading in readings for leaf in reading.leafs if not leaf.outgoing),
+    }
 
 
 def damage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -69,6 +77,19 @@ def clients_lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     if was < FEWEST_CLIENTS or now >= was * (1 - CLIENTS_LOST):
         return ""
     return f"{now} clients are connected, and {was} were before: some may know one server only, or not try again"
+
+
+def leafs_lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What to say of leaf nodes that have not come back; empty where they have. Nothing to stop for: most are other people's
+    machines, at the far end of a line, and go away by themselves too."""
+    lost = sorted((Counter(before.get("leafs") or ()) - Counter(after["leafs"])).elements())
+    if not lost:
+        return ""
+    some = ", ".join(lost[:MOST_NAMED]) + (f" and {len(lost) - MOST_NAMED} more" if len(lost) > MOST_NAMED else "")
+    return (
+        f"leaf nodes that were connected before are not connected to any server of the cluster: {some}. Look at whether their "
+        "remotes name more than one server of it, and whether leafnodes.min_version here is not above their version"
+    )
 
 
 def write(path: str, baseline: Mapping[str, Any]) -> None:

@@ -120,14 +120,8 @@ def stage(archive: str, sha256: str, binary: str, version: str) -> None:
     try:
         _check_hash(archive, sha256)
         os.makedirs(folder, mode=0o755, exist_ok=True)
-        with tarfile.open(archive) as tar:
-            member = _server_in(tar, name)
-            _check_space(folder, member.size, version)
-            source = tar.extractfile(member)
-            if source is None:
-                raise NatsError(f"{name}: {member.name} is not a file")
-            _write(source, part)
-        reported = version_of(part)
+        _unpack(archive, part, version)
+        reported = _reported(part)
         if reported != version:
             raise NatsError(f"{name} holds nats-server {reported}, not {version}: nothing was installed")
         os.replace(part, binary)
@@ -143,6 +137,16 @@ def stage(archive: str, sha256: str, binary: str, version: str) -> None:
     finally:
         if os.path.exists(part):
             os.unlink(part)
+
+
+def _reported(part: str) -> str:
+    try:
+        return version_of(part)
+    except NatsError as exc:
+        raise NatsError(
+            f"{exc}. Nothing was changed. The archive has to be for this machine ({os.uname().machine}, see "
+            "nats_upgrade_archive_url), and the folder on a file system that may run programs (not noexec)"
+        ) from exc
 
 
 def sha256_of(path: str) -> str:
@@ -164,11 +168,21 @@ def _check_hash(archive: str, sha256: str) -> None:
         )
 
 
-def _server_in(tar: tarfile.TarFile, name: str) -> tarfile.TarInfo:
-    members = [m for m in tar.getmembers() if m.isreg() and os.path.basename(m.name) == _process.PROGRAM]
-    if len(members) != 1:
-        raise NatsError(f"{name} holds {len(members)} files named nats-server, not one: is it a NATS release archive?")
-    return members[0]
+def _unpack(archive: str, part: str, version: str) -> None:
+    """Write the one server that is in it. Once through the archive: unpacking it is what takes longest here."""
+    name = os.path.basename(archive)
+    found = 0
+    with tarfile.open(archive) as tar:
+        for member in (one for one in tar if one.isreg() and os.path.basename(one.name) == _process.PROGRAM):
+            found += 1
+            if found == 1:
+                source = tar.extractfile(member)
+                if source is None:
+                    raise NatsError(f"{name}: {member.name} is not a file")
+                _check_space(os.path.dirname(part), member.size, version)
+                _write(source, part)
+    if found != 1:
+        raise NatsError(f"{name} holds {found} files named nats-server, not one: is it a NATS release archive?")
 
 
 def _check_space(folder: str, size: int, version: str) -> None:
@@ -201,7 +215,10 @@ def activate(where: Layout, version: str, running_version: str) -> None:
             os.link(where.binary(version), fresh)
         os.replace(fresh, where.switch)
     except OSError as exc:
-        raise NatsError(f"cannot make nats-server {version} the active one at {where.switch}: {exc.strerror or exc}") from exc
+        raise NatsError(
+            f"cannot make nats-server {version} the active one at {where.switch}: {exc.strerror or exc}. What was active still "
+            "is; run with become (-b), and make room where the disk is full"
+        ) from exc
 
 
 def keep(where: Layout, version: str) -> None:

@@ -6,22 +6,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Container, Iterable, Iterator, Sequence
+from typing import Collection, Container, Iterable, Iterator, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _balance
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Reading
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Server, Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import (
+    Server,
+    Situation,
+    Surge,
+    Trouble,
+    listed,
+    named,
+)
 
 
 def judge(situation: Situation) -> Iterator[Trouble]:
     """Every reason that lies in the cluster."""
+    if situation.asks_without_account:
+        yield Trouble(Finding("rebalance_account", _balance.NO_ACCOUNT))
     yield from _same_server_twice(situation.servers)
     yield from _silent(situation)
     yield from _membership(situation)
     for name, servers in clusters(situation).items():
-        yield from _size(name, servers)
-        yield from _capacity(servers)
+        yield from _size(name, servers, situation)
+        yield from _capacity(servers, situation.surge_of(name))
         yield from _configs(name, servers)
         yield from _single_routes(servers)
     yield from _mixed_versions(situation.servers)
@@ -61,8 +71,7 @@ def _silent(situation: Situation) -> Iterator[Trouble]:
         Finding(
             "missing_server",
             f"monitoring cannot be read of {len(silent)} of {len(situation.readings)} servers:\n{lines}\n"
-            "Without it nobody can tell whether the cluster can lose a node. Start the server, open its monitoring port "
-            "(http: 8222 in its configuration) to the controller, or set nats_upgrade_monitor_url to where it is",
+            f"Without it nobody can tell whether the cluster can lose a node. {_to_be_read(silent)}",
             seen=tuple(reading.name for reading in silent),
         ),
         # Who goes on without them goes on without their replicas.
@@ -73,6 +82,15 @@ def _silent(situation: Situation) -> Iterator[Trouble]:
     )
 
 
+def _to_be_read(silent: Sequence[Reading]) -> str:
+    if all(reading.monitor_url.startswith("nats:") for reading in silent):
+        return "Start the server, see that it has routes to the others, or set nats_upgrade_server_name to its server_name"
+    return (
+        "Start the server, open its monitoring port (http: 8222 in its configuration) to the controller, set "
+        "nats_upgrade_monitor_url to where it is, or nats_upgrade_probe_from: node where it is bound to loopback"
+    )
+
+
 def _membership(situation: Situation) -> Iterator[Trouble]:
     """Servers that the cluster knows and the inventory does not: those that are there, and those that have gone."""
     live, gone = _unknown(situation)
@@ -80,8 +98,9 @@ def _membership(situation: Situation) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "unlisted_server",
-                f"{named(sorted(live))} {_is(live)} in the cluster and not in the inventory: what is left out stays on the old "
-                "version, and nobody looks at it while nodes are stopped. Add it to the group, or take it out of the cluster",
+                f"{named(sorted(live))} {_is(live)} in the cluster and not in the inventory{_beyond(situation, live)}: what is "
+                "left out stays on the old version, and nobody looks at it while nodes are stopped. Add it to the group, or take "
+                "it out of the cluster",
                 seen=tuple(sorted(live)),
             )
         )
@@ -104,17 +123,29 @@ def _unknown(situation: Situation) -> tuple[set[str], set[str]]:
 
     Not those that hosts which do not answer may run: those are told as missing.
     """
-    known = situation.names | situation.resumed
+    known = situation.names | situation.resumed | situation.surge_names
     in_meta = [replica for group in situation.cluster.led if group.raft_group == META_GROUP for replica in group.replicas]
     live = {peer for server in situation.servers for peer in server.reading.peers} - known
     live |= {replica.name for replica in in_meta if not replica.offline} - known
     gone = {replica.name for replica in in_meta if replica.offline} - known - live
+    # The leader may be in a cluster that nobody reads: who counts is known to every member all the same.
+    live |= {name for server in situation.servers for name in server.reading.meta_peers} - known - gone
     silent = [reading.name for reading in situation.silent if reading.name not in situation.resumed]
     # A server whose name is not that of its host has some other name: it may be any of these.
     unnamed = [host for host in silent if not _may_be(host, live | gone)]
     named_after = {name for name in live | gone if any(_may_be(host, {name}) for host in silent)}
     live, gone = live - named_after, gone - named_after
     return (set(), set()) if len(live | gone) <= len(unnamed) else (live, gone)
+
+
+def _beyond(situation: Situation, names: Collection[str]) -> str:
+    """Where servers are that are not seen over routes: behind gateways or leaf node connections, and in the meta group."""
+    routed = {peer for server in situation.servers for peer in server.reading.peers}
+    if not set(names) - routed:
+        return ""
+    clusters = sorted(situation.clusters_beyond)
+    behind = f"behind the gateways to {named(clusters)}, and " if clusters else ""
+    return f" ({behind}in the meta group, where each counts for every decision of JetStream)"
 
 
 def _behind_silent(situation: Situation) -> set[str]:
@@ -134,11 +165,13 @@ def _replica_keys(situation: Situation, names: Container[str]) -> Iterator[str]:
                 yield Missing("jsz", "", f"replica {replica.name} of {group.label}").key
 
 
-def _size(name: str, servers: Sequence[Server]) -> Iterator[Trouble]:
+def _size(name: str, servers: Sequence[Server], situation: Situation) -> Iterator[Trouble]:
     hosts = tuple(server.host for server in servers)
     with_jetstream = [server for server in servers if server.facts.jetstream]
     meta_size = max((server.facts.meta_cluster_size for server in servers), default=0)
-    if len(servers) == 1 and not servers[0].reading.peers and meta_size < 2:
+    # A temporary server is a place for clients, and takes no part in JetStream.
+    has_room = not with_jetstream and bool(situation.surge_of(name))
+    if len(servers) == 1 and not servers[0].reading.peers - situation.surge_names and meta_size < 2 and not has_room:
         yield Trouble(
             Finding(
                 "single_server",
@@ -156,14 +189,27 @@ def _size(name: str, servers: Sequence[Server]) -> Iterator[Trouble]:
                 seen=hosts,
             )
         )
+    elif len(servers) == 2 and not with_jetstream and not has_room:
+        yield Trouble(
+            Finding(
+                "two_node_cluster",
+                f"{name} has two servers ({', '.join(hosts)}): while one is replaced the other is the only place for clients, "
+                "and if it fails then, nothing serves them. A temporary server is a second place: put its host into the "
+                "inventory group nats_surge",
+                refuses=False,
+                seen=hosts,
+            )
+        )
 
 
-def _capacity(servers: Sequence[Server]) -> Iterator[Trouble]:
+def _capacity(servers: Sequence[Server], surge: Sequence[Surge]) -> Iterator[Trouble]:
+    # 65536 is the server's own default.
+    temporary = sum(one.access.get("max_connections") or 65536 for one in surge)
     for leaving in servers:
         others = [server for server in servers if server is not leaving]
         if not others or any(not server.facts.max_connections for server in others):
             continue
-        free = sum(max(0, server.facts.max_connections - server.facts.connections) for server in others)
+        free = temporary + sum(max(0, server.facts.max_connections - server.facts.connections) for server in others)
         if free < leaving.facts.connections:
             yield Trouble(
                 Finding(
@@ -223,7 +269,8 @@ def _mixed_versions(servers: Sequence[Server]) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "mixed_versions",
-                f"the servers run several versions already, as after a roll that has not ended: {which}",
+                f"the servers run several versions already, as after a roll that has not ended: {which}. What does not run the "
+                "target yet is taken; natsops.cluster.status tells what an earlier run has left",
                 refuses=False,
                 seen=tuple(server.host for server in servers),
             )
@@ -231,10 +278,19 @@ def _mixed_versions(servers: Sequence[Server]) -> Iterator[Trouble]:
 
 
 # By the condition that is not met: what it is called, and what is said of it.
-_NAMES = {"routes": "missing_route", "healthz": "unhealthy_server", "raft_groups": "degraded_group", "jsz": "degraded_group"}
+_NAMES = {
+    "routes": "missing_route",
+    "gateways": "missing_gateway",
+    "healthz": "unhealthy_server",
+    "raft_groups": "degraded_group",
+    "jsz": "degraded_group",
+}
 _SAID = {
     "missing_route": "servers of the cluster do not see each other:\n{lines}\nA node that stops may take the only way between "
     "two others with it. Look at the log of both, the firewall between them (port 6222), and cluster_advertise",
+    "missing_gateway": "clusters that are joined by gateways do not see each other:\n{lines}\nMessages between them, and the "
+    "decisions of JetStream, go through these. Look at the log of both ends, the firewall between them (port 7222), and "
+    "gateway.advertise",
     "unhealthy_server": "not every server is healthy, in several looks in a row:\n{lines}\nA node must not be stopped while "
     "another one is not well. Mend it first; what is known and old (a consumer that nobody misses) can be waived, and then only "
     "what is new stops the run",
@@ -253,11 +309,10 @@ def _troubles(situation: Situation) -> Iterator[Trouble]:
                 found[name].append((verdict.reading.name, missing))
     for name, entries in found.items():
         lines = [f"  {host}: {missing.seen}" for host, missing in entries]
-        shown = "\n".join(lines[:10] + ([f"  and {len(lines) - 10} more"] if len(lines) > 10 else []))
         yield Trouble(
             Finding(
                 name,
-                _SAID[name].format(lines=shown),
+                _SAID[name].format(lines=listed(lines)),
                 seen=tuple(dict.fromkeys(host for host, _unused in entries)),
             ),
             tuple(missing.key for _unused, missing in entries),

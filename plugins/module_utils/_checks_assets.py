@@ -12,7 +12,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _policy, _w
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import Policy
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Trouble, listed, named
 from ansible_collections.natsops.cluster.plugins.module_utils._versions import ServerVersion, parse_or_none
 
 # From 2.15 a stream takes 1000 consumers unless default_max_consumers says otherwise (its upgrade guide).
@@ -105,7 +105,7 @@ def _needs_more(situation: Situation, policy: Policy, target: ServerVersion) -> 
         if needed > level or lost:
             lines.append((asset.label, f"  {asset.label}: {', '.join(lost) or 'what it uses'} (API level {needed})"))
     if lines:
-        shown = "\n".join(line for _unused, line in lines[:10]) + (f"\n  and {len(lines) - 10} more" if len(lines) > 10 else "")
+        shown = listed([line for _unused, line in lines])
         yield Trouble(
             Finding(
                 "downgrade_assets",

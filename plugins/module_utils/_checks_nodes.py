@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _checks_containers
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Trouble, named
 from ansible_collections.natsops.cluster.plugins.module_utils._versions import ServerVersion
@@ -18,19 +19,26 @@ NO_SPACES_FROM = ServerVersion(2, 11, 0)
 _SIGINT = re.compile(r"\b(?:SIG)?INT\b|\s-2\b")
 
 
-def judge(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
-    """Every reason that lies in how nodes run their servers."""
+def judge(situation: Situation, target: ServerVersion | None) -> Iterator[Trouble]:
+    """Every reason that lies in how nodes run their servers. A rolling restart has no target."""
+    running = {server.host: server.facts.version for server in situation.servers}
     for host, node in sorted(situation.nodes.items()):
         unit = node.get("unit")
         if unit:
             yield from _unsafe_unit(host, node, unit)
+        if node.get("container"):
+            yield from _checks_containers.judge(situation, host, node["container"])
         yield from _lame_duck_settings(host, node)
         yield from _leftover(situation, host, node)
+        if target and host in running and not situation.unfinished(host):
+            yield from _replaced_binary(host, node, running[host], target)
         yield from _damaged_journal(host, node)
     yield from _other_processes(situation)
     yield from _others_in_its_place(situation)
-    yield from _spaces(situation, target)
-    yield from _target_changed(situation, target)
+    if target:
+        yield from _spaces(situation, target)
+        yield from _target_changed(situation, target)
+    yield from _other_kind_of_roll(situation, restart=target is None)
 
 
 def _unsafe_unit(host: str, node: Mapping[str, Any], unit: Mapping[str, Any]) -> Iterator[Trouble]:
@@ -82,6 +90,36 @@ def _leftover(situation: Situation, host: str, node: Mapping[str, Any]) -> Itera
                 seen=(host,),
             )
         )
+    if node.get("package_guard"):
+        yield Trouble(
+            Finding(
+                "leftover_hold",
+                f"{host}: packages are still kept from starting or stopping the server (policy-rc.d) by an earlier run that "
+                "broke off; this run puts that right",
+                refuses=False,
+                seen=(host,),
+            )
+        )
+
+
+def _replaced_binary(host: str, node: Mapping[str, Any], running: str, target: ServerVersion) -> Iterator[Trouble]:
+    version = node.get("binary_version")
+    if version and version != running:
+        then = (
+            "in its turn the node is drained and started, and that is all"
+            if version == str(target)
+            else f"in its turn the node goes to {target}"
+        )
+        yield Trouble(
+            Finding(
+                "replaced_binary",
+                f"{host}: {node.get('binary_path')} is nats-server {version}, and {running} runs: it was replaced, as by "
+                f"an upgrade of its package, and the server was not restarted. Whatever restarts it meanwhile starts {version}; "
+                f"{then}",
+                refuses=False,
+                seen=(host,),
+            )
+        )
 
 
 def _damaged_journal(host: str, node: Mapping[str, Any]) -> Iterator[Trouble]:
@@ -105,16 +143,20 @@ def _other_processes(situation: Situation) -> Iterator[Trouble]:
     """Several servers on one machine: the process that was found has to be the one that answers."""
     for server in situation.servers:
         node = situation.nodes.get(server.host) or {}
-        ports, port = node.get("listening_ports"), server.facts.monitor_port
+        ports, monitor_port = node.get("listening_ports"), server.facts.monitor_port
+        # A server that is read over NATS may have no monitoring port at all.
+        port = monitor_port or server.facts.client_port
         if ports is not None and port and port not in ports:
             variable = _NAMED_BY.get(node.get("found_by", ""), "nats_upgrade_pid_file")
+            does = "is monitored" if monitor_port else "has its clients"
+            own = "nats_upgrade_monitor_url" if monitor_port else "nats_upgrade_server_name"
             yield Trouble(
                 Finding(
                     "other_process",
-                    f"{server.host}: the server that answers for this host is monitored on port {port}, and the process that was "
+                    f"{server.host}: the server that answers for this host {does} on port {port}, and the process that was "
                     f"found there ({node.get('program')}, pid {node.get('pid')}) listens on {named(map(str, ports)) or 'none'}. "
                     f"That is another server, and draining it would take the wrong one away: set {variable}, or "
-                    "nats_upgrade_monitor_url",
+                    f"{own}",
                     waivable=False,
                     seen=(server.host,),
                 )
@@ -164,7 +206,7 @@ def _target_changed(situation: Situation, target: ServerVersion) -> Iterator[Tro
         journal = situation.journal(host)
         begun, old = journal.get("target"), journal.get("old_version")
         midway = situation.unfinished(host) or (len(versions) > 1 and begun in versions and old in versions)
-        if begun and midway and str(target) not in (begun, old):
+        if begun and midway and not is_restart(journal) and str(target) not in (begun, old):
             yield Trouble(
                 Finding(
                     "target_changed",
@@ -175,3 +217,29 @@ def _target_changed(situation: Situation, target: ServerVersion) -> Iterator[Tro
                 )
             )
             return
+
+
+def is_restart(journal: Mapping[str, Any]) -> bool:
+    """Whether the turn that a node remembers is one of a rolling restart."""
+    return (journal.get("data") or {}).get("mode") == "restart"
+
+
+def _other_kind_of_roll(situation: Situation, *, restart: bool) -> Iterator[Trouble]:
+    """A turn of a rolling restart is not to be ended by an upgrade, nor the other way round: what they put back differs."""
+    for host in sorted(situation.nodes):
+        journal = situation.journal(host)
+        if not situation.unfinished(host) or is_restart(journal) == restart:
+            continue
+        if restart:
+            begun, old = journal.get("target"), journal.get("old_version")
+            said = (
+                f"a roll from {old} to {begun} broke off here (last step: {journal.get('step')}). Finish it first with "
+                f"natsops.cluster.upgrade -e nats_upgrade_version={begun}, or take it back with -e nats_upgrade_version={old}"
+            )
+        else:
+            said = (
+                f"a rolling restart broke off here (last step: {journal.get('step')}). Finish it first with the playbook "
+                "natsops.cluster.restart"
+            )
+        yield Trouble(Finding("target_changed", f"{host}: {said}", seen=(host,)))
+        return

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _monitor
 
 SPEC: _arguments.Spec = {**_arguments.MONITORING, "most": {"type": "int", "default": 1000}}
 SHOWN = 10
 
 
-def clients_of(params: Mapping[str, Any], name: str | None = None) -> dict[str, Any]:
+def clients_of(
+    params: Mapping[str, Any], name: str | None = None, *, open_source: _arguments.OpenSource = _arguments.open_http
+) -> dict[str, Any]:
     """The result of the module: the clients of one server. Raises NatsError where it cannot be read."""
     target = _arguments.targets(params, name)[0]
-    with _http.open_door(_arguments.settings(params)) as door:
-        clients = [_client(one) for one in _monitor.read_clients(door, target, params["most"])]
+    with open_source(params) as source:
+        clients = [_client(one) for one in _monitor.read_clients(source, target, params["most"])]
     return {"changed": False, "clients": clients, "lines": lines(clients)}
 
 

@@ -22,6 +22,7 @@ _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m":
 _DEEPEST_INCLUDE = 10
 # Of the block jetstream: what turns on the encryption of what is stored (server/opts.go).
 _ENCRYPTION_KEYS = ("key", "ek", "encryption_key", "cipher")
+_LEAFNODES, _MIN_VERSION = ("leafnodes", "leaf"), ("min_version", "minimum_version")
 
 Reader = Callable[[str], str]
 
@@ -44,6 +45,14 @@ def used(path: str, read: Reader) -> frozenset[str]:
         "encryption": any(names[0] == "jetstream" and names[-1] in _ENCRYPTION_KEYS for names in paths),
     }
     return frozenset(word for word, is_used in seen.items() if is_used)
+
+
+def leafnode_min_version(path: str, read: Reader) -> str:
+    """The oldest version of leaf nodes that a server with this configuration takes; empty where it takes any."""
+    for names, value in _collected(path, read).items():
+        if len(names) == 2 and names[0].lower() in _LEAFNODES and names[1].lower() in _MIN_VERSION:
+            return value or ""
+    return ""
 
 
 def _collected(path: str, read: Reader) -> dict[tuple[str, ...], str | None]:

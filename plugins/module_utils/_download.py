@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 # This module util is PRIVATE to the collection: it may change in any release.
-"""A release archive on the controller, with the hash that it has to have. No hash, no archive."""
+"""A release archive, or a package, on the controller, with the hash that it has to have. No hash, no archive."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from typing import IO, Any, Iterable, Iterator, Mapping
 from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _http
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
+# How the options of the role begin that say where it comes from.
+ARCHIVE = "nats_upgrade_archive"
 SPEC: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "required": True},
     "sha256": {"type": "str"},
@@ -25,6 +27,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
     "timeout_seconds": {"type": "float", "default": 60.0},
+    "variables": {"type": "str", "default": ARCHIVE},
 }
 _SHA256 = re.compile(r"^[0-9a-fA-F]{64}$")
 
@@ -34,6 +37,8 @@ def fetch(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
 
     Raises NatsError where it cannot be had, or has another hash; nothing is left behind then.
     """
+    if "://" not in params["url"]:
+        return _lying_there(params)
     name = os.path.basename(params["url"].partition("?")[0])
     sha256 = _wanted_hash(params, name)
     path = os.path.join(params["dest"], sha256[:12], name)
@@ -45,19 +50,45 @@ def fetch(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     return {**result, "changed": True}
 
 
+def _lying_there(params: Mapping[str, Any]) -> dict[str, Any]:
+    """A file of whoever runs this: taken where it lies, and proved where a hash is given."""
+    path = os.path.abspath(os.path.expanduser(params["url"]))
+    try:
+        sha256 = _binary.sha256_of(path)
+    except OSError as exc:
+        raise NatsError(
+            f"refused: {path} on the controller cannot be read ({exc.strerror}): {params['variables']}_file "
+            "names it. Nothing was touched",
+            refusal="no_archive",
+        ) from exc
+    wanted = _given_hash(params) if params["sha256"] else sha256
+    if wanted != sha256:
+        raise NatsError(
+            f"refused: {path} has the SHA-256 {sha256}, and should have {wanted}: it is damaged, or not the file that the hash "
+            f"was made for. Take the right file, or mend {params['variables']}_sha256. Nothing was touched",
+            refusal="wrong_hash",
+        )
+    return {"path": path, "sha256": sha256, "changed": False}
+
+
+def _given_hash(params: Mapping[str, Any]) -> str:
+    given = str(params["sha256"])
+    if not _SHA256.match(given):
+        raise NatsError(
+            f"refused: {params['variables']}_sha256 is '{given}', which is not a SHA-256 (64 hex digits): copy it from the "
+            "release's SHA256SUMS. Nothing was touched",
+            refusal="no_hash",
+        )
+    return given.lower()
+
+
 def _wanted_hash(params: Mapping[str, Any], name: str) -> str:
-    given = params["sha256"]
-    if given:
-        if not _SHA256.match(given):
-            raise NatsError(
-                f"refused: nats_upgrade_archive_sha256 is '{given}', which is not a SHA-256 (64 hex digits)",
-                refusal="no_hash",
-            )
-        return str(given).lower()
+    if params["sha256"]:
+        return _given_hash(params)
     if not params["checksums_url"]:
         raise NatsError(
-            f"refused: there is no hash for {name}: no hash, no install. Set nats_upgrade_archive_sha256, or "
-            "nats_upgrade_checksums_url to the release's SHA256SUMS",
+            f"refused: there is no hash for {name}: no hash, no install. Set {params['variables']}_sha256"
+            + (", or nats_upgrade_checksums_url to the release's SHA256SUMS" if params["variables"] == ARCHIVE else ""),
             refusal="no_hash",
         )
     with _open(params, params["checksums_url"]) as reply:
@@ -91,7 +122,10 @@ def _fetch_to(params: Mapping[str, Any], path: str, sha256: str) -> None:
                 if os.path.exists(part.name):
                     os.unlink(part.name)
     except OSError as exc:
-        raise NatsError(f"cannot save {path} on the controller: {exc.strerror or exc}") from exc
+        raise NatsError(
+            f"cannot save {path} on the controller: {exc.strerror or exc}. Nothing was touched; make room there, or set "
+            "nats_upgrade_download_dir to a folder that can be written"
+        ) from exc
 
 
 def _copy(blocks: Iterable[bytes], target: Any) -> str:

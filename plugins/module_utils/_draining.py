@@ -9,24 +9,15 @@ import signal
 import time
 from typing import Any, Mapping, Protocol
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _node, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _node, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._successor import Successor
 
 SPEC: dict[str, dict[str, Any]] = {
     "timeout_seconds": {"type": "float", "default": 150.0},
     "monitor_url": {"type": "str"},
 }
-SUCCESSOR: dict[str, dict[str, Any]] = {
-    "path": {"type": "path", "required": True},
-    "running_version": {"type": "str", "required": True},
-    "version": {"type": "str", "required": True},
-    "keep_versions": {"type": "int", "default": 2},
-    "start_unit": {"type": "str"},
-    "start_argv": {"type": "list", "elements": "str"},
-    "start_detach": {"type": "bool", "default": True},
-    "start_timeout_seconds": {"type": "float", "default": 60.0},
-    "chdir": {"type": "path"},
-    "log_path": {"type": "path"},
+TURN_SPEC: dict[str, dict[str, Any]] = {
     "state_dir": {"type": "path"},
     "run_id": {"type": "str"},
     "lease_seconds": {"type": "float"},
@@ -80,7 +71,7 @@ def drain(params: Mapping[str, Any], *, check_mode: bool, turn: Turn | None = No
     try:
         turn.step("draining", must_be_written=True)
         # False: it has exited between the look and the signal.
-        result["changed"] = _process.send(process, signal.SIGUSR2)
+        result["changed"] = _lame_duck(params, process)
         exited, elapsed = _process.wait_for_exit(process, params["timeout_seconds"], sleep=turn.sleep)
     except NatsError as exc:
         raise NatsError(str(exc), **{**result, **exc.details}) from exc
@@ -89,47 +80,73 @@ def drain(params: Mapping[str, Any], *, check_mode: bool, turn: Turn | None = No
     return {**result, "exit_seen": True, "drain_seconds": round(elapsed, 3), "msg": f"drained in {elapsed:.1f} s"}
 
 
-def swap(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Drain the server, make the staged version the active one, and start it; return the result of the module.
+def _lame_duck(params: Mapping[str, Any], process: _process.Process) -> bool:
+    if params.get("container"):
+        # Here and not above, as for counting clients.
+        from ansible_collections.natsops.cluster.plugins.module_utils import _containers
+
+        return _containers.lame_duck(params["container"], process)
+    return _process.send(process, signal.SIGUSR2)
+
+
+def swap(params: Mapping[str, Any], successor: Successor, *, check_mode: bool) -> dict[str, Any]:
+    """Drain the server, switch to its successor, and start that; return the result of the module.
 
     With a state_dir, the lock is proved to be ours before the signal and before each step after it, the steps are written to
     the journal, and the lease is renewed. Once the server has exited, only a lost lock keeps it from being started again: what
     the disk does not take is in C(warnings). Raises NatsError whose details say how far it came: C(exit_seen), C(switched),
     C(started).
     """
-    version, running = params["version"], params["running_version"]
-    where = _binary.layout(params["path"], running, version)
-    if not check_mode and not _binary.is_staged(where.binary(version), version):
-        raise NatsError(f"nats-server {version} is not staged at {where.binary(version)}: nothing was signalled", exit_seen=False)
+    if not check_mode:
+        successor.require_ready()
     result: dict[str, Any] = {"changed": False, "exit_seen": False, "switched": False, "started": False, "removed": []}
-    result.update(new_pid=None, new_start_ticks=None)
+    result.update(new_pid=None, new_start_ticks=None, seconds={})
+    part, begin = "drain", time.monotonic()
+
+    def next_part(name: str) -> None:
+        nonlocal part, begin
+        now = time.monotonic()
+        result["seconds"][part] = round(now - begin, 3)
+        part, begin = name, now
+
     try:
-        if params.get("service") and not check_mode:
-            _require_hold(params["service"])
+        if not check_mode:
+            _require_hold(params)
         turn = Unkept() if check_mode else _turn(params)
         result.update(drain(params, check_mode=check_mode, turn=turn))
         if check_mode:
             return {**result, "changed": True}
+        next_part("swap")
         turn.step("switching")
-        if not _binary.is_active(where, version):
-            _binary.activate(where, version, running)
+        successor.switch()
         result["switched"] = result["changed"] = True
-        turn.step("starting")
-        successor = start(params)
-        result["started"] = True
-        if successor is not None:
-            result.update(new_pid=successor.pid, new_start_ticks=successor.start_ticks)
+        later = bool(params.get("start_later"))
+        next_part("start")
+        turn.step("rebooting" if later else "starting")
+        process = successor.start()
+        result["started"] = not later
+        if process is not None:
+            result.update(new_pid=process.pid, new_start_ticks=process.start_ticks)
+        next_part("")
     except NatsError as exc:
+        next_part("")
         details = {**result, **exc.details}
         raise NatsError(f"{exc}{_left_behind(details)}", **details) from exc
     if turn.warnings:
         result["warnings"] = turn.warnings
-    result["removed"] = _binary.prune(where, params["keep_versions"], [version, running])
+    result["removed"] = successor.tidy()
     return result
 
 
-def _require_hold(unit: str) -> None:
-    """A hold lies in /run: a host that was restarted since has lost it."""
+def _require_hold(params: Mapping[str, Any]) -> None:
+    """A hold of a unit lies in /run: a host that was restarted since has lost it."""
+    if params.get("container"):
+        from ansible_collections.natsops.cluster.plugins.module_utils import _containers
+
+        _containers.require_held(params["container"])
+    unit = params.get("service")
+    if not unit:
+        return
     restart = _process.systemctl_show(unit)["Restart"]
     if restart != "no":
         raise NatsError(
@@ -157,23 +174,6 @@ def _left_behind(details: Mapping[str, Any]) -> str:
     if details.get("changed"):
         return ". The server is in lame duck mode, which cannot be called back, and exits: the run that has the lock starts it"
     return ". Nothing was signalled"
-
-
-def start(params: Mapping[str, Any]) -> _process.Process | None:
-    """Start the server: a unit of systemd, a command of its own in a session of its own, or a supervisor's command.
-
-    Returns the process where it is known; a service manager has to be asked for it.
-    """
-    argv = ["systemctl", "start", params["start_unit"]] if params["start_unit"] else params["start_argv"]
-    if not params["start_unit"] and params["start_detach"]:
-        return _process.look(_process.start_detached(argv, cwd=params["chdir"], log_path=params["log_path"]))
-    if params["start_unit"]:
-        _process.wait_for_unit_end(params["start_unit"], params["start_timeout_seconds"])
-    output = _process.run(argv, timeout_seconds=params["start_timeout_seconds"])
-    if output.returncode != 0:
-        said = output.stderr.strip() or output.stdout.strip()
-        raise NatsError(f"{' '.join(argv)} ended with code {output.returncode}: {said}")
-    return None
 
 
 def _clients(monitor_url: str | None) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor, _servers, _versions
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _monitor, _servers, _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
@@ -17,14 +17,16 @@ _UPTIME = re.compile(r"(\d+)([ydhms])")
 _SECONDS = {"y": 365 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
-def version_facts(params: Mapping[str, Any], name: str | None = None) -> dict[str, Any]:
+def version_facts(
+    params: Mapping[str, Any], name: str | None = None, *, open_source: _arguments.OpenSource = _arguments.open_http
+) -> dict[str, Any]:
     """Return the value of C(ansible_facts.nats_version): of one server, or C(servers) of many.
 
     One server that cannot be read is a NatsError; among many it is an entry with C(error).
     """
     targets = _arguments.targets(params, name)
-    with _http.open_door(_arguments.settings(params)) as door:
-        readings = _monitor.read_facts(door, targets)
+    with open_source(params) as source:
+        readings = _monitor.read_facts(source, targets)
     if params["servers"] is not None:
         return {"servers": [facts_of(reading) for reading in readings]}
     if readings[0].error:

@@ -17,9 +17,9 @@ from typing import Callable, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Placement, RaftGroup, Reading
 
-CONDITIONS = ("healthz", "version", "server_name", "started", "routes", "raft_groups", "jsz")
+CONDITIONS = ("healthz", "version", "server_name", "started", "routes", "gateways", "leafnodes", "raft_groups", "jsz")
 # Of these, what was there before the roll can be tolerated: it is somebody's old trouble and not the roll's doing.
-TOLERABLE = ("reachable", "healthz", "routes", "raft_groups", "jsz")
+TOLERABLE = ("reachable", "healthz", "routes", "gateways", "leafnodes", "raft_groups", "jsz")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Expectation:
     server_name: str | None = None
     started_after: str | None = None
     peers: frozenset[str] | None = None
+    gateways: frozenset[str] | None = None
+    leaf_accounts: frozenset[str] = frozenset()
     raft_groups: frozenset[str] = frozenset()
 
 
@@ -111,8 +113,19 @@ def restart_expectation(reading: Reading) -> Expectation:
     if facts is None:
         return Expectation()
     return Expectation(
-        server_name=facts.server_name, started_after=facts.start, peers=reading.peers, raft_groups=reading.group_names
+        server_name=facts.server_name,
+        started_after=facts.start,
+        peers=reading.peers,
+        gateways=reading.gateways if facts.has_gateways else None,
+        leaf_accounts=reading.leaf_accounts,
+        raft_groups=reading.group_names,
     )
+
+
+def running_groups(readings: Sequence[Reading]) -> dict[str, dict[str, RaftGroup]]:
+    """By server name, the Raft groups of each server that answers and neither drains nor starts, as it sees them itself."""
+    running = [r for r in readings if r.facts and r.health and not r.health.draining_or_starting]
+    return {r.facts.server_name: {group.name: group for group in r.groups} for r in running if r.facts}
 
 
 class Cluster:
@@ -152,6 +165,18 @@ class Cluster:
         same = (r.facts for r in self.readings if r.facts and r.facts.cluster == facts.cluster)
         return frozenset(other.server_name for other in same) - {facts.server_name}
 
+    def gateways_of(self, reading: Reading) -> frozenset[str]:
+        """The other clusters among the readings that this server's is configured to be joined to, or the other way round."""
+        facts = reading.facts
+        if facts is None or not facts.has_gateways:
+            return frozenset()
+        others = (r.facts for r in self.readings if r.facts and r.facts.has_gateways and r.facts.cluster != facts.cluster)
+        return frozenset(
+            other.cluster
+            for other in others
+            if other.cluster in facts.configured_gateways or facts.cluster in other.configured_gateways
+        )
+
     def led_of(self, server_name: str) -> Mapping[str, Placement]:
         """The groups that this server is a member of, by name, as their leaders say."""
         return self._led_of.get(server_name, {})
@@ -179,6 +204,7 @@ def _judge_one(cluster: Cluster, reading: Reading, expected: Expectation, max_la
     lags: dict[str, int] = {}
     found = list(_identity(reading, expected))
     found += _routes(cluster, reading, expected)
+    found += _joints(cluster, reading, expected)
     found += _raft_groups(cluster, reading, expected, max_lag, lags)
     found += _replicas(cluster, reading, max_lag, lags)
     return Verdict(reading, tuple(found), lags)
@@ -194,11 +220,11 @@ def _identity(reading: Reading, expected: Expectation) -> Iterator[Missing]:
         yield Missing("version", f"runs {facts.version}, not {expected.version}")
     if expected.server_name is not None and facts.server_name != expected.server_name:
         yield Missing("server_name", f"is {facts.server_name}, not {expected.server_name}")
-    if expected.started_after is not None and not _later(facts.start, expected.started_after):
+    if expected.started_after is not None and not is_later(facts.start, expected.started_after):
         yield Missing("started", f"runs since {facts.start}, not restarted after {expected.started_after}")
 
 
-def _later(moment: str, than: str) -> bool:
+def is_later(moment: str, than: str) -> bool:
     """Compare two UTC times as NATS writes them: RFC 3339 with nanoseconds, zeros at the end left out."""
     return _sortable(moment) > _sortable(than)
 
@@ -212,6 +238,15 @@ def _routes(cluster: Cluster, reading: Reading, expected: Expectation) -> Iterat
     wanted = cluster.peers_of(reading) if expected.peers is None else expected.peers
     for absent in sorted(wanted - reading.peers):
         yield Missing("routes", f"no route to {absent}", f"{reading.name}: {absent}")
+
+
+def _joints(cluster: Cluster, reading: Reading, expected: Expectation) -> Iterator[Missing]:
+    """What joins it to other clusters."""
+    wanted = cluster.gateways_of(reading) if expected.gateways is None else expected.gateways
+    for absent in sorted(wanted - reading.gateways):
+        yield Missing("gateways", f"no gateway to {absent}", f"{reading.name}: gateway {absent}")
+    for absent in sorted(expected.leaf_accounts - reading.leaf_accounts):
+        yield Missing("leafnodes", f"not connected as a leaf node for the account {absent}", f"{reading.name}: leaf {absent}")
 
 
 def _raft_groups(

@@ -17,7 +17,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._state_files impor
 
 NAME = "journal.json"
 BEGAN = "began"
-STEPS = [BEGAN, "held", "draining", "switching", "starting", "returning", "done", "put_back"]
+STEPS = [BEGAN, "held", "draining", "switching", "starting", "rebooting", "returning", "done", "put_back"]
 FINISHED = ("done", "put_back")
 # How the server ran, and what it has to be again: keys of the journal itself. All else that a run notes is its own, under "data".
 KNOWN = {"pid", "start_ticks", "argv", "binary_path", "config_path", "cwd", "expectation", "assets"}

@@ -22,6 +22,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._state_files impor
 
 NAME = "lock.json"
 LEASE_SECONDS = 120.0
+# What a lock is for where it is for no version.
+RESTART = "restart"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SPEC: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["acquired", "renewed", "released", "read"], "required": True},
@@ -114,6 +116,7 @@ def holder(lock: Mapping[str, Any]) -> str:
     controller = lock.get("controller") or {}
     name = f"{controller.get('user', 'somebody')}@{controller.get('host', 'an unknown controller')}"
     target = f", for the upgrade to {lock['target']}" if lock.get("target") else ""
+    target = ", for a rolling restart" if lock.get("target") == RESTART else target
     return f"{name} (pid {controller.get('pid', 'unknown')}, run {lock.get('run_id')}) since {lock.get('since')}{target}"
 
 

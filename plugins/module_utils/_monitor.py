@@ -1,23 +1,29 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 # This module util is PRIVATE to the collection: it may change in any release.
-"""Typed reads of NATS monitoring endpoints, of many servers at once. What cannot be read is a Reading with an error."""
+"""Typed reads of NATS monitoring endpoints, of many servers at once. What cannot be read is a Reading with an error.
+
+What is asked is a server and a path, whichever way that goes: by HTTP from here (_http.Door), by HTTP from the server's own
+host, or as a request over NATS (plugin_utils). Everything above is the same for all of them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import gc
 from dataclasses import dataclass, replace
-from typing import Any, Iterator, Sequence
+from typing import Any, Callable, Iterator, Protocol, Sequence
 from urllib.parse import quote
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _servers
+from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _joints, _servers
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Door, Fault, Reply, without_credentials
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Fault, Reply, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
 # The server's own page size (2.10 to 2.15): asking for more returns no more.
 ACCOUNTS_IN_A_PAGE = 1024
+# The server's own default; about half a megabyte.
+CONNECTIONS_IN_A_PAGE = 1024
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,20 @@ class Target:
         return self.monitor_url.rstrip("/") + path
 
 
+class Source(Protocol):
+    """A way to ask servers. Keep it for a whole wait: connections are reused. Use as a context manager."""
+
+    def __enter__(self) -> Source: ...
+    def __exit__(self, *unused: object) -> None: ...
+
+    def ask(self, questions: Sequence[tuple[Target, str]]) -> list[Reply]:
+        """Return one reply for each server and path, in the same order.
+
+        What a server can cause is a reply. NatsError is raised where the way itself is wrong, as by a refused password.
+        """
+        ...
+
+
 class _NoReadingError(Exception):
     def __init__(self, message: str, lasting: bool) -> None:
         super().__init__(message)
@@ -45,19 +65,63 @@ class _NoReadingError(Exception):
         return Reading(target.name, target.shown_url, error=str(self), lasting=self.lasting)
 
 
-def read_facts(door: Door, targets: Sequence[Target]) -> list[Reading]:
+def read_facts(source: Source, targets: Sequence[Target]) -> list[Reading]:
     """Read /varz and /routez of each server."""
-    replies = _ask(door, targets, ("/varz", "/routez"))
+    replies = _ask(source, targets, ("/varz", "/routez"))
     return [_facts_of(target, *replies[target]) for target in targets]
 
 
-def read_state(door: Door, targets: Sequence[Target], *, assets: bool = False) -> list[Reading]:
+def read_members(source: Source, targets: Sequence[Target]) -> list[Reading]:
+    """Read /varz of each server; and of those that answered who else they see, over routes and gateways.
+
+    In two rounds: a server that hangs costs its time once, and not once for each path.
+    """
+    varz = _ask(source, targets, ("/varz",))
+    readings = {target: _guarded(target, _varz_of, target, *varz[target]) for target in targets}
+    wanted = [
+        (target, path)
+        for target, reading in readings.items()
+        if reading.facts
+        for path in ("/routez", *(["/gatewayz"] if reading.facts.has_gateways else []))
+    ]
+    for (target, path), reply in zip(wanted, source.ask(wanted) if wanted else []):
+        reading = readings[target]
+        if not reading.error:
+            readings[target] = _guarded(target, _with_members, reading, path, reply)
+    return [readings[target] for target in targets]
+
+
+def _varz_of(target: Target, varz: Reply) -> Reading:
+    return Reading(target.name, target.shown_url, facts=_servers.parse_varz(_body("/varz", varz)))
+
+
+def _with_members(reading: Reading, path: str, reply: Reply) -> Reading:
+    body = _body(path, reply)
+    if path == "/routez":
+        return replace(reading, peers=_servers.parse_routez(body))
+    return replace(reading, gateways=_joints.parse_gatewayz(body), gateway_ids=_joints.parse_gateway_ids(body))
+
+
+def _guarded(target: Target, read: Callable[..., Reading], *given: Any) -> Reading:
+    """The reading, or one with an error where the answer is not what a server would give, whatever it is."""
+    try:
+        return read(*given)
+    except _NoReadingError as silent:
+        return silent.of(target)
+    except NatsError as exc:
+        return _NoReadingError(str(exc), lasting=True).of(target)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        message = f"an answer has another shape than a NATS server's ({exc}): is this the monitoring port of one?"
+        return _NoReadingError(message, lasting=True).of(target)
+
+
+def read_state(source: Source, targets: Sequence[Target], *, assets: bool = False) -> list[Reading]:
     """Read what tells whether each server is fully back: /varz, /routez, /healthz, /jsz, and /raftz of each account.
 
     With C(assets) the streams and consumers come with their configuration.
     """
     with _no_collection():
-        return _read_state(door, targets, assets)
+        return _read_state(source, targets, assets)
 
 
 @contextlib.contextmanager
@@ -73,8 +137,8 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _read_state(door: Door, targets: Sequence[Target], assets: bool) -> list[Reading]:
-    replies = _ask(door, targets, ("/varz", "/routez", "/healthz?details=true", _jsz(0, assets)))
+def _read_state(source: Source, targets: Sequence[Target], assets: bool) -> list[Reading]:
+    replies = _ask(source, targets, ("/varz", "/routez", "/healthz?details=true", _jsz(0, assets)))
     readings: dict[Target, Reading] = {}
     accounts: dict[Target, tuple[str, ...]] = {}
     for target in targets:
@@ -83,24 +147,43 @@ def _read_state(door: Door, targets: Sequence[Target], assets: bool) -> list[Rea
         try:
             if not reading.error:
                 reading = _with_health(reading, healthz)
-                reading, accounts[target] = _with_placements(door, target, reading, jsz, assets)
+                reading, accounts[target] = _with_placements(source, target, reading, jsz, assets)
         except _NoReadingError as silent:
             reading = silent.of(target)
         except NatsError as exc:
             reading = _NoReadingError(str(exc), lasting=True).of(target)
         readings[target] = reading
-    _add_raft_groups(door, readings, accounts)
+    _add_groups_and_joints(source, readings, accounts)
     return [readings[target] for target in targets]
 
 
-def read_clients(door: Door, target: Target, most: int) -> list[dict[str, Any]]:
+def read_clients(source: Source, target: Target, most: int) -> list[dict[str, Any]]:
     """The clients of a server as /connz gives them. Raises NatsError where it cannot be read."""
     path = f"/connz?state=open&limit={most}"
     try:
-        body = _body("/connz", door.get_many([target.url(path)])[0])
+        body = _body("/connz", source.ask([(target, path)])[0])
     except _NoReadingError as silent:
         raise NatsError(f"{target.name} {target.shown_url}: {silent}") from None
     return list(body.get("connections") or [])
+
+
+def read_connections(source: Source, targets: Sequence[Target]) -> dict[str, list[dict[str, Any]]]:
+    """Every connection of each server as /connz gives it, with its account. Raises NatsError where one cannot be read."""
+    found: dict[str, list[dict[str, Any]]] = {target.name: [] for target in targets}
+    left, offset = list(targets), 0
+    while left:
+        path = f"/connz?auth=true&limit={CONNECTIONS_IN_A_PAGE}&offset={offset}"
+        replies = _ask(source, left, (path,))
+        for target in list(left):
+            try:
+                page = _body("/connz", replies[target][0]).get("connections") or []
+            except _NoReadingError as silent:
+                raise NatsError(f"{target.name} {target.shown_url}: {silent}") from None
+            found[target.name] += page
+            if len(page) < CONNECTIONS_IN_A_PAGE:
+                left.remove(target)
+        offset += CONNECTIONS_IN_A_PAGE
+    return found
 
 
 def _jsz(offset: int, config: bool) -> str:
@@ -108,8 +191,8 @@ def _jsz(offset: int, config: bool) -> str:
     return f"/jsz?accounts=true&streams=true&consumers=true&raft=true&{'config=true&' if config else ''}{page}"
 
 
-def _ask(door: Door, targets: Sequence[Target], paths: Sequence[str]) -> dict[Target, list[Reply]]:
-    replies = iter(door.get_many([target.url(path) for target in targets for path in paths]))
+def _ask(source: Source, targets: Sequence[Target], paths: Sequence[str]) -> dict[Target, list[Reply]]:
+    replies = iter(source.ask([(target, path) for target in targets for path in paths]))
     return {target: [next(replies) for _unused in paths] for target in targets}
 
 
@@ -131,7 +214,7 @@ def _with_health(reading: Reading, healthz: Reply) -> Reading:
 
 
 def _with_placements(
-    door: Door, target: Target, reading: Reading, first_page: Reply, config: bool
+    source: Source, target: Target, reading: Reading, first_page: Reply, config: bool
 ) -> tuple[Reading, tuple[str, ...]]:
     name = reading.facts.server_name if reading.facts else ""
     body = _body("/jsz", first_page)
@@ -140,7 +223,7 @@ def _with_placements(
     assets = _assets.parse_assets(body, name) if config else ()
     page = accounts
     while len(page) == ACCOUNTS_IN_A_PAGE:
-        body = _body("/jsz", _ask(door, [target], [_jsz(len(accounts), config)])[target][0])
+        body = _body("/jsz", _ask(source, [target], [_jsz(len(accounts), config)])[target][0])
         page = _servers.parse_accounts(body)
         placements += _servers.parse_jsz({"account_details": body.get("account_details")})
         assets += _assets.parse_assets(body, name) if config else ()
@@ -149,22 +232,44 @@ def _with_placements(
     return replace(reading, placements=placements, assets=assets, streams=streams), accounts
 
 
-def _add_raft_groups(door: Door, readings: dict[Target, Reading], accounts: dict[Target, tuple[str, ...]]) -> None:
+def follow_ups(varz: Reply, jsz: Reply) -> list[str]:
+    """What C(read_state) asks a server next, once these two answers have come; nothing where they tell of no server."""
+    try:
+        return _next_paths(_servers.parse_varz(_body("/varz", varz)), _servers.parse_accounts(_body("/jsz", jsz)))
+    except (_NoReadingError, NatsError):
+        return []
+
+
+def _next_paths(facts: _servers.ServerFacts, accounts: Sequence[str]) -> list[str]:
+    """Where its Raft groups are told, and what joins it to other clusters: only of a server that has some."""
     # Without ?acc= a server answers for the system account only, where the meta group is.
+    raftz = ["/raftz", *(f"/raftz?acc={quote(account, safe='')}" for account in accounts)] if facts.jetstream else []
+    return raftz + (["/gatewayz"] if facts.has_gateways else []) + (["/leafz"] if facts.leafnodes else [])
+
+
+def _add_groups_and_joints(source: Source, readings: dict[Target, Reading], accounts: dict[Target, tuple[str, ...]]) -> None:
     wanted = [
         (target, path)
         for target, reading in readings.items()
-        if reading.facts and reading.facts.jetstream
-        for path in ["/raftz"] + [f"/raftz?acc={quote(account, safe='')}" for account in accounts[target]]
+        if reading.facts
+        for path in _next_paths(reading.facts, accounts[target])
     ]
-    replies = door.get_many([target.url(path) for target, path in wanted])
-    for (target, _unused), reply in zip(wanted, replies):
-        reading = readings[target]
-        if isinstance(reply, Fault):
-            readings[target] = _NoReadingError(reply.message, reply.lasting).of(target)
-        elif reply.status == 200 and isinstance(reply.body, dict) and not reading.error:
-            readings[target] = replace(reading, groups=reading.groups + _servers.parse_raftz(reply.body))
-        # else: 404, not JSON: a server that runs no Raft node, alone or just starting. It has no groups.
+    for (target, path), reply in zip(wanted, source.ask(wanted) if wanted else []):
+        if not readings[target].error:
+            readings[target] = _guarded(target, _with_answer, readings[target], path, reply)
+
+
+def _with_answer(reading: Reading, path: str, reply: Reply) -> Reading:
+    if path == "/gatewayz":
+        return replace(reading, gateways=_joints.parse_gatewayz(_body(path, reply)))
+    if path == "/leafz":
+        return replace(reading, leafs=_joints.parse_leafz(_body(path, reply)))
+    if isinstance(reply, Fault):
+        raise _NoReadingError(reply.message, reply.lasting)
+    if reply.status == 200 and isinstance(reply.body, dict):
+        return replace(reading, groups=reading.groups + _servers.parse_raftz(reply.body))
+    # 404, not JSON: a server that runs no Raft node, alone or just starting. It has no groups.
+    return reading
 
 
 def _body(path: str, reply: Reply) -> Any:

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
@@ -35,35 +36,76 @@ SERVER_SPEC: dict[str, dict[str, Any]] = {
     "pid": {"type": "int"},
     "pid_file": {"type": "path"},
     "service": {"type": "str"},
+    "container": {"type": "str"},
 }
+# How nats-server words what it only warns of in a configuration, after the place.
+_WARNING = ': invalid use of field "'
+# One of these names the server.
+SERVER = tuple(SERVER_SPEC)
 _EXEC_ARGV = re.compile(r"argv\[\]=(.*?) ;")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TIME_SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|min|s|h|d|w)")
 _SPAN_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
 def find(params: Mapping[str, Any]) -> tuple[Found, dict[str, str]]:
-    """The server that the options pid, pid_file or service name, and the properties of its unit where it has one."""
+    """The server that the options pid, pid_file, service or container name, and the properties of its unit where it has one."""
+    if params.get("container"):
+        # Here and not above: a module on a node compiles whatever it imports each time it runs.
+        from ansible_collections.natsops.cluster.plugins.module_utils import _containers
+
+        return _containers.find(params["container"])[0], {}
     if params.get("service"):
-        unit = _process.systemctl_show(params["service"])
+        unit = _unit(params)
+        if runs_podman(unit):
+            from ansible_collections.natsops.cluster.plugins.module_utils import _podman
+
+            return _podman.find(unit), unit
         return _process.find_by_unit(unit), unit
     if params.get("pid_file"):
         return _process.find_by_pid_file(params["pid_file"]), {}
     return _process.find_by_pid(params["pid"]), {}
 
 
+def _unit(params: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        return _process.systemctl_show(params["service"])
+    except NatsError as exc:
+        if not params.get("image"):
+            raise
+        raise NatsError(
+            f"{exc}. A container of podman that no unit runs cannot be upgraded, for podman would start it again while it is: "
+            "have a unit run it (podman generate systemd --new). Nothing was touched"
+        ) from exc
+
+
+def runs_podman(unit: Mapping[str, str]) -> bool:
+    """Whether a unit runs its server in a container of podman."""
+    return [os.path.basename(program) for program in exec_start_argv(unit.get("ExecStart", ""))[:1]] == ["podman"]
+
+
 def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of the server on this node, as C(ansible_facts.nats_node)."""
     found, unit = find(params)
     process = found.process
-    argv = list(process.argv) if process else exec_start_argv(unit.get("ExecStart", ""))
-    kept, turn = _kept(params["state_dir"], unit) if params.get("state_dir") else ({}, {})
+    container, root = _container(params, unit, process)
+    # The words of podman are none of the server's, and its paths are those in the container.
+    words = [] if container else exec_start_argv(unit.get("ExecStart", ""))
+    argv = list(process.argv) if process else words or list(params.get("start_argv") or [])
+    kept, turn = _kept(params, unit) if params.get("state_dir") else ({}, {})
     turn = {} if process else turn
     binary_path = _binary.binary_in(argv, cwd_of(process), environment_of(process).get("PATH"))
+    if container and process:
+        binary_path = process.program
     config_path = params.get("config_path") or _absolute(config_in(argv), process)
     if turn.get("binary_path") and not _process.is_server_name(binary_path):
         # ExecStart is a wrapper, or there is none: the journal of the turn knows what the server was started by.
         binary_path, config_path = turn["binary_path"], params.get("config_path") or turn.get("config_path") or config_path
-    settings, used = _settings(config_path, process)
+    binary_path = params.get("binary_path") or binary_path
+    files: list[str] = []
+    # The configuration of a container is seen through its server alone.
+    known = config_path if process or not container else ""
+    settings, used, leafnode_min_version = _settings(known, process, _reader(root, files))
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
         "running": process is not None,
@@ -73,8 +115,10 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "program": process.program if process else "",
         "found_by": found.found_by,
         "listening_ports": _ports(process),
-        "binary_path": params.get("binary_path") or binary_path,
+        "binary_path": binary_path,
+        "binary_version": None if container else installed_version(binary_path),
         "config_path": config_path,
+        "config_modified": last_modified(files),
         "cwd": cwd_of(process) or turn.get("cwd"),
         "output_path": output_file(process),
         "log_path": _absolute(settings.get("log_file") or settings.get("logfile") or "", process) or output_file(process),
@@ -82,23 +126,54 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "lame_duck_duration_source": source,
         "lame_duck_grace_period_seconds": lame_duck_grace_seconds(settings),
         "used": used,
+        "leafnode_min_version": leafnode_min_version,
         "go_arch": GO_ARCH.get(platform.machine(), platform.machine()),
         "unit": unit_facts(unit) if unit else None,
-        "stored_streams": stored_streams(params["store_dir"]) if params.get("store_dir") else None,
+        "container": container,
+        "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
         **kept,
+        **(_access_facts(params["fingerprint_key"], config_path, argv, process) if params.get("fingerprint_key") else {}),
     }
 
 
-def _kept(state_dir: str, unit: Mapping[str, str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+def _access_facts(key: str, config_path: str, argv: Sequence[str], process: Process | None) -> dict[str, Any]:
+    """Who may connect to the server, as a fact to compare with other servers."""
+    # Here and not above, as below.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _access, _config_tree
+
+    tree = _config_tree.read(config_path, _reader("", []), environment_of(process)) if config_path else {}
+    return {"access": _access.facts(tree, argv, key)}
+
+
+def _container(params: Mapping[str, Any], unit: Mapping[str, str], process: Process | None) -> tuple[dict[str, Any] | None, str]:
+    """The facts of the container that the server runs in, and where its files are, seen from the host."""
+    if runs_podman(unit):
+        from ansible_collections.natsops.cluster.plugins.module_utils import _containers, _podman
+
+        return _podman.facts(unit, params.get("image")), _containers.root_of(process)
+    if not params.get("container"):
+        return None, ""
+    from ansible_collections.natsops.cluster.plugins.module_utils import _containers
+
+    return _containers.facts(params["container"], params.get("image")), _containers.root_of(process)
+
+
+def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """What runs have left on this node, as facts; and the journal of its last turn where that has not come to its end."""
     # Here and not above: a module on a node compiles whatever it imports each time it runs, and most runs need none of it.
-    from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock, _systemd
+    from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock, _package_guard, _systemd
 
+    state_dir, held = params["state_dir"], bool(unit) and _systemd.is_held(unit["Id"])
+    if params.get("container"):
+        from ansible_collections.natsops.cluster.plugins.module_utils import _containers
+
+        held = _containers.held(state_dir, params["container"]) is not None
     journal = _journal.look(state_dir)
     kept = {
         "journal": _journal.as_dict(journal),
         "lock": _lock.look(state_dir).as_dict(),
-        "hold": bool(unit) and _systemd.is_held(unit["Id"]),
+        "hold": held,
+        "package_guard": _package_guard.left(),
     }
     return kept, (journal.fields or {}) if _journal.unfinished(journal.fields) else {}
 
@@ -192,13 +267,13 @@ def lame_duck_grace_seconds(settings: Mapping[str, str]) -> float:
     return _config.seconds(settings.get("lame_duck_grace_period", "")) or 10.0
 
 
-def _settings(config_path: str, process: Process | None) -> tuple[dict[str, str], list[str]]:
-    """The settings at the top level of the configuration, and what it says is in use."""
+def _settings(config_path: str, process: Process | None, read: Callable[[str], str]) -> tuple[dict[str, str], list[str], str]:
+    """The settings at the top level of the configuration, what it says is in use, and the oldest leaf nodes that it takes."""
     if not config_path:
-        return {}, []
+        return {}, [], ""
     try:
-        settings = _config.top_level(config_path, _text_of, environment_of(process))
-        return settings, sorted(_config.used(config_path, _text_of))
+        settings = _config.top_level(config_path, read, environment_of(process))
+        return settings, sorted(_config.used(config_path, read)), _config.leafnode_min_version(config_path, read)
     except OSError as exc:
         raise NatsError(
             f"the configuration {exc.filename} cannot be read ({exc.strerror}): run with become (-b), or set "
@@ -206,8 +281,35 @@ def _settings(config_path: str, process: Process | None) -> tuple[dict[str, str]
         ) from exc
 
 
-def _text_of(path: str) -> str:
-    return Path(path).read_text(encoding="utf-8", errors="replace")
+def _reader(root: str, files: list[str]) -> Callable[[str], str]:
+    """What reads a file of the configuration, below a folder, and adds it to the files that were read."""
+
+    def text_of(path: str) -> str:
+        files.append(f"{root}{path}")
+        return Path(files[-1]).read_text(encoding="utf-8", errors="replace")
+
+    return text_of
+
+
+def last_modified(files: Sequence[str]) -> str | None:
+    """When the newest of these files was written, as NATS writes times; None for no files."""
+    try:
+        newest = max((os.stat(path).st_mtime_ns for path in files), default=None)
+    except OSError:  # it was there when it was read
+        return None
+    if newest is None:
+        return None
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(newest // 10**9)) + f".{newest % 10**9:09d}Z"
+
+
+def installed_version(binary_path: str) -> str | None:
+    """The version of the binary that a start would run; None where there is none, or it is a wrapper."""
+    if not _process.is_server_name(binary_path):
+        return None
+    try:
+        return _binary.version_of(binary_path)
+    except NatsError:
+        return None
 
 
 def unit_facts(unit: Mapping[str, str]) -> dict[str, Any]:
@@ -220,6 +322,7 @@ def unit_facts(unit: Mapping[str, str]) -> dict[str, Any]:
         "exec_stop": exec_start_argv(unit.get("ExecStop", "")),
         "kill_signal": signal_name(unit.get("KillSignal", "")),
         "need_daemon_reload": unit.get("NeedDaemonReload") == "yes",
+        "enabled": unit.get("UnitFileState", ""),
         "user": unit.get("User", ""),
         "drop_in_paths": unit.get("DropInPaths", "").split(),
     }
@@ -260,7 +363,8 @@ def identity_of(process: Process) -> Identity | None:
 def check_config(binary: str, config: str, process: Process | None) -> dict[str, Any]:
     """Run the binary with -t on the configuration, as the server's user, with its environment and working directory.
 
-    Raises NatsError where the binary refuses the configuration, with its own words.
+    Raises NatsError where the binary refuses the configuration, with its own words. With -t it refuses too what it only warns of
+    when it starts, such as C(reconnect: 1) without a unit (measured on 2.10.26 to 2.15.1): that is in C(said).
     """
     identity = identity_of(process) if process else None
     options: dict[str, Any] = {"cwd": cwd_of(process), "env": environment_of(process) or None}
@@ -268,13 +372,14 @@ def check_config(binary: str, config: str, process: Process | None) -> dict[str,
         options["preexec_fn"] = _becoming(identity)
     output = _process.run([binary, "-t", "-c", config], **options)
     said = (output.stderr.strip() or output.stdout.strip()).replace(f"{_process.PROGRAM}: ", "")
-    if output.returncode != 0:
+    if output.returncode != 0 and not (said and all(_WARNING in line for line in said.splitlines())):
         raise NatsError(
             f"{binary} refuses {config}: {said}. A server that refuses its configuration does not start: mend the "
             "configuration (keys of a newer version go in after the last node has it), and run again. Nothing was changed",
             refusal="config",
         )
-    return {"config_path": config, "said": said}
+    digest = _DIGEST.search(said)
+    return {"config_path": config, "said": said, "digest": digest.group() if digest else ""}
 
 
 def _becoming(identity: Identity) -> Callable[[], None]:

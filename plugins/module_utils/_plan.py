@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _checks,
     _checks_assets,
+    _checks_joints,
     _checks_nodes,
+    _downgrade,
     _findings,
+    _order,
     _policy,
+    _surge,
     _versions,
     _wedge,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding, Settled
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import Policy
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Server, Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Server, Situation, Trouble, is_meta_leader, named
 
 # What a node takes besides its clients: hold, swap, start, two gates. Measured with the demo, 2 cores, local connection.
 STEP_SECONDS = 9.0
@@ -33,8 +37,9 @@ DEFAULT_LAME_DUCK = (120.0, 10.0)
 
 @dataclass(frozen=True)
 class Step:
-    """One node's turn, and what it costs. C(resumes) is the step in which its turn broke off; C(away), that its server is down
-    or draining since then, so that nothing is asked before it is taken: the cluster is without it already.
+    """One node's turn, and what it costs. C(why) says why a restart takes it. C(resumes) is the step in which its turn broke off;
+    C(away), that its server is down or draining since then, so that nothing is asked before it is taken: the cluster is
+    without it already. C(yields_to) are the hosts that go first should it have become the meta leader by its turn.
     """
 
     host: str
@@ -48,6 +53,9 @@ class Step:
     seconds: float
     resumes: str
     away: bool
+    to: str
+    why: tuple[str, ...] = ()
+    yields_to: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -55,6 +63,8 @@ class Step:
             "server_name": self.server_name,
             "cluster": self.cluster,
             "from": self.version,
+            "to": self.to,
+            "why": list(self.why),
             "leads": self.leads,
             "meta_leader": self.leader,
             "clients": self.clients,
@@ -62,36 +72,59 @@ class Step:
             "seconds": round(self.seconds),
             "resumes": self.resumes,
             "away": self.away,
+            "yields_to": list(self.yields_to),
         }
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Names of hosts: those to take, in order, and those that run the target already; and all that is to be said."""
+    """Names of hosts: those to take, in order, and those that need not be; and all that is to be said.
+
+    A rolling restart has no target, for each server goes to what is installed on its node. C(leader_last) says whether a node
+    that becomes the meta leader in mid-roll waits until the others are done; C(versions), what each host runs in the end.
+    """
 
     target: str
     steps: tuple[Step, ...]
     done: tuple[str, ...]
     clusters: Mapping[str, tuple[str, ...]]
+    domains: tuple[tuple[str, ...], ...]
     settled: Settled
     tolerated: tuple[str, ...]
     notes: tuple[_policy.Note, ...]
     ways_back: tuple[str, ...]
+    versions: Mapping[str, str]
+    leader_last: bool = True
+    reboot: bool = False
+    surge: tuple[_surge.Place, ...] = ()
+    # Hosts of steps that a later run is to take, because this one takes only so many.
+    later: tuple[str, ...] = ()
 
     @property
     def order(self) -> tuple[str, ...]:
-        return tuple(step.host for step in self.steps)
+        return tuple(step.host for step in self.steps if step.host not in self.later)
 
     @property
     def seconds(self) -> float:
-        return sum(step.seconds for step in self.steps)
+        return sum(step.seconds for step in self.steps if step.host not in self.later)
+
+    def only(self, most: int, hosts: Collection[str]) -> Plan:
+        """The plan with the first steps only, of those that are on the hosts of this run."""
+        later = tuple(host for host in self.order if host in hosts)[most:]
+        clusters = {step.cluster for step in self.steps if step.host not in later}
+        surge = tuple(replace(place, joins=place.joins and place.cluster in clusters) for place in self.surge)
+        return replace(self, later=later, surge=surge)
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "target": self.target,
+            "expect": {host: {"version": version} for host, version in self.versions.items()},
+            "leader_last": self.leader_last,
             "order": list(self.order),
+            "later": list(self.later),
             "done": list(self.done),
             "clusters": {name: list(hosts) for name, hosts in self.clusters.items()},
+            "domains": [list(hosts) for hosts in self.domains],
             "steps": [step.as_dict() for step in self.steps],
             "estimated_seconds": round(self.seconds),
             "refused": bool(self.settled.refusals),
@@ -101,37 +134,80 @@ class Plan:
             "tolerated": list(self.tolerated),
             "notes": [note.as_dict() for note in self.notes],
             "ways_back": list(self.ways_back),
+            "surge": [place.as_dict() for place in self.surge],
         }
 
 
-def make_plan(situation: Situation, version: str, policy: Policy, *, waive: Sequence[str] = (), refuse_r1: bool = False) -> Plan:
-    """Plan the way of these servers to a version. Raises NatsError for a waiver that does not exist."""
+def make_plan(
+    situation: Situation,
+    version: str,
+    policy: Policy,
+    *,
+    waive: Sequence[str] = (),
+    refuse_r1: bool = False,
+    order: Sequence[Sequence[str]] = (),
+) -> Plan:
+    """Plan the way of these servers to a version. Raises NatsError for a waiver that does not exist.
+
+    C(order) are groups of hosts to be taken one after the other; inside of one, and behind them all, the computed order holds.
+    """
     waived = _findings.require_known(waive)
     try:
         target = _versions.require_exact(version)
     except NatsError as exc:
         message = str(exc)
         settled = _findings.settle([Finding("not_exact", message.replace("refused: ", "", 1), waivable=False)], waived)
-        return Plan(version, (), (), {}, settled, (), (), ())
-    troubles = list(_troubles(situation, policy, target, refuse_r1))
-    settled = _findings.settle([trouble.finding for trouble in troubles], waived)
-    ordered = _in_order(situation)
+        return Plan(version, (), (), {}, (), settled, (), (), (), {})
+    ordered, down = _order.in_order(situation, order), _downgrade.is_one(situation, target)
+    if down and not order:
+        ordered = _downgrade.newest_first(situation, ordered)
+    troubles = [*_troubles(situation, policy, target, refuse_r1), *_order.judge(situation, ordered, order)]
     left = [server for server in ordered if server.facts.version != version or situation.unfinished(server.host)]
-    clusters: dict[str, list[str]] = {}
-    for server in ordered:
-        clusters.setdefault(server.facts.cluster, []).append(server.host)
-    steps = _steps_of_the_down(situation) + [_step(situation, server) for server in left]
-    _join(clusters, steps)
+    steps = steps_of_the_down(situation, version)
+    steps += [step_of(situation, server, version, _order.after(situation, left, n, order)) for n, server in enumerate(left)]
     return Plan(
         target=version,
         steps=tuple(steps),
         done=tuple(server.host for server in ordered if server not in left),
-        clusters={name: tuple(hosts) for name, hosts in clusters.items()},
-        settled=settled,
-        tolerated=tuple(sorted({key for trouble in troubles if trouble.finding in settled.waived for key in trouble.keys})),
+        clusters=clusters_of(ordered, steps),
+        domains=domains_of(situation),
+        **settled_of(troubles, waived),
         notes=_notes(situation, policy, target) if steps else (),
         ways_back=_ways_back(left, policy, target),
+        versions={**{server.host: version for server in ordered}, **{step.host: version for step in steps}},
+        leader_last=not down,
+        surge=_surge.places(situation, {step.cluster for step in steps}),
     )
+
+
+def most_nodes(wanted: Any) -> int | None:
+    """How many nodes a run takes at most, None for all, out of what a user gives, which by -e is text."""
+    text = str(wanted).strip()
+    if wanted is None or text in ("", "all"):
+        return None
+    if isinstance(wanted, bool) or not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise NatsError(
+            f"refused: nats_upgrade_max_nodes is {wanted!r}, and has to be a whole number from 1, or all. Nothing was touched."
+        )
+    return int(text)
+
+
+def settled_of(troubles: Sequence[Trouble], waived: frozenset[str]) -> dict[str, Any]:
+    settled = _findings.settle([trouble.finding for trouble in troubles], waived)
+    keys = {key for trouble in troubles if trouble.finding in settled.waived for key in trouble.keys}
+    return {"settled": settled, "tolerated": tuple(sorted(keys))}
+
+
+def clusters_of(ordered: Sequence[Server], steps: Sequence[Step]) -> dict[str, tuple[str, ...]]:
+    clusters: dict[str, list[str]] = {}
+    for server in ordered:
+        clusters.setdefault(server.facts.cluster, []).append(server.host)
+    _join(clusters, steps)
+    return {name: tuple(hosts) for name, hosts in clusters.items()}
+
+
+def domains_of(situation: Situation) -> tuple[tuple[str, ...], ...]:
+    return tuple(domain.hosts for domain in situation.domains)
 
 
 def _troubles(situation: Situation, policy: Policy, target: _versions.ServerVersion, refuse_r1: bool) -> Iterator[Trouble]:
@@ -139,15 +215,19 @@ def _troubles(situation: Situation, policy: Policy, target: _versions.ServerVers
     findings = _policy.judge_target(policy, target)
     findings += _policy.judge_bad_release(policy, target, _checks_assets.used(situation))
     findings += _policy.judge_way(policy, running, target)
+    changes = any(version != str(target) for version in running.values())
     # Where every server runs the target there is nothing to refuse it for.
-    if any(version != str(target) for version in running.values()):
+    if changes:
         yield from map(Trouble, findings)
     yield from _checks_assets.judge(situation, policy, target, refuse_r1=refuse_r1)
-    yield from _checks.judge(_without_wedge(situation))
+    yield from _checks.judge(without_wedge(situation))
+    yield from _checks_joints.judge(situation, target)
     yield from _checks_nodes.judge(situation, target)
+    if changes or situation.resumed:
+        yield from _surge.judge(situation)
 
 
-def _without_wedge(situation: Situation) -> Situation:
+def without_wedge(situation: Situation) -> Situation:
     """The situation without what the wedge explains, which is told as the wedge."""
     labels = [asset.label for asset, _unused in _wedge.wedged(situation.readings)]
     if not labels:
@@ -155,27 +235,10 @@ def _without_wedge(situation: Situation) -> Situation:
     verdicts = tuple(
         v.only(lambda missing: not any(_wedge.is_about(missing.subject, label) for label in labels)) for v in situation.verdicts
     )
-    return Situation(situation.readings, verdicts, situation.nodes)
+    return replace(situation, verdicts=verdicts)
 
 
-def is_meta_leader(server: Server) -> bool:
-    return bool(server.facts.meta_leader) and server.facts.meta_leader == server.facts.server_name
-
-
-def _in_order(situation: Situation) -> list[Server]:
-    """What broke off first; then cluster by cluster, in each the meta leader last, and its cluster last of all.
-
-    While the leader is old, features of the new version are refused cleanly; and leadership moves once instead of with
-    every node.
-    """
-    leading = {server.facts.cluster for server in situation.servers if is_meta_leader(server)}
-    return sorted(
-        situation.servers,
-        key=lambda s: (not situation.unfinished(s.host), s.facts.cluster in leading, s.facts.cluster, is_meta_leader(s)),
-    )
-
-
-def _steps_of_the_down(situation: Situation) -> list[Step]:
+def steps_of_the_down(situation: Situation, target: str = "") -> list[Step]:
     """Nodes that a run left with their server down: it can only be better for the cluster to bring them back."""
     steps = []
     for reading in situation.silent:
@@ -188,6 +251,8 @@ def _steps_of_the_down(situation: Situation) -> list[Step]:
                     server_name=expected.get("server_name") or reading.name,
                     cluster=(journal.get("data") or {}).get("cluster") or "",
                     version=str(journal.get("old_version", "")),
+                    to=target
+                    or str((situation.nodes.get(reading.name) or {}).get("binary_version") or journal.get("target", "")),
                     leads=0,
                     leader=False,
                     clients=0,
@@ -208,7 +273,7 @@ def _join(clusters: dict[str, list[str]], steps: Sequence[Step]) -> None:
             clusters.setdefault(name, []).insert(0, step.host)
 
 
-def _step(situation: Situation, server: Server) -> Step:
+def step_of(situation: Situation, server: Server, to: str, yields_to: tuple[str, ...]) -> Step:
     assets = [
         asset for asset in server.reading.assets if asset.leader == server.facts.server_name and _checks_assets.fragile(asset)
     ]
@@ -222,6 +287,7 @@ def _step(situation: Situation, server: Server) -> Step:
         server_name=server.facts.server_name,
         cluster=server.facts.cluster,
         version=server.facts.version,
+        to=to,
         leads=leads,
         leader=is_meta_leader(server),
         clients=clients,
@@ -229,6 +295,7 @@ def _step(situation: Situation, server: Server) -> Step:
         seconds=STEP_SECONDS + (LEADERS_SECONDS if leads else 0.0) + drain,
         resumes=str(situation.journal(server.host).get("step", "")) if resumes else "",
         away=resumes and bool(health and health.draining_or_starting),
+        yields_to=yields_to,
     )
 
 

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Iterator, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan, Step
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import named
+from ansible_collections.natsops.cluster.plugins.module_utils._surge import Place
 
 # What only the new version can tell, so that a plan does not know it.
 _NOT_CHECKED = (
@@ -27,7 +29,7 @@ def lines(plan: Plan) -> list[str]:
         *_findings("waived", plan.settled.waived),
         *_findings("warning", plan.settled.warnings),
         *plan.ways_back,
-        *([_NOT_CHECKED.format(target=plan.target)] if plan.steps else []),
+        *([_NOT_CHECKED.format(target=plan.target)] if plan.steps and plan.target else []),
     ]
 
 
@@ -43,43 +45,84 @@ def refused(plan: Plan) -> NatsError:
     text = "\n".join(f"refused: {finding.name}: {finding.message}" for finding in plan.settled.refusals)
     text += "\nNothing was touched."
     if all(finding.waivable for finding in plan.settled.refusals):
-        text += f" To go on in spite of it: -e '{{\"nats_upgrade_waive\": [{', '.join(_quoted(waivable))}]}}'"
+        text += f" To go on in spite of it: -e '{json.dumps({'nats_upgrade_waive': waivable})}'"
     elif waivable:
         text += f" Of these, only {', '.join(waivable)} can be waived."
     return NatsError(text, refusals=names)
 
 
-def _quoted(names: Sequence[str]) -> Iterator[str]:
-    return (f'"{name}"' for name in names)
-
-
 def _order(plan: Plan) -> Iterator[str]:
     numbers = {step.host: number for number, step in enumerate(plan.steps, 1)}
     steps = {step.host: step for step in plan.steps}
+    yield from _joined(plan)
     for cluster, hosts in plan.clusters.items():
         todo = [steps[host] for host in hosts if host in steps]
         title = cluster or "no cluster"
+        surge = [place for place in plan.surge if place.cluster == cluster]
         if not todo:
-            yield f"{title}: {named(hosts)} {'run' if len(hosts) > 1 else 'runs'} {plan.target} already"
+            yield f"{title}: {_left_alone(plan, hosts, plan.target)}"
+            left = [place for place in surge if place.running]
+            yield from (f"  {place.host}, a temporary server, was left behind: it is drained and stopped" for place in left)
             continue
-        yield f"{title}: to {plan.target}, one node at a time, about {duration(sum(step.seconds for step in todo))}"
+        what = f"to {plan.target}" if plan.target else "restart and reboot" if plan.reboot else "restart"
+        yield f"{title}: {what}, one node at a time, about {duration(_seconds(plan, todo))}"
+        yield from (f"  before: {_joining(place)}" for place in surge)
         for step in sorted(todo, key=lambda one: numbers[one.host]):
-            yield f"  {numbers[step.host]}. {_step(step, plan.target)}"
+            yield f"  {numbers[step.host]}. {_step(step, leader_last=plan.leader_last)}"
+        yield from _later(plan, [step.host for step in todo])
         done = [host for host in hosts if host not in steps]
         if done:
-            yield f"  {named(done)} {'run' if len(done) > 1 else 'runs'} it already"
+            yield f"  {_left_alone(plan, done, 'it')}"
+        yield from (f"  after: {place.host} is drained and stopped" for place in surge)
 
 
-def _step(step: Step, target: str) -> str:
+def _seconds(plan: Plan, steps: Sequence[Step]) -> float:
+    return sum(step.seconds for step in steps if step.host not in plan.later)
+
+
+def _later(plan: Plan, hosts: Sequence[str]) -> Iterator[str]:
+    """Where the run ends before all of a cluster is done."""
+    later = [host for host in hosts if host in plan.later]
+    if later:
+        taken = f"{len(hosts) - len(later)} of these {len(hosts)}"
+        yield f"  nats_upgrade_max_nodes: this run takes {taken}, and leaves {named(later)}"
+
+
+def _left_alone(plan: Plan, hosts: Sequence[str], target: str) -> str:
+    if plan.target:
+        return f"{named(hosts)} {'run' if len(hosts) > 1 else 'runs'} {target} already"
+    unseen = [host for host in hosts if host not in plan.done]
+    known = [host for host in hosts if host in plan.done]
+    said = [f"{named(known)} {'need' if len(known) > 1 else 'needs'} no restart"] if known else []
+    return "; ".join([*said, *([f"{named(unseen)} not looked at"] if unseen else [])])
+
+
+def _joined(plan: Plan) -> Iterator[str]:
+    """Clusters that cannot be looked at one by one."""
+    for domain in plan.domains:
+        clusters = [name for name, hosts in plan.clusters.items() if name and set(hosts) & set(domain)]
+        if len(clusters) > 1:
+            yield f"{', '.join(clusters)}: joined, so that one node of them all is away at a time and all of them are watched"
+
+
+def _step(step: Step, *, leader_last: bool) -> str:
     cost = [
+        ", ".join(step.why),
         f"{step.clients} client{'s' if step.clients != 1 else ''} move{'s' if step.clients == 1 else ''}" if step.clients else "",
         f"leads {step.leads} Raft group{'s' if step.leads != 1 else ''}" if step.leads else "",
         f"{len(step.fragile)} down meanwhile ({named(step.fragile, 3)})" if step.fragile else "",
         f"resumed: it broke off at '{step.resumes}'" if step.resumes else "",
     ]
-    last = "  (meta leader, last)" if step.leader else ""
+    last = f"  (meta leader, {'last' if leader_last else 'early'})" if step.leader else ""
+    versions = step.version if step.version == step.to else f"{step.version} -> {step.to}"
     told = "  ".join(part for part in cost if part)
-    return f"{step.host}  {step.version} -> {target}{last}{'  ' + told if told else ''}"
+    return f"{step.host}  {versions}{last}{'  ' + told if told else ''}"
+
+
+def _joining(place: Place) -> str:
+    if place.running:
+        return f"{place.host} runs already ({place.version}), and is used as a temporary place for clients"
+    return f"{place.host} is started and joins, a temporary place for clients (it may run any version)"
 
 
 def _findings(kind: str, findings: Sequence[Finding]) -> Iterator[str]:

@@ -33,11 +33,14 @@ __all__ = [
     "Policy",
     "WayBack",
     "api_level",
+    "better_release",
     "is_expected_noise",
     "judge_bad_release",
     "judge_target",
     "judge_way",
+    "latest_patch",
     "load",
+    "minors_between",
     "notes",
     "path",
     "required_level",
@@ -116,6 +119,25 @@ def _bad(policy: Policy, rule: BadRelease, target: ServerVersion) -> Finding:
         refuses=rule.severity == "refuse",
         source=rule.source,
     )
+
+
+def better_release(policy: Policy, rule: BadRelease, version: ServerVersion) -> ServerVersion | None:
+    """The nearest release without this fault: the latest patch of the version's own minor, or of the first maintained one."""
+    own = _minor(policy, version)
+    later = [own] if own and not own.end_of_life else []
+    later += [minor for minor in policy.minors if not minor.end_of_life and minor.key > _key(version)]
+    return next((minor.latest for minor in later if minor.latest not in rule.versions), None)
+
+
+def latest_patch(policy: Policy, version: ServerVersion) -> ServerVersion | None:
+    """The latest patch of the version's minor; None where the rules do not know that."""
+    minor = _minor(policy, version)
+    return minor.latest if minor else None
+
+
+def minors_between(policy: Policy, one: ServerVersion, other: ServerVersion) -> int:
+    """How many minors lie from one version to another of the same major; one that was never released does not count."""
+    return len(_steps(policy, min(one, other), max(one, other)))
 
 
 def judge_way(policy: Policy, running: Mapping[str, str], target: ServerVersion) -> list[Finding]:

@@ -195,6 +195,7 @@ BAD_RELEASES: Mapping[str, Key] = {
     "severity": _SEVERITY,
     "when": Key(f"one or a list of {', '.join(USAGES)}", _usages, frozenset()),
     "fixed_in": Key("text, such as 2.12.9", _text, ""),
+    "advisories": Key("a list of texts, such as [CVE-2025-30215]", _texts, ()),
     **_SAID,
 }
 FEATURES: Mapping[str, Key] = {

@@ -153,6 +153,7 @@ class BadRelease:
     severity: str
     when: frozenset[str]
     fixed_in: str
+    advisories: tuple[str, ...]
     why: str
     source: str
 

@@ -135,6 +135,20 @@ def find_by_unit(properties: Mapping[str, str]) -> Found:
     raise NatsError(f"unit {unit} runs {main.program} (pid {pid}), and no nats-server: is it the unit of the NATS server?")
 
 
+def find_by_container(name: str, pid: int) -> Found:
+    """The server in a container, from the pid of its main process, which may be an init or a wrapper."""
+    main = look(pid)
+    if main is None:
+        return Found("container", None, f"the main process of container {name} has just exited")
+    if main.is_nats_server:
+        return Found("container", main)
+    servers = [process for process in _in_cgroup(_control_group(pid)) if process.is_nats_server]
+    if len(servers) == 1:
+        return Found("container", servers[0])
+    what = "several NATS servers" if servers else f"{main.program} (pid {pid}), and no nats-server"
+    raise NatsError(f"container {name} runs {what}: is it the container of one NATS server?")
+
+
 def _proved(process: Process, what: str) -> Process:
     if not process.is_nats_server:
         raise NatsError(
@@ -143,6 +157,15 @@ def _proved(process: Process, what: str) -> Process:
             "remove the pid file"
         )
     return process
+
+
+def _control_group(pid: int) -> str:
+    """The innermost control group of a process; with version 1 it is in one for each controller, of the same name."""
+    try:
+        lines = (PROC / str(pid) / "cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return max((line.split(":", 2)[2] for line in lines), key=len, default="")
 
 
 def _in_cgroup(control_group: str) -> list[Process]:
@@ -256,6 +279,15 @@ def run(argv: Sequence[str], *, timeout_seconds: float = 30.0, **options: object
     return Output(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
 
+def done(argv: Sequence[str], *, timeout_seconds: float = 30.0) -> Output:
+    """Run a command, which has to succeed; raises NatsError with what it said where it does not."""
+    output = run(argv, timeout_seconds=timeout_seconds)
+    if output.returncode != 0:
+        said = output.stderr.strip() or output.stdout.strip()
+        raise NatsError(f"{' '.join(argv)} ended with code {output.returncode}: {said}")
+    return output
+
+
 UNIT_PROPERTIES = (
     "Id",
     "LoadState",
@@ -268,7 +300,9 @@ UNIT_PROPERTIES = (
     "KillSignal",
     "NeedDaemonReload",
     "FragmentPath",
+    "SourcePath",
     "DropInPaths",
+    "UnitFileState",
     "User",
     "ExecStart",
     "ExecStop",
@@ -277,9 +311,12 @@ UNIT_PROPERTIES = (
 
 def systemctl_show(unit: str) -> dict[str, str]:
     """The properties of a unit; raises NatsError where there is no systemd or no such unit."""
-    output = run(["systemctl", "show", unit, "--property", ",".join(UNIT_PROPERTIES)])
-    if output.returncode != 0:
-        raise NatsError(f"systemctl show {unit} failed: {output.stderr.strip() or output.stdout.strip()}")
+    try:
+        output = done(["systemctl", "show", unit, "--property", ",".join(UNIT_PROPERTIES)])
+    except NatsError as exc:
+        raise NatsError(
+            f"{exc}. Where systemd does not run the server, set nats_upgrade_service to what does: docker, or command"
+        ) from exc
     properties = dict(line.split("=", 1) for line in output.stdout.splitlines() if "=" in line)
     if properties.get("LoadState") == "not-found":
         raise NatsError(
@@ -345,21 +382,27 @@ def end_unit(unit: str, timeout_seconds: float) -> list[str]:
     return sent
 
 
-def start_detached(argv: Sequence[str], *, cwd: str | None, log_path: str | None) -> int:
-    """Start a program in a session of its own, its output going to a file or nowhere; return its pid."""
+def start_detached(argv: Sequence[str], *, cwd: str | None, log_path: str | None, told: bytes = b"") -> int:
+    """Start a program in a session of its own, its output going to a file or nowhere; return its pid.
+
+    C(told) is what it reads from its standard input, which nobody else sees. It has to fit into a pipe (64 KiB).
+    """
     target = log_path or os.devnull
     try:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         with open(target, "ab") as log:
             child = subprocess.Popen(
                 list(argv),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if told else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=cwd,
                 start_new_session=True,
                 close_fds=True,
             )
+        if child.stdin:
+            with child.stdin:
+                child.stdin.write(told)
     except OSError as exc:
         raise NatsError(f"{argv[0]} cannot be started: {exc.strerror or exc} ({exc.filename or target})") from exc
     return child.pid

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Iterator, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils._health import Cluster, Missing, group_problem
+from ansible_collections.natsops.cluster.plugins.module_utils._health import Cluster, Missing, group_problem, running_groups
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Placement, RaftGroup, Reading
 
 CONDITION = "quorum"
@@ -30,8 +30,7 @@ def without(readings: Sequence[Reading], stopping: str, *, max_lag: int) -> list
 
 
 def _losing(cluster: Cluster, readings: Sequence[Reading], leaving: str, max_lag: int) -> Iterator[Missing]:
-    up = {r.facts.server_name: r for r in readings if r.facts and r.health and not r.health.draining_or_starting}
-    groups = {name: {group.name: group for group in reading.groups} for name, reading in up.items()}
+    groups = running_groups(readings)
     for raft_group, placement in sorted(cluster.led_of(leaving).items()):
         size = max(len(placement.members), _meta_size(readings, placement) if raft_group == META_GROUP else 0)
         needed = size // 2 + 1

@@ -9,12 +9,13 @@ its value is zero or false.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._joints import Leaf
 
 META_GROUP = "_meta_"
 
@@ -55,6 +56,8 @@ class RaftGroup:
     paused: bool
     committed: int
     applied: int
+    # Of the meta group only: the names of its other members, wherever they are. Every member knows them, not the leader alone.
+    peers: frozenset[str] = frozenset()
 
     @property
     def lag(self) -> int:
@@ -104,9 +107,11 @@ class ServerFacts:
     now: str
     cluster: str
     monitor_port: int
+    client_port: int
     connections: int
     max_connections: int
     configured_routes: tuple[str, ...]
+    connect_urls: tuple[str, ...]
     used: frozenset[str]
     jetstream: bool
     store_dir: str
@@ -114,7 +119,15 @@ class ServerFacts:
     meta_leader: str
     meta_cluster_size: int
     config_digest: str
+    config_load_time: str
     system_account: str
+    # Names of the other clusters that this one is configured to have gateways to.
+    configured_gateways: tuple[str, ...] = ()
+    leafnodes: int = 0
+
+    @property
+    def has_gateways(self) -> bool:
+        return "gateways" in self.used
 
 
 @dataclass(frozen=True)
@@ -135,6 +148,21 @@ class Reading:
     placements: tuple[Placement, ...] = ()
     assets: tuple[Asset, ...] = ()
     streams: frozenset[str] = frozenset()
+    # Names of the clusters that it has an outbound gateway to.
+    gateways: frozenset[str] = frozenset()
+    leafs: tuple[Leaf, ...] = ()
+    # Ids of the servers at the other ends of its gateways, by cluster; only where who is in the fleet is read.
+    gateway_ids: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
+
+    @property
+    def meta_peers(self) -> frozenset[str]:
+        """The other members of its meta group, by server name, wherever they are; empty without JetStream."""
+        return next((group.peers for group in self.groups if group.name == META_GROUP), frozenset())
+
+    @property
+    def leaf_accounts(self) -> frozenset[str]:
+        """The accounts in which it is a leaf node of another server."""
+        return frozenset(leaf.account for leaf in self.leafs if leaf.outgoing)
 
     @property
     def group_names(self) -> frozenset[str]:
@@ -155,7 +183,7 @@ def parse_varz(body: Any) -> ServerFacts:
         raise NatsError(f"/varz lacks {', '.join(missing)}: this is not the monitoring port of a NATS server")
     jetstream = varz.get("jetstream") or {}
     meta = jetstream.get("meta") or {}
-    return ServerFacts(
+    facts = ServerFacts(
         server_id=varz["server_id"],
         server_name=varz["server_name"],
         version=varz["version"],
@@ -166,9 +194,12 @@ def parse_varz(body: Any) -> ServerFacts:
         now=varz.get("now", ""),
         cluster=(varz.get("cluster") or {}).get("name", ""),
         monitor_port=int(varz.get("http_port") or varz.get("https_port") or 0),
+        client_port=int(varz.get("port") or 0),
         connections=int(varz.get("connections", 0)),
         max_connections=int(varz.get("max_connections", 0)),
         configured_routes=tuple((varz.get("cluster") or {}).get("urls") or ()),
+        # What clients are told, the server's own address first; nothing with no_advertise (measured, 2.10.26 and 2.15.1).
+        connect_urls=tuple(varz.get("connect_urls") or ()),
         used=_used(varz),
         jetstream=bool(jetstream.get("config")),
         store_dir=(jetstream.get("config") or {}).get("store_dir", ""),
@@ -177,8 +208,15 @@ def parse_varz(body: Any) -> ServerFacts:
         meta_leader=meta.get("leader", ""),
         meta_cluster_size=int(meta.get("cluster_size", 0)),
         config_digest=varz.get("config_digest", ""),
+        config_load_time=varz.get("config_load_time", ""),
         system_account=varz.get("system_account", ""),
+        configured_gateways=tuple(sorted(one["name"] for one in (varz.get("gateway") or {}).get("gateways") or ())),
+        leafnodes=int(varz.get("leafnodes", 0)),
     )
+    wrong = [one.name for one in fields(facts) if one.type == "str" and not isinstance(getattr(facts, one.name), str)]
+    if wrong:
+        raise NatsError(f"/varz has no text in {', '.join(wrong)}: this is not the monitoring port of a NATS server")
+    return facts
 
 
 def _used(varz: Mapping[str, Any]) -> frozenset[str]:
@@ -227,10 +265,15 @@ def parse_raftz(body: Any) -> tuple[RaftGroup, ...]:
             paused=bool(group.get("paused")),
             committed=int(group.get("committed", 0)),
             applied=int(group.get("applied", 0)),
+            peers=_peers(group) if name == META_GROUP else frozenset(),
         )
         for groups in _record(body, "/raftz").values()
         for name, group in groups.items()
     )
+
+
+def _peers(group: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(peer["name"] for peer in (group.get("peers") or {}).values() if peer.get("name"))
 
 
 def _replicas(cluster: Mapping[str, Any]) -> tuple[Replica, ...]:
@@ -288,9 +331,9 @@ def parse_jsz(body: Any) -> tuple[Placement, ...]:
 
 
 def parse_streams(body: Any) -> frozenset[str]:
-    """ACCOUNT > STREAM of every stream that this server serves a replica of."""
+    """ID OF ACCOUNT > STREAM of every stream that this server serves a replica of. Folders on disk are named by the id too."""
     return frozenset(
-        f"{account['name']} > {stream['name']}"
+        f"{account.get('id') or account['name']} > {stream['name']}"
         for account in _record(body, "/jsz").get("account_details") or []
         for stream in account.get("stream_detail") or []
     )
@@ -308,7 +351,7 @@ _NOT_TOLD = ("uptime", "now", "system_account")
 
 def as_dict(facts: ServerFacts) -> dict[str, Any]:
     """The facts as a playbook sees them, without what is only of use inside a poll."""
-    told = {field.name: getattr(facts, field.name) for field in fields(facts) if field.name not in _NOT_TOLD}
+    told = {one.name: getattr(facts, one.name) for one in fields(facts) if one.name not in _NOT_TOLD}
     return {name: _plain(value) for name, value in told.items()}
 
 
@@ -328,6 +371,7 @@ def from_dict(told: Mapping[str, Any]) -> ServerFacts:
             "start": "",
             "cluster": "",
             "monitor_port": 0,
+            "client_port": 0,
             "connections": 0,
             "max_connections": 0,
             "jetstream": False,
@@ -336,11 +380,14 @@ def from_dict(told: Mapping[str, Any]) -> ServerFacts:
             "meta_leader": "",
             "meta_cluster_size": 0,
             "config_digest": "",
-            **{field.name: told[field.name] for field in fields(ServerFacts) if field.name in told},
+            "config_load_time": "",
+            **{one.name: told[one.name] for one in fields(ServerFacts) if one.name in told},
             **dict.fromkeys(_NOT_TOLD, ""),
             "server_name": told["server_name"],
             "version": told["version"],
             "used": frozenset(told.get("used", ())),
             "configured_routes": tuple(told.get("configured_routes", ())),
+            "configured_gateways": tuple(told.get("configured_gateways", ())),
+            "connect_urls": tuple(told.get("connect_urls", ())),
         }
     )

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Iterable, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _health
+from ansible_collections.natsops.cluster.plugins.module_utils import _domains, _health
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
+from ansible_collections.natsops.cluster.plugins.module_utils._domains import Domain
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Cluster, Missing, Verdict
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading, ServerFacts
 
 # How many names a message lists before it counts the rest.
 NAMED = 5
+# How many lines it lists.
+LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,41 @@ class Server:
     host: str
     facts: ServerFacts
     reading: Reading
+
+
+def is_meta_leader(server: Server) -> bool:
+    return bool(server.facts.meta_leader) and server.facts.meta_leader == server.facts.server_name
+
+
+@dataclass(frozen=True)
+class Surge:
+    """A temporary server: its host, what was found out there (or why nothing was), and a reading, silent where it does not run.
+
+    C(command) is what a person can have it drained by.
+    """
+
+    host: str
+    node: Mapping[str, Any]
+    error: str
+    reading: Reading
+    command: str = ""
+
+    @property
+    def access(self) -> Mapping[str, Any]:
+        """Who may connect to it, by its configuration; empty where that could not be found out."""
+        return self.node.get("access") or {}
+
+    @property
+    def running(self) -> bool:
+        return self.reading.facts is not None
+
+    @property
+    def server_name(self) -> str:
+        return self.reading.facts.server_name if self.reading.facts else str(self.access.get("server_name") or self.host)
+
+    @property
+    def cluster(self) -> str:
+        return self.reading.facts.cluster if self.reading.facts else str(self.access.get("cluster") or "")
 
 
 @dataclass(frozen=True)
@@ -46,6 +84,9 @@ class Situation:
     readings: tuple[Reading, ...]
     verdicts: tuple[Verdict, ...]
     nodes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    surge: tuple[Surge, ...] = ()
+    # Clients are to be asked to move in the end, and there is no system account to ask them by.
+    asks_without_account: bool = False
 
     @classmethod
     def of(
@@ -62,6 +103,15 @@ class Situation:
     def names(self) -> frozenset[str]:
         """Names of the servers that answer."""
         return frozenset(server.facts.server_name for server in self.servers)
+
+    @cached_property
+    def surge_names(self) -> frozenset[str]:
+        """Names of the temporary servers."""
+        return frozenset(surge.server_name for surge in self.surge)
+
+    def surge_of(self, cluster: str) -> tuple[Surge, ...]:
+        """The temporary servers that are of a cluster, or are to join it."""
+        return tuple(surge for surge in self.surge if cluster and surge.cluster == cluster)
 
     @cached_property
     def silent(self) -> tuple[Reading, ...]:
@@ -88,6 +138,27 @@ class Situation:
         return bool(self.journal(host).get("unfinished"))
 
     @cached_property
+    def clusters_beyond(self) -> frozenset[str]:
+        """Names of clusters that servers have gateways to, and of which none is read."""
+        joined = {name for server in self.servers for name in (*server.facts.configured_gateways, *server.reading.gateways)}
+        return frozenset(joined - {server.facts.cluster for server in self.servers})
+
+    @cached_property
+    def domains(self) -> tuple[Domain, ...]:
+        """The hosts that are watched together, each host that answers or whose turn broke off in one of them."""
+        away = {}
+        for reading in self.silent:
+            if self.unfinished(reading.name):
+                journal = self.journal(reading.name)
+                name = (journal.get("expectation") or {}).get("server_name") or reading.name
+                away[reading.name] = (name, (journal.get("data") or {}).get("cluster") or "")
+        return _domains.domains(self.readings, away)
+
+    def domain_of(self, host: str) -> Domain:
+        """The domain of a host; one of its own where it is in none."""
+        return next((domain for domain in self.domains if host in domain.hosts), Domain((host,), 0))
+
+    @cached_property
     def resumed(self) -> frozenset[str]:
         """Names, of hosts and of their servers, whose trouble is the turn that broke off on them."""
         names = set()
@@ -96,6 +167,11 @@ class Situation:
                 expected = self.journal(host).get("expectation") or {}
                 names |= {host, expected.get("server_name") or host}
         return frozenset(names)
+
+
+def listed(lines: Sequence[str]) -> str:
+    """The first lines, one under the other, and how many more there are."""
+    return "\n".join([*lines[:LISTED], *([f"  and {len(lines) - LISTED} more"] if len(lines) > LISTED else [])])
 
 
 def named(names: Iterable[str], most: int = NAMED) -> str:

@@ -10,22 +10,23 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _policy, _versions
+from ansible_collections.natsops.cluster.plugins.module_utils import _checks_nodes, _policy, _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
 
-PLAYBOOK = "natsops.cluster.upgrade"
+UPGRADE, RESTART = "natsops.cluster.upgrade", "natsops.cluster.restart"
 # Of what is missing, so many lines; a cluster that is down has thousands.
 SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Roll:
-    """A roll that has not ended: from which version to which, and what it was told to accept."""
+    """A roll that has not ended: from which version to which, and what it was told to accept. A restart may change none."""
 
     old: str
     target: str
     waive: tuple[str, ...]
+    restart: bool = False
 
 
 def roll_of(situation: Situation) -> Roll | None:
@@ -35,8 +36,9 @@ def roll_of(situation: Situation) -> Roll | None:
     for host in hosts:
         journal = situation.journal(host)
         old, target = journal.get("old_version", ""), journal.get("target", "")
-        if situation.unfinished(host) or (journal and len(versions) > 1 and {old, target} & versions):
-            return Roll(old, target, tuple((journal.get("data") or {}).get("waive") or ()))
+        restart, unfinished = _checks_nodes.is_restart(journal), situation.unfinished(host)
+        if unfinished or (journal and not restart and len(versions) > 1 and {old, target} & versions):
+            return Roll(old, target, tuple((journal.get("data") or {}).get("waive") or ()), restart)
     return None
 
 
@@ -46,6 +48,7 @@ def status(situation: Situation, policy: Policy, inventory: Sequence[str], group
     commands = _commands(situation, policy, roll, inventory, group) if roll else {}
     return {
         "versions": {server.host: server.facts.version for server in situation.servers},
+        "surge": [surge.host for surge in situation.surge if surge.running],
         "silent": {reading.name: reading.error for reading in situation.silent},
         "unfinished": {host: dict(situation.journal(host)) for host in sorted(situation.nodes) if situation.unfinished(host)},
         "holds": [host for host, node in sorted(situation.nodes.items()) if node.get("hold")],
@@ -58,21 +61,24 @@ def status(situation: Situation, policy: Policy, inventory: Sequence[str], group
 
 
 def _commands(situation: Situation, policy: Policy, roll: Roll, inventory: Sequence[str], group: str) -> dict[str, str]:
+    if roll.restart:
+        return {"finish": _command(RESTART, "", roll.waive, inventory, group)}
     running = {server.host: server.facts.version for server in situation.servers}
     running.update({reading.name: roll.target for reading in situation.silent if situation.unfinished(reading.name)})
     old = _versions.parse_or_none(roll.old)
     needed = [f.name for f in _policy.judge_way(policy, running, old) if f.refuses and f.waivable] if old else []
     return {
-        "finish": _command(roll.target, roll.waive, inventory, group),
-        "take_back": _command(roll.old, sorted({*roll.waive, *needed}), inventory, group),
+        "finish": _command(UPGRADE, roll.target, roll.waive, inventory, group),
+        "take_back": _command(UPGRADE, roll.old, sorted({*roll.waive, *needed}), inventory, group),
     }
 
 
-def _command(version: str, waive: Sequence[str], inventory: Sequence[str], group: str) -> str:
-    words = ["ansible-playbook", PLAYBOOK]
+def _command(playbook: str, version: str, waive: Sequence[str], inventory: Sequence[str], group: str) -> str:
+    words = ["ansible-playbook", playbook]
     for source in inventory:
         words += ["-i", source]
-    words += ["-e", f"nats_upgrade_version={version}"]
+    if version:
+        words += ["-e", f"nats_upgrade_version={version}"]
     if group != "nats":
         # Ansible, too, takes NAME=VALUE apart at spaces and quotes.
         plain = shlex.quote(group) == group
@@ -87,6 +93,10 @@ def _lines(situation: Situation, roll: Roll | None, commands: Mapping[str, str])
         yield f"{server.host}  {server.facts.version}  up {server.facts.uptime}{_left(situation, server.host)}"
     for reading in situation.silent:
         yield f"{reading.name}  does not answer: {reading.error}{_left(situation, reading.name)}"
+    for surge in situation.surge:
+        if surge.reading.facts:
+            up = f"{surge.host}  a temporary server, up {surge.reading.facts.uptime}"
+            yield f"{up}: the next run of the upgrade takes it away at its end, or: {surge.command}"
     yield from _lock_lines(situation)
     missing = [f"{v.reading.name}: {m}" for v in situation.verdicts for m in v.missing if m.condition != "reachable"]
     for line in missing[:SHOWN]:
@@ -95,9 +105,10 @@ def _lines(situation: Situation, roll: Roll | None, commands: Mapping[str, str])
         yield f"not well: and {len(missing) - SHOWN} more"
     if roll is None:
         yield "no roll is under way"
-    else:
-        yield f"a roll from {roll.old} to {roll.target} is under way"
-        yield f"finish it: {commands['finish']}"
+        return
+    yield "a rolling restart is under way" if roll.restart else f"a roll from {roll.old} to {roll.target} is under way"
+    yield f"finish it: {commands['finish']}"
+    if "take_back" in commands:
         yield f"take it back: {commands['take_back']}"
 
 
@@ -109,6 +120,8 @@ def _left(situation: Situation, host: str) -> str:
         said += f"  its turn broke off at '{journal.get('step')}' (to {journal.get('target')}, since {journal.get('since', '?')})"
     if node.get("hold"):
         said += "  automatic restarts are held"
+    if node.get("package_guard"):
+        said += "  packages are kept from starting or stopping it (policy-rc.d)"
     return said
 
 

@@ -13,7 +13,6 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _arguments,
     _baseline,
     _health,
-    _http,
     _monitor,
     _quorum,
     _servers,
@@ -23,15 +22,19 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Expectation, Verdict
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import Polled, Progress, poll_until
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._steady import Steady
 
 # What waits this long may be wedged: that is looked for once in a while, because it takes a larger reading.
 _WEDGE_SECONDS = 5.0
 _DAMAGE_SECONDS = 10.0
+Watch = Callable[[Sequence[Verdict]], None]
 _EXPECTATION: _arguments.Spec = {
     "version": {"type": "str"},
     "server_name": {"type": "str"},
     "started_after": {"type": "str"},
     "peers": {"type": "list", "elements": "str"},
+    "gateways": {"type": "list", "elements": "str"},
+    "leaf_accounts": {"type": "list", "elements": "str"},
     "raft_groups": {"type": "list", "elements": "str"},
 }
 SPEC: _arguments.Spec = {
@@ -61,13 +64,15 @@ def wait_until_back(
     params: Mapping[str, Any],
     name: str | None = None,
     *,
+    open_source: _arguments.OpenSource = _arguments.open_http,
     look_once: bool = False,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Poll until every server is back; return the result of the module. Raises NatsError that says what is missing.
 
-    C(look_once), for check mode, reads once and reports without failing.
+    C(look_once), for check mode, reads once and reports without failing. C(watch) is shown what each poll has found.
     """
     if params["timeout_seconds"] < 0 or params["consecutive_polls"] < 1 or params["max_lag"] < 0:
         raise NatsError("timeout_seconds and max_lag cannot be negative, and consecutive_polls has to be 1 or more")
@@ -75,11 +80,18 @@ def wait_until_back(
     expectations = _expectations(params, [target.name for target in targets])
     silence = _Silence(params["unreachable_timeout_seconds"], now)
 
-    with _http.open_door(_arguments.settings(params)) as door:
-        wait = _Wait(door, targets, expectations, params, now)
+    with open_source(params) as source:
+        wait = _Wait(source, targets, expectations, params, now)
         progress = Progress()
+
+        def look() -> list[Verdict]:
+            verdicts = wait.look()
+            if watch:
+                watch(verdicts)
+            return verdicts
+
         polled = poll_until(
-            wait.look,
+            look,
             lambda verdicts: all(verdict.back for verdict in verdicts) and (look_once or wait.seconds >= params["soak_seconds"]),
             timeout_seconds=0 if look_once else params["timeout_seconds"] + params["soak_seconds"],
             consecutive=1 if look_once else params["consecutive_polls"],
@@ -99,22 +111,23 @@ class _Wait:
 
     def __init__(
         self,
-        door: _http.Door,
+        source: _monitor.Source,
         targets: Sequence[_monitor.Target],
         expectations: Mapping[str, Expectation],
         params: Mapping[str, Any],
         now: Callable[[], float],
     ) -> None:
-        self._door, self._targets, self._expectations, self._params, self._now = door, targets, expectations, params, now
+        self._source, self._targets, self._expectations, self._params, self._now = source, targets, expectations, params, now
         self._begin = self._asked = now()
         self._wedged: tuple[str, ...] = ()
+        self._steady = Steady(params["max_lag"])
 
     @property
     def seconds(self) -> float:
         return self._now() - self._begin
 
     def look(self) -> list[Verdict]:
-        readings = _monitor.read_state(self._door, self._targets)
+        readings = self._steady.steadied(_monitor.read_state(self._source, self._targets))
         verdicts = self._judge(readings)
         if self._now() - self._asked >= _WEDGE_SECONDS and any(not verdict.back for verdict in verdicts):
             self._asked = self._now()
@@ -143,7 +156,7 @@ class _Wait:
 
     def _look_for_a_wedge(self, verdicts: Sequence[Verdict]) -> None:
         """What is missing because of a wedge does not come by waiting: say so at once, or leave it out where it is waived."""
-        readings = _monitor.read_state(self._door, self._targets, assets=True)
+        readings = _monitor.read_state(self._source, self._targets, assets=True)
         subjects = [missing.subject for verdict in verdicts for missing in verdict.missing]
         assets = [one for one in _wedge.wedged(readings) if self._matters(one[0].label, subjects)]
         if assets and "feature_wedge" not in self._params["waive"]:
@@ -166,7 +179,7 @@ class _Wait:
         # A leader that has just been elected, or a stream that is just being recovered, is told a moment later.
         polled = poll_until(
             lambda: _baseline.take(self._assets()),
-            lambda after: not _baseline.damage(before, after),
+            lambda after: not _baseline.damage(before, after) and not _baseline.leafs_lost(before, after),
             timeout_seconds=_DAMAGE_SECONDS,
             now=self._now,
             sleep=sleep,
@@ -175,10 +188,15 @@ class _Wait:
         if damage and "missing_assets" not in self._params["waive"]:
             raise NatsError(_damaged(damage), refusal="missing_assets", damage=damage)
         clients = {"before": before["clients"], "after": polled.value["clients"]}
-        return {"damage": damage, "clients": clients, "clients_lost": _baseline.clients_lost(before, polled.value)}
+        return {
+            "damage": damage,
+            "clients": clients,
+            "clients_lost": _baseline.clients_lost(before, polled.value),
+            "leafs_lost": _baseline.leafs_lost(before, polled.value),
+        }
 
     def _assets(self) -> list[Reading]:
-        return _monitor.read_state(self._door, self._targets, assets=True)
+        return _monitor.read_state(self._source, self._targets, assets=True)
 
 
 def _damaged(damage: Sequence[str]) -> str:
@@ -227,6 +245,8 @@ def _expectation(name: str, values: Mapping[str, Any]) -> Expectation:
         server_name=values.get("server_name"),
         started_after=values.get("started_after"),
         peers=None if values.get("peers") is None else frozenset(values["peers"]),
+        gateways=None if values.get("gateways") is None else frozenset(values["gateways"]),
+        leaf_accounts=frozenset(values.get("leaf_accounts") or ()),
         raft_groups=frozenset(values.get("raft_groups") or ()),
     )
 
@@ -273,6 +293,8 @@ def _server(verdict: Verdict) -> dict[str, Any]:
             "server_name": again.server_name,
             "started_after": again.started_after,
             "peers": sorted(reading.peers),
+            **({"gateways": sorted(again.gateways)} if again.gateways is not None else {}),
+            **({"leaf_accounts": sorted(again.leaf_accounts)} if again.leaf_accounts else {}),
             "raft_groups": sorted(again.raft_groups),
         },
     }

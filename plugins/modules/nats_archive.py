@@ -14,7 +14,9 @@ description:
   - An archive that is there already with the right hash is not fetched again.
 options:
   url:
-    description: Address of the archive. C(file://) is a path on the controller.
+    description:
+      - Address of the archive, or of a package. C(file://) is a path on the controller.
+      - A path alone names a file that is taken where it lies. Its hash is proved where there is one.
     type: str
     required: true
   sha256:
@@ -44,6 +46,10 @@ options:
     description: Longest time without an answer, in seconds.
     type: float
     default: 60
+  variables:
+    description: How the variables begin that say where it comes from, for messages.
+    type: str
+    default: nats_upgrade_archive
 extends_documentation_fragment:
   - natsops.cluster._attributes
 author: The natsops maintainers (@natsops)

@@ -20,6 +20,7 @@ options:
 extends_documentation_fragment:
   - natsops.cluster._attributes
   - natsops.cluster._monitoring
+  - natsops.cluster._reading
 author: The natsops maintainers (@natsops)
 """
 

@@ -14,6 +14,8 @@ description:
     configurations use variables and relative paths.
   - nats-server C(-t) (2.10 to 2.15) does not see a port that is taken, a C(lame_duck_grace_period) that is not below
     C(lame_duck_duration), or http and https both configured.
+  - It also ends with an error for what the server only warns of when it starts, such as C(leafnodes.reconnect) without a unit.
+    That is no failure here; the warning is in RV(said).
 options:
   binary:
     description: The server binary to ask.
@@ -50,6 +52,10 @@ said:
     - V(not checked until staged) in check mode, where the binary is not there yet.
   type: str
   returned: success
+digest:
+  description: C(sha256:) and the digest of the configuration, as a server from 2.11 on says it in /varz; else empty.
+  type: str
+  returned: success, but for a binary that is not staged yet
 """
 
 import os

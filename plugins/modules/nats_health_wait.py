@@ -15,10 +15,15 @@ description:
   - /healthz alone is not enough. After a restart it flaps 200, 503, 200 (measured on nats-server 2.10.26 to 2.15.1), because a
     Raft group that has not heard of any leader yet counts as healthy.
   - "The conditions are: V(healthz), it answers 200; V(version), it runs O(version); V(server_name), it is O(server_name);
-    V(started), it was started after O(started_after); V(routes), it has a route to every server of O(peers); V(raft_groups),
+    V(started), it was started after O(started_after); V(routes), it has a route to every server of O(peers); V(gateways), it has
+    an outbound gateway to every cluster of O(gateways); V(leafnodes), it is connected as a leaf node in every account of
+    O(leaf_accounts); V(raft_groups),
     every Raft group that it is a member of is there, has a leader, is not catching up, and has no more than O(max_lag) entries
     to apply; V(jsz), the leader of every group sees its replica on this server as current, not offline, and no more than
     O(max_lag) behind."
+  - Of busy replicas, a leader calls one or the other not current in many looks (measured on 2.14.6 and 2.15.1), so that some
+    hundreds of streams are hardly ever all current at one moment. So a replica that one poll has seen current counts as that
+    while it is not offline, runs the group without trouble, and is no more than O(max_lag) behind in every poll after it.
   - Which Raft groups a server is a member of is what the leaders among the servers that are read say, and what is given in
     O(raft_groups). A group that no other server knows any more was deleted, and is not waited for.
   - Without JetStream, or on a single server, the conditions on Raft hold.
@@ -42,6 +47,18 @@ options:
       - The default is all other servers that are read and are of the same cluster.
     type: list
     elements: str
+  gateways:
+    description:
+      - Names of the clusters that it has to have an outbound gateway to.
+      - The default is all other clusters among the servers that are read, where they are configured to be joined to its own.
+      - Inbound gateways are not looked at. They lie wherever other servers have found this one, so that a healthy server may have
+        none; each of them is the outbound gateway of another server.
+    type: list
+    elements: str
+  leaf_accounts:
+    description: Accounts in which it has to be connected to another server as its leaf node.
+    type: list
+    elements: str
   raft_groups:
     description:
       - Names of Raft groups that have to be there, as /raftz shows them, for example those that were there before a restart
@@ -50,8 +67,8 @@ options:
     elements: str
   expect:
     description:
-      - "Expectations by name of the server: a dictionary with the keys C(version), C(server_name), C(started_after), C(peers) and
-        C(raft_groups). They come before the options of the same names."
+      - "Expectations by name of the server: a dictionary with the keys C(version), C(server_name), C(started_after), C(peers),
+        C(gateways), C(leaf_accounts) and C(raft_groups). They come before the options of the same names."
       - C(after_restart) in RV(servers) of an earlier wait is such a dictionary.
     type: dict
   stopping:
@@ -94,8 +111,8 @@ options:
     default: 0
   keep_baseline:
     description:
-      - File on the machine that reads, to write every stream, durable consumer and the number of clients to, once every
-        condition holds.
+      - File on the machine that reads, to write every stream, durable consumer and leaf node and the number of clients to, once
+        every condition holds.
       - Not written in check mode.
     type: path
   compare_baseline:
@@ -113,7 +130,7 @@ options:
     description: Conditions that are not asked for.
     type: list
     elements: str
-    choices: [healthz, version, server_name, started, routes, raft_groups, jsz]
+    choices: [healthz, version, server_name, started, routes, gateways, leafnodes, raft_groups, jsz]
     default: []
   max_lag:
     description:
@@ -141,6 +158,7 @@ options:
 extends_documentation_fragment:
   - natsops.cluster._attributes
   - natsops.cluster._monitoring
+  - natsops.cluster._reading
 author: The natsops maintainers (@natsops)
 """
 
@@ -184,6 +202,12 @@ clients:
   returned: success, with O(compare_baseline)
 clients_lost:
   description: What to say where more than a fifth of the clients have not come back; else empty.
+  type: str
+  returned: success, with O(compare_baseline)
+leafs_lost:
+  description:
+    - What to say where leaf nodes that were connected before are not connected to any of the servers, some seconds after every
+      condition holds; else empty.
   type: str
   returned: success, with O(compare_baseline)
 refusal:

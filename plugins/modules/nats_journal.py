@@ -25,7 +25,7 @@ options:
       - All others are added to the journal that is there, also by another run than the one that began. The journal is that
         run's from then on, with all that was noted at the beginning. A turn is finished by V(done) or V(put_back).
     type: str
-    choices: [began, held, draining, switching, starting, returning, done, put_back]
+    choices: [began, held, draining, switching, starting, rebooting, returning, done, put_back]
     required: true
   run_id:
     description: Name of the run, which holds the lock.

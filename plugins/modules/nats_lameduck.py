@@ -52,7 +52,7 @@ pid:
   type: int
   returned: always
 found_by:
-  description: V(pid), V(pid_file) or V(service).
+  description: V(pid), V(pid_file), V(service) or V(container).
   type: str
   returned: always
 exit_seen:
@@ -80,8 +80,8 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={**_node.SERVER_SPEC, **_draining.SPEC},
-        mutually_exclusive=[("pid", "pid_file", "service")],
-        required_one_of=[("pid", "pid_file", "service")],
+        mutually_exclusive=[_node.SERVER],
+        required_one_of=[_node.SERVER],
         supports_check_mode=True,
     )
     try:

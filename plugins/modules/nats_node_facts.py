@@ -25,6 +25,11 @@ options:
   config_path:
     description: Path of the configuration file. The default is what the process, or the unit, was started with.
     type: path
+  image:
+    description: >-
+      Image that is to take the place of the container's, so that the facts say whether it is there. With O(container), or a
+      O(service) that runs podman.
+    type: str
   state_dir:
     description:
       - Folder on the node with the lock and the journal of M(natsops.cluster.nats_lock) and M(natsops.cluster.nats_journal).
@@ -32,6 +37,17 @@ options:
       - Of a server that does not run, and no unit tells how it would be started, the paths are then those that the journal of an
         unfinished turn holds.
     type: path
+  start_argv:
+    description: >-
+      Program and arguments that would start the server. Of one that does not run, and has no unit, they tell where its binary and
+      its configuration are.
+    type: list
+    elements: str
+  fingerprint_key:
+    description:
+      - Where given, the facts tell who may connect to the server by its configuration, so that servers can be compared.
+      - Of passwords and permissions they hold fingerprints made with this key. Draw a new one for each run.
+    type: str
 extends_documentation_fragment:
   - natsops.cluster._attributes
   - natsops.cluster._server
@@ -73,7 +89,7 @@ ansible_facts:
           description: The program that the process runs; empty where there is no process.
           type: str
         found_by:
-          description: V(pid), V(pid_file) or V(service).
+          description: V(pid), V(pid_file), V(service) or V(container).
           type: str
         listening_ports:
           description:
@@ -84,8 +100,14 @@ ansible_facts:
         binary_path:
           description: Path that it was started by; empty where it is not known.
           type: str
+        binary_version:
+          description: The version that the binary at that path says it is, which a start would bring; null where it says none.
+          type: str
         config_path:
           description: Its configuration file; empty where there is none.
+          type: str
+        config_modified:
+          description: When that file, or one that it includes, was last written, in UTC; null where there is none.
           type: str
         cwd:
           description: Its working directory, or null where that may not be read or is not known.
@@ -111,6 +133,9 @@ ansible_facts:
           description: What the configuration says is in use that a server does not tell of, V(auth_callout) and V(encryption).
           type: list
           elements: str
+        leafnode_min_version:
+          description: C(leafnodes.min_version) of the configuration, the oldest version of leaf nodes that it takes; else empty.
+          type: str
         stored_streams:
           description: C(ACCOUNT > STREAM) of the streams in O(store_dir); null without it, or where it may not be read.
           type: list
@@ -121,7 +146,23 @@ ansible_facts:
         unit:
           description: >-
             C(name), C(active_state), C(restart), C(timeout_stop_seconds), C(exec_stop), C(need_daemon_reload), C(user),
-            C(drop_in_paths) and C(kill_signal) (its name, such as V(SIGTERM)) of its systemd unit, or null.
+            C(drop_in_paths), C(kill_signal) (its name, such as V(SIGTERM)) and C(enabled) (C(UnitFileState), such as V(disabled))
+            of its systemd unit, or null.
+          type: dict
+        access:
+          description:
+            - Who may connect to the server by its configuration. With O(fingerprint_key).
+            - C(server_name), C(cluster), C(jetstream), C(advertises) (false with C(no_advertise)), C(max_connections) (or null),
+              C(tls) and C(route_tls) (V(none), V(TLS) or V(TLS with client certificates)).
+            - C(accounts) by name (empty for users in none), each with C(users) by name and C(others); and C(settings). Their
+              values are fingerprints.
+          type: dict
+        container:
+          description: >-
+            C(name), C(id), C(image), C(restart) (its restart policy, as C(docker update) takes it), C(removed_on_exit),
+            C(data_paths) (what is mounted in it and outlives it), C(compose_project), C(compose_service), C(compose_files),
+            C(compose_image) (what these files give the service now), C(wanted_image) (O(image)) and C(wanted_image_is_here) of
+            its container, or null. With podman, C(restart) is empty, and C(image) is what the unit says.
           type: dict
         journal:
           description: >-
@@ -135,8 +176,13 @@ ansible_facts:
           type: dict
         hold:
           description: >-
-            Whether M(natsops.cluster.nats_unit_hold) holds the automatic restart of the unit; false without a unit. With
-            O(state_dir).
+            Whether M(natsops.cluster.nats_unit_hold) holds the automatic restart of the unit, or
+            M(natsops.cluster.nats_container) that of the container; false without either. With O(state_dir).
+          type: bool
+        package_guard:
+          description: >-
+            Whether a run that died while M(natsops.cluster.nats_package) installed still keeps packages from starting or stopping
+            the server. With O(state_dir).
           type: bool
 """
 
@@ -153,11 +199,14 @@ def main() -> None:
             **_node.SERVER_SPEC,
             "binary_path": {"type": "path"},
             "config_path": {"type": "path"},
+            "image": {"type": "str"},
             "store_dir": {"type": "path"},
             "state_dir": {"type": "path"},
+            "start_argv": {"type": "list", "elements": "str"},
+            "fingerprint_key": {"type": "str", "no_log": True},
         },
-        mutually_exclusive=[("pid", "pid_file", "service")],
-        required_one_of=[("pid", "pid_file", "service")],
+        mutually_exclusive=[_node.SERVER],
+        required_one_of=[_node.SERVER],
         supports_check_mode=True,
     )
     try:

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nats_swap
-short_description: Drain a NATS server, switch to the staged version and start it, in one go
+short_description: Drain a NATS server, switch to another version and start it, in one go
 version_added: "0.1.0"
 description:
   - Does what M(natsops.cluster.nats_lameduck), the switch of M(natsops.cluster.nats_binary) and a start do, in one call.
   - From the first second of the drain to the end of the start the node is out of every quorum. In one call on the node that
     time does not depend on how far away, or how busy, the controller is.
-  - Nothing is signalled unless the version is staged. Where it fails, its result says how far it came, in RV(exit_seen),
-    RV(switched) and RV(started).
+  - What takes its place is a version that M(natsops.cluster.nats_binary) has staged (O(path)), or else whatever is installed by
+    then, after O(install_argv) where that is given.
+  - A server in a container is replaced by a container like it with another O(image). Everything that was given to it stays, and
+    what it had from its old image comes from the new one. The new container is created, stopped, before the signal; after the
+    exit the old one makes room by another name, NAME-natsops-previous, and is kept.
+  - A unit of systemd that runs its server by C(podman run) (O(service) with O(image)) has its image exchanged in its file after
+    the exit, and is started. The old file is kept beside it, as FILE.natsops-previous.
+  - Nothing is signalled unless the version at O(path) is staged. Where it fails, its result says how far it came, in
+    RV(exit_seen), RV(switched) and RV(started).
   - With O(state_dir), a run that dies meanwhile leaves a journal by which a later run goes on, and no two runs do this at once.
     The lock of M(natsops.cluster.nats_lock) has to be held by O(run_id), and M(natsops.cluster.nats_journal) has to have begun.
     It is proved before the signal, before the switch and before the start, each of which is written to the journal first, and
@@ -29,21 +36,33 @@ options:
     description: Address of the server's monitoring port, for counting its clients. Without it, RV(clients_at_start) is null.
     type: str
   path:
-    description: The path that the server is started by.
+    description: The path that the server is started by. Needs O(running_version) and O(version). Not with O(install_argv).
     type: path
-    required: true
   running_version:
     description: The version that runs.
     type: str
-    required: true
   version:
     description: The staged version that is to take its place.
     type: str
-    required: true
   keep_versions:
     description: How many versions to keep, the running and the new one included and never removed.
     type: int
     default: 2
+  install_argv:
+    description:
+      - Program and arguments that install the new version once the old server has exited, such as C(rpm --upgrade FILE).
+      - Without it, and without O(path), what is installed is started again.
+    type: list
+    elements: str
+  install_timeout_seconds:
+    description: Longest time for O(install_argv) to end, in seconds.
+    type: float
+    default: 300
+  image:
+    description:
+      - Image of the container that takes the server's place, which has to be on the node (see M(natsops.cluster.nats_container)).
+      - Needs O(container) or O(service), which is what is started then. O(container) without it is started again as it is.
+    type: str
   start_unit:
     description: systemd unit to start.
     type: str
@@ -55,6 +74,9 @@ options:
     description: Whether O(start_argv) is the server itself. With V(false) it is a supervisor's command, whose exit code counts.
     type: bool
     default: true
+  start_later:
+    description: Instead of O(start_unit) and O(start_argv), leaves the start to whoever calls, who reboots the host.
+    type: bool
   start_timeout_seconds:
     description: Longest time for O(start_unit), or a supervisor's command, to end, in seconds.
     type: float
@@ -99,7 +121,7 @@ pid:
   type: int
   returned: always
 found_by:
-  description: V(pid), V(pid_file) or V(service).
+  description: V(pid), V(pid_file), V(service) or V(container).
   type: str
   returned: always
 exit_seen:
@@ -113,6 +135,10 @@ drain_seconds:
 clients_at_start:
   description: Client connections just before the signal (C(connections) of /varz); null where they are not known.
   type: int
+  returned: always
+seconds:
+  description: How long each part took that was begun, in seconds, by V(drain), V(swap) and V(start).
+  type: dict
   returned: always
 switched:
   description: Whether the new version is the active one.
@@ -147,21 +173,21 @@ removed:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _draining, _node
+from ansible_collections.natsops.cluster.plugins.module_utils import _draining, _node, _successor
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**_node.SERVER_SPEC, **_draining.SPEC, **_draining.SUCCESSOR},
-        mutually_exclusive=[("pid", "pid_file", "service"), ("start_unit", "start_argv")],
-        required_one_of=[("pid", "pid_file", "service"), ("start_unit", "start_argv")],
-        required_together=[_draining.TURN],
+        argument_spec={**_node.SERVER_SPEC, **_draining.SPEC, **_draining.TURN_SPEC, **_successor.SPEC},
+        mutually_exclusive=[_node.SERVER, _successor.ONE_START, ("path", "install_argv", "image")],
+        required_one_of=[_node.SERVER, (*_successor.ONE_START, "container")],
+        required_together=[_draining.TURN, _successor.STAGED],
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**_draining.swap(module.params, check_mode=module.check_mode))
+        module.exit_json(**_draining.swap(module.params, _successor.of(module.params), check_mode=module.check_mode))
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)
 

@@ -12,15 +12,40 @@ version_added: "0.1.0"
 description:
   - Reads every server of O(hosts), or takes facts that were read before (O(servers)), and judges them by the version policy of
     the collection. Changes nothing.
-  - Servers are taken cluster by cluster; in each, the meta leader comes last, and the cluster of the meta leader last of all. A
-    node whose turn broke off comes first.
+  - Servers are taken cluster by cluster. In each, servers without JetStream come first and the meta leader last, and the cluster
+    of the meta leader is the last of all that are joined to it by gateways. Leaf nodes come after their hub. A node whose turn
+    broke off comes before all others.
+  - On the way to an older version it is the other way round. The newest servers come first, and the meta leader as soon as there
+    is an older server that can lead, because an older leader refuses what older servers cannot serve.
   - Every reason not to begin is a refusal with a name. Most can be waived by it; what would certainly break cannot.
   - Runs on the controller, and needs C(packaging) and C(PyYAML) there (both come with ansible-core).
 options:
   version:
-    description: The exact version to go to, for example V(2.15.1).
+    description: The exact version to go to, for example V(2.15.1). Required, and used, with O(mode=upgrade) only.
     type: str
-    required: true
+  mode:
+    description:
+      - V(upgrade) plans the way to O(version), up or down.
+      - V(restart) plans a rolling restart of the servers that would not start as they run, because their configuration was
+        changed or another binary was installed. It needs O(nodes).
+    type: str
+    choices: [upgrade, restart]
+    default: upgrade
+  restart_all:
+    description: With O(mode=restart), whether every server is restarted.
+    type: bool
+    default: false
+  config_digests:
+    description: By host, RV(natsops.cluster.nats_config_check#module:digest) of its configuration file as it is now.
+    type: dict
+  reboot:
+    description: With O(mode=restart), whether hosts are rebooted, so that their servers have to be started at boot.
+    type: bool
+    default: false
+  rebalance:
+    description: Whether clients are to be asked to move after the roll, for which a system account is needed.
+    type: bool
+    default: false
   hosts:
     description: Names of inventory hosts to read, each at its C(nats_upgrade_monitor_url).
     type: list
@@ -41,6 +66,19 @@ options:
     description: Whether streams and consumers that are down while their node is away are a refusal instead of a warning.
     type: bool
     default: false
+  order:
+    description:
+      - Groups of hosts that are taken one after the other, each a list of hosts or the name of an inventory group, for example
+        V([[n4, n5], [n1, n2, n3]]) or V([edge, core]); or such names as text, separated by commas, or as JSON.
+      - Inside of a group the computed order holds. Hosts that are not named come last, with a warning; a name that does not exist
+        is an error. A node whose turn broke off comes before all of it.
+    type: raw
+  max_nodes:
+    description:
+      - How many of the hosts in O(nodes) to take at most, as a number or as text; V(all) for no limit. The others are in
+        RV(plan.later).
+    type: raw
+    default: all
   fail_when_refused:
     description: Whether the task fails when something is refused and not waived.
     type: bool
@@ -48,6 +86,7 @@ options:
 extends_documentation_fragment:
   - natsops.cluster._attributes
   - natsops.cluster._looking
+  - natsops.cluster._reading
 author: The natsops maintainers (@natsops)
 """
 
@@ -77,28 +116,45 @@ plan:
   returned: always, but for a target that is refused by itself
   contains:
     target:
-      description: The version to go to.
+      description: The version to go to; empty for a restart.
       type: str
+    expect:
+      description: By host, C(version), which it runs in the end, for O(natsops.cluster.nats_health_wait#module:expect).
+      type: dict
+    leader_last:
+      description: Whether a node that becomes the meta leader in mid-roll waits until the others are done.
+      type: bool
     order:
-      description: Hosts to upgrade, in order.
+      description: Hosts to take, in order.
+      type: list
+      elements: str
+    later:
+      description: Hosts that are left for another run by O(max_nodes). They have their steps all the same.
       type: list
       elements: str
     done:
-      description: Hosts that run the version already.
+      description: Hosts that run the version already, or need no restart.
       type: list
       elements: str
     clusters:
       description: By name of the cluster as the servers give it, its hosts in order.
       type: dict
+    domains:
+      description:
+        - Hosts that have to be watched together, because a node that stops weakens all of them, as a list of lists. Clusters that
+          are joined by gateways are one, and leaf nodes that are members of the meta group of their hub belong to it.
+      type: list
+      elements: list
     steps:
       description:
-        - For each host to upgrade C(host), C(server_name), C(cluster), C(from), C(leads) (Raft groups), C(meta_leader),
-          C(clients), C(assets_down) (streams and consumers that are down meanwhile), C(seconds) (estimated) and C(resumes) (the
-          step in which its turn broke off).
+        - For each host to take C(host), C(server_name), C(cluster), C(from), C(to), C(why) (a restart takes it),
+          C(leads) (Raft groups), C(meta_leader), C(clients), C(assets_down) (streams and consumers that are down meanwhile),
+          C(seconds) (estimated), C(resumes) (the step in which its turn broke off), C(away) (whether its server is down or
+          draining since) and C(yields_to) (hosts that go first should it have become the meta leader by its turn).
       type: list
       elements: dict
     estimated_seconds:
-      description: Estimated time of the whole roll.
+      description: Estimated time of the roll, in seconds.
       type: int
     refused:
       description: Whether anything stops it.
@@ -127,6 +183,13 @@ plan:
       description: Whether a node that has started with the target can be put back, where there is anything to say of it.
       type: list
       elements: str
+    surge:
+      description:
+        - For each temporary server C(host), C(server_name), C(cluster), C(running), C(version) (of one that runs), C(joins)
+          (whether the roll uses it; one that runs and does not was left behind), C(advertised) (whether clients learn of it) and
+          C(command) (has it drained and stopped by hand).
+      type: list
+      elements: dict
     lines:
       description: The plan for people.
       type: list
@@ -143,18 +206,28 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
 
 SPEC = {
     **_arguments.LOOKING,
-    "version": {"type": "str", "required": True},
+    "version": {"type": "str"},
+    "mode": {"type": "str", "choices": ["upgrade", "restart"], "default": "upgrade"},
+    "restart_all": {"type": "bool", "default": False},
+    "reboot": {"type": "bool", "default": False},
+    "config_digests": {"type": "dict"},
     "hosts": {"type": "list", "elements": "str"},
     "servers": {"type": "list", "elements": "dict"},
     "waive": {"type": "list", "elements": "str", "default": []},
     "refuse_r1": {"type": "bool", "default": False},
+    "rebalance": {"type": "bool", "default": False},
+    "order": {"type": "raw"},
+    "max_nodes": {"type": "raw", "default": "all"},
     "fail_when_refused": {"type": "bool", "default": True},
 }
+REQUIRED_IF = [("mode", "upgrade", ["version"])]
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=SPEC, mutually_exclusive=[("servers", "hosts")], supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=SPEC, mutually_exclusive=[("servers", "hosts")], required_if=REQUIRED_IF, supports_check_mode=True
+    )
     module.fail_json(
         msg="natsops.cluster.nats_upgrade_plan works on the controller, through its action plugin: call it from a playbook"
     )

@@ -30,6 +30,7 @@ options:
 extends_documentation_fragment:
   - natsops.cluster._attributes
   - natsops.cluster._looking
+  - natsops.cluster._reading
 author: The natsops maintainers (@natsops)
 """
 
@@ -49,6 +50,10 @@ status:
     versions:
       description: Version by host, of the servers that answer.
       type: dict
+    surge:
+      description: Hosts whose temporary server runs.
+      type: list
+      elements: str
     silent:
       description: Error by host, of the servers that do not.
       type: dict
@@ -69,7 +74,7 @@ status:
       description: C(from) and C(to) of the roll that is under way, or null.
       type: dict
     commands:
-      description: C(finish) and C(take_back), where a roll is under way.
+      description: C(finish) and, but for a rolling restart, C(take_back), where a roll is under way.
       type: dict
     lines:
       description: All of it for people.

@@ -12,10 +12,13 @@ version_added: "0.1.0"
 description:
   - Reads /varz and /routez of one server, or of many at once, into C(ansible_facts.nats_version).
   - Reads from the controller unless told otherwise, so that nothing has to be installed on a node, or even be reachable by ssh.
+  - Judges the versions, too, on the controller (RV(drift)). Who is missing in a cluster, and who should not be there, is judged
+    by M(natsops.cluster.nats_audit), which is given a whole fleet.
   - Shapes are those of nats-server 2.10 to 2.15.
 extends_documentation_fragment:
   - natsops.cluster._attributes
   - natsops.cluster._monitoring
+  - natsops.cluster._reading
 author: The natsops maintainers (@natsops)
 """
 
@@ -80,11 +83,18 @@ ansible_facts:
           description: Name of its cluster; empty for a single server.
           type: str
         monitor_port:
-          description: Its own monitoring port, http or https.
+          description: Its own monitoring port, http or https; 0 where it has none.
+          type: int
+        client_port:
+          description: Its port for clients.
           type: int
         connections:
           description: Number of its clients.
           type: int
+        connect_urls:
+          description: Addresses that it tells its clients, its own first; none with C(no_advertise).
+          type: list
+          elements: str
         jetstream:
           description: Whether JetStream is on.
           type: bool
@@ -100,10 +110,19 @@ ansible_facts:
         config_digest:
           description: Digest of its configuration (2.11 and newer), else empty.
           type: str
+        config_load_time:
+          description: When it has loaded its configuration, at its start or by a reload, in UTC.
+          type: str
         peers:
           description: Names of the servers that it has routes to.
           type: list
           elements: str
+drift:
+  description:
+    - What is to be said of these versions, in the shape of RV(natsops.cluster.nats_audit#module:audit).
+    - C(nats_upgrade_policy_file) of the host extends the rules.
+  type: dict
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule

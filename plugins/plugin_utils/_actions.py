@@ -5,20 +5,27 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, ClassVar, Dict
+import os
+from dataclasses import replace
+from typing import Any, ClassVar, Dict, Mapping
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _looking, _targets
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _looking, _over_nats, _over_nodes, _targets
+from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import Teller
 
 Result = Dict[str, Any]
 display = Display()
+_MAYBE_DONE = "What was under way there may have run to its end, or not: the next run finds out"
+_BEFORE_ANY_TURN = ". No server was stopped. Bring {host} back, and run the same playbook again"
+# Of how to read, what counts on a node too.
+_HTTP_OPTIONS = ("validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight")
 # Ansible loads an action in the process that it forks its workers from.
 _http.warm_up()
 
@@ -35,17 +42,27 @@ class NatsAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         result = super().run(tmp, task_vars)
+        self.told = Teller(self._task, task_vars or {}, self._templar)
+        self.told.began()
         try:
             result.update(self.work(task_vars or {}))
         except NatsError as exc:
             result.update(failed=True, msg=str(exc), **exc.details)
+        except AnsibleActionFail as exc:
+            if not self.told.runs:
+                raise
+            # An option of the wrong type: in a run it is a failure as any other, with the report of it.
+            result.update(failed=True, msg=str(exc))
+        self.told.ended(result)
         return result
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         raise NotImplementedError
 
-    def on_node(self, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Result:
-        """Run the module of the same name on the task's host.
+    def on_node(self, module_args: dict[str, Any], task_vars: dict[str, Any], left: str = _MAYBE_DONE) -> Result:
+        """Run the module of the same name on the task's host, or the one that it is delegated to.
+
+        C(left) says what a host that is lost may be left with.
 
         A host that cannot be reached is a failure of the task here, and not the state "unreachable": for that Ansible runs
         neither rescue nor always, so that nothing could be said or put right.
@@ -53,11 +70,11 @@ class NatsAction(ActionBase):
         try:
             return self._execute_module(module_args=module_args, task_vars=task_vars)
         except AnsibleConnectionFailure as exc:
-            host = task_vars.get("inventory_hostname", "the host")
+            host = self._task.delegate_to or task_vars.get("inventory_hostname", "the host")
+            # Where it happens in a turn, the message of that says how the cluster is and what to do.
+            left += _BEFORE_ANY_TURN.format(host=host) if self.told.phase == "stage" else ""
             raise NatsError(
-                f"{host} was lost in the step '{self._task.name}': it cannot be reached ({exc}). What was under way there may "
-                "have run to its end, or not",
-                lost_host=host,
+                f"{host} was lost in the step '{self._task.name}': it cannot be reached ({exc}). {left}", lost_host=host
             ) from exc
 
     def cleanup(self, force: bool = False) -> None:
@@ -74,6 +91,34 @@ class NodeAction(NatsAction):
     def work(self, task_vars: dict[str, Any]) -> Result:
         return self.on_node(dict(self._task.args), task_vars)
 
+    def copied(self, file: str, task_vars: dict[str, Any]) -> str:
+        """Copy a file of the controller to the node, to be gone after the task; return where it is there."""
+        try:
+            folder = self._make_tmp_path()
+            remote = self._connection._shell.join_path(folder, os.path.basename(file))
+            self._transfer_file(file, remote)
+            self._fixup_perms2((folder, remote))
+        except AnsibleConnectionFailure as exc:
+            raise NatsError(f"{task_vars['inventory_hostname']} was lost while {file} was copied to it: {exc}") from exc
+        return str(remote)
+
+
+class CopyingAction(NodeAction):
+    """An action that copies a file of the controller to the node and runs its module there with the copy."""
+
+    # The option that names the file.
+    FILE: ClassVar[str]
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        args = dict(self._task.args)
+        file = args.pop(self.FILE, None)
+        if not file or self._task.check_mode:
+            return self.on_node(args, task_vars)
+        if not os.path.isfile(file):
+            raise NatsError(f"there is no {self.FILE} {file} on the controller")
+        # Not asked first whether it is needed there: that takes longer than copying 7 MB.
+        return self.on_node({**args, self.FILE: self.copied(file, task_vars)}, task_vars)
+
 
 class ReadingAction(NatsAction):
     """An action that reads servers: on the controller, in this process, or through its module on the node."""
@@ -87,14 +132,16 @@ class ReadingAction(NatsAction):
         if params["hosts"] is not None:
             params["servers"] = self.servers_of(params, task_vars)
         elif params["servers"] is None and params["monitor_url"] is None:
-            host = task_vars["inventory_hostname"]
-            params["monitor_url"] = _targets.monitor_url(host, params["probe_from"], task_vars, self._templar)
+            params["monitor_url"] = self.address(task_vars["inventory_hostname"], params, task_vars)
         return params
 
     def fill(self, params: Result, task_vars: dict[str, Any]) -> None:
         """Put in what the inventory says of how to read, where the options say nothing."""
         host = task_vars["inventory_hostname"]
-        for option in ("probe_from", "validate_certs", "ca_path"):
+        # Where the task itself names addresses it means HTTP.
+        by_http = params.get("servers") is not None or params.get("monitor_url") is not None
+        options = ["probe_from", "validate_certs", "ca_path", *([] if by_http else ["system_account"])]
+        for option in options:
             if params[option] is None:
                 params[option] = _targets.host_variable(f"nats_upgrade_{option}", host, task_vars, self._templar)
         params["probe_from"] = params["probe_from"] or "controller"
@@ -102,24 +149,50 @@ class ReadingAction(NatsAction):
             params["validate_certs"] = boolean(True if params["validate_certs"] is None else params["validate_certs"])
         except TypeError as exc:
             raise NatsError(f"nats_upgrade_validate_certs is neither true nor false: {exc}") from exc
+        if params["system_account"]:
+            if by_http:
+                raise NatsError("system_account reads hosts of the inventory: give hosts, and not servers or monitor_url")
+            params["system_account"] = _over_nats.check(params["system_account"])
 
     def servers_of(self, params: Result, task_vars: dict[str, Any]) -> list[dict[str, str]]:
-        """Name and monitor URL of each host that the option hosts names."""
-        if params["probe_from"] == "node":
-            raise NatsError("hosts are read from the controller; with probe_from: node, run the task once for each host")
-        return [
-            {"name": host, "monitor_url": _targets.monitor_url(host, "controller", task_vars, self._templar)}
-            for host in params["hosts"]
-        ]
+        """Name and address of each host that the option hosts names."""
+        return [{"name": host, "monitor_url": self.address(host, params, task_vars)} for host in params["hosts"]]
+
+    def address(self, host: str, params: Result, task_vars: dict[str, Any]) -> str:
+        """Where the server of a host is read, or over NATS its name."""
+        if params["system_account"]:
+            return _arguments.OVER_NATS + _targets.server_names(host, task_vars, self._templar)[0]
+        return _targets.monitor_url(host, params["probe_from"], task_vars, self._templar)
+
+    def source(self, task_vars: dict[str, Any]) -> _arguments.OpenSource:
+        """What makes the way to read that the options name."""
+
+        def opened(params: Mapping[str, Any]) -> _monitor.Source:
+            hosts = params.get("hosts") or [task_vars["inventory_hostname"]]
+            if params["system_account"]:
+                # All of the group: any of them lets us in, and no answer of theirs is a stranger's.
+                known = _targets.with_group(hosts, task_vars, self._templar)
+                names = {host: _targets.server_names(host, task_vars, self._templar) for host in known}
+                urls = _targets.client_urls(known, task_vars, self._templar)
+                return _over_nats.SystemAccount(params["system_account"], urls, names, params["request_timeout_seconds"])
+            if params["probe_from"] == "node":
+                nodes = _over_nodes.Hosts(self, task_vars)
+                nodes.prepare(hosts)
+                return _over_nodes.OverNodes(
+                    nodes.run, {name: params[name] for name in _HTTP_OPTIONS if params[name] is not None}
+                )
+            warn_without_httpx()
+            return _arguments.open_http(params)
+
+        return opened
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         params = self.arguments(task_vars)
-        if params["probe_from"] == "node":
+        if params["probe_from"] == "node" and params["hosts"] is None and not params["system_account"]:
             return self.on_node({key: value for key, value in params.items() if value is not None}, task_vars)
-        warn_without_httpx()
-        return self.read(params, task_vars["inventory_hostname"])
+        return self.read(params, task_vars["inventory_hostname"], self.source(task_vars))
 
-    def read(self, params: Result, host: str) -> Result:
+    def read(self, params: Result, host: str, open_source: _arguments.OpenSource) -> Result:
         raise NotImplementedError
 
 
@@ -129,11 +202,31 @@ class LookingAction(ReadingAction):
     def situation(self, params: Result, task_vars: dict[str, Any]) -> Situation:
         """What the servers of the option hosts say, and what was found out on the nodes."""
         self.fill(params, task_vars)
-        warn_without_httpx()
-        return _looking.look(
-            _arguments.settings(params),
-            _arguments.targets({"servers": self.servers_of(params, task_vars)}),
-            {host: node for host, node in (params["nodes"] or {}).items() if node},
-            max_lag=params["max_lag"],
-            settle_seconds=params["settle_seconds"],
+        targets = _arguments.targets({**params, "servers": self.servers_of(params, task_vars)})
+        every = {**params, "hosts": [*params["hosts"], *(params["surge"] or ())]}
+        with self.source(task_vars)(every) as source:
+            situation = _looking.look(
+                source,
+                targets,
+                {host: node for host, node in (params["nodes"] or {}).items() if node},
+                max_lag=params["max_lag"],
+                settle_seconds=params["settle_seconds"],
+            )
+            return replace(situation, surge=self._surge(source, params, task_vars)) if params["surge"] else situation
+
+    def _surge(self, source: _monitor.Source, params: Result, task_vars: dict[str, Any]) -> tuple[Surge, ...]:
+        """The temporary servers that the option surge names, with what was found out on their hosts."""
+        targets = _arguments.targets(
+            {**params, "servers": self.servers_of({**params, "hosts": list(params["surge"])}, task_vars)}
+        )
+        return tuple(
+            Surge(
+                host=reading.name,
+                node=(params["surge"][reading.name].get("ansible_facts") or {}).get("nats_node") or {},
+                error=_targets.not_startable(reading.name, task_vars, self._templar)
+                or params["surge"][reading.name].get("msg", ""),
+                reading=reading,
+                command=_targets.drain_command(reading.name, task_vars, self._templar),
+            )
+            for reading in _monitor.read_facts(source, targets)
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _health, _http, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _health, _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Verdict
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
@@ -14,7 +14,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._situation import 
 
 
 def look(
-    settings: _http.Settings, targets: Sequence[_monitor.Target], nodes: Mapping[str, Any], *, max_lag: int, settle_seconds: float
+    source: _monitor.Source, targets: Sequence[_monitor.Target], nodes: Mapping[str, Any], *, max_lag: int, settle_seconds: float
 ) -> Situation:
     """Read until nothing is missing, or for a while, and keep what was missing in every look.
 
@@ -24,15 +24,14 @@ def look(
 
     def once() -> tuple[list[Reading], list[Verdict]]:
         nonlocal persistent
-        readings = _monitor.read_state(door, targets, assets=True)
+        readings = _monitor.read_state(source, targets, assets=True)
         verdicts = _health.judge(readings, {}, max_lag=max_lag)
         keys = {missing.key for verdict in verdicts for missing in verdict.missing}
         persistent = keys if persistent is None else persistent & keys
         return readings, verdicts
 
-    with _http.open_door(settings) as door:
-        readings, verdicts = poll_until(
-            once, lambda _unused: not persistent, timeout_seconds=settle_seconds, shortest_interval_seconds=0.3
-        ).value
+    readings, verdicts = poll_until(
+        once, lambda _unused: not persistent, timeout_seconds=settle_seconds, shortest_interval_seconds=0.3
+    ).value
     lasting = persistent or set()
     return Situation(tuple(readings), tuple(v.only(lambda missing: missing.key in lasting) for v in verdicts), nodes)

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Run a module on the node that drains its server, and tell how many clients are left meanwhile. See meta/runtime.yml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer
+from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _watching
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
+
+_REQUEST_SECONDS = 2.0
+
+
+class ActionModule(ReadingAction):
+    """The action of every module that drains a server."""
+
+    _requires_connection = True
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        args = dict(self._task.args)
+        if not self.told.runs or self._task.check_mode:
+            return self.on_node(args, task_vars)
+        screen = _watching.screen(task_vars, self._templar)
+        with _watching.drain(self.told.host, screen, self.told.log, self._count(task_vars)):
+            result = self.on_node(args, task_vars)
+        for text in result.get("warnings") or ():
+            self.told.tell("note", host=self.told.host, text=str(text))
+        return result
+
+    def _count(self, task_vars: dict[str, Any]) -> _watching.Ask | None:
+        """What counts the clients of the server that drains, by HTTP from here: the system account hears no more of it, and the
+        connection to the node is taken."""
+        how = {name: option.get("default") for name, option in _arguments.HOW_TO_READ.items()}
+        self.fill(how, task_vars)
+        if how["system_account"] or how["probe_from"] == "node":
+            return None
+        try:
+            target = Target(self.told.host, self.address(self.told.host, how, task_vars))
+        except NatsError:
+            return None
+        how["request_timeout_seconds"] = _REQUEST_SECONDS
+
+        def count() -> int | None:
+            try:
+                with _arguments.open_http(how) as source:
+                    reply = source.ask([(target, "/varz")])[0]
+            except NatsError:
+                return None
+            return _watching.connections(reply.body if isinstance(reply, Answer) else None)
+
+        return count

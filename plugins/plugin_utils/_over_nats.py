@@ -1,0 +1,246 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""What monitoring ports answer, asked over a connection of the system account of NATS.
+
+One request per path for the whole cluster ($SYS.REQ.SERVER.PING.VARZ and the like); every server answers for itself, and is
+known by its server_name. Measured on 2.10.26 to 2.15.1: answers have the same keys as by HTTP, come within milliseconds, and
+a server in lame duck mode gives none at all. Nothing tells a server that is slow from one that is away but time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+from urllib.parse import parse_qsl, urlsplit
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _http
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Fault, Reply
+from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _nats_client
+
+VARIABLE = "nats_upgrade_system_account"
+_SUBJECT = "$SYS.REQ.SERVER.PING."
+# The words of a query that are others in a request.
+_OPTION = {"consumers": "consumer", "acc": "account"}
+_NUMBERS = ("limit", "offset")
+# How long after the last answer a server is waited for that has given none: one that answered before, and one that did not.
+_PATIENCE_SECONDS = 2.0
+_PATIENCE_WITH_THE_SILENT_SECONDS = 0.5
+_SILENT = "no answer over NATS: it is down, in lame duck mode, or has no routes to the others"
+
+
+def check(account: Any) -> dict[str, Any]:
+    """The account as given, if it can be used. Raises NatsError that shows no secret."""
+    return _nats_client.check(account, VARIABLE)
+
+
+@dataclass
+class _Request:
+    """One path, asked of all servers at once: the subject, the options, and what has come back, by server name."""
+
+    subject: str
+    body: bytes
+    wanted: tuple[Target, ...]
+    replies: dict[str, Reply] = field(default_factory=dict)
+
+
+class SystemAccount:
+    """Answers over a connection of the system account. C(names) are the names that the server of a target may have."""
+
+    def __init__(
+        self, account: Mapping[str, Any], servers: Sequence[str], names: Mapping[str, Sequence[str]], timeout_seconds: float
+    ) -> None:
+        self._account, self._timeout = check(account), timeout_seconds
+        self._servers = list(self._account.get("servers") or servers)
+        self._names = names
+        self._loop = asyncio.new_event_loop()
+        self._client: Any = None
+        self._inbox = ""
+        self._open: dict[str, _Request] = {}
+        self._asked = 0
+        self._seen: set[str] = set()
+        self._silent: set[str] = set()
+        self._problem = self._last_error = ""
+
+    def __enter__(self) -> SystemAccount:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._client is not None:
+            self._loop.run_until_complete(self._client.close())
+        self._loop.close()
+
+    def ask(self, questions: Sequence[tuple[Target, str]]) -> list[Reply]:
+        """See _monitor.Source."""
+        return self._loop.run_until_complete(self._ask(questions)) if questions else []
+
+    def tell(self, verb: str, clients: Sequence[tuple[str, int]]) -> None:
+        """Send LDM or KICK for clients, each named by the id of its server and its own there. One that has gone is no error."""
+        self._loop.run_until_complete(self._tell(verb, clients))
+
+    async def _tell(self, verb: str, clients: Sequence[tuple[str, int]]) -> None:
+        sent = [
+            self._client.request(f"$SYS.REQ.SERVER.{server}.{verb}", json.dumps({"cid": cid}).encode(), timeout=self._timeout)
+            for server, cid in clients
+        ]
+        # What came of it is seen by counting again.
+        await asyncio.gather(*sent, return_exceptions=True)
+        if self._problem:
+            raise NatsError(self._problem)
+
+    async def _ask(self, questions: Sequence[tuple[Target, str]]) -> list[Reply]:
+        self._news = asyncio.Event()
+        if self._client is None:
+            fault = await self._connect()
+            if fault:
+                return [fault] * len(questions)
+        requests = {}
+        for path in dict.fromkeys(path for _unused, path in questions):
+            self._asked += 1
+            wanted = tuple(target for target, asked in questions if asked == path)
+            requests[path] = self._open[str(self._asked)] = _Request(*_request(path), wanted)
+        await self._send()
+        await self._collect(list(requests.values()))
+        self._open.clear()
+        return [self._reply(requests[path], target) for target, path in questions]
+
+    async def _send(self) -> None:
+        for token, request in self._open.items():
+            if any(self._name(request, target) is None for target in request.wanted):
+                await self._client.publish(request.subject, request.body, reply=f"{self._inbox}.{token}")
+
+    async def _collect(self, requests: Sequence[_Request]) -> None:
+        """Until every server has answered everything, or it has become idle to wait for the rest."""
+        now = self._loop.time
+        deadline = now() + self._timeout
+        heard = False
+        until = deadline
+        while True:
+            missing = {
+                target.name: target for request in requests for target in request.wanted if not self._name(request, target)
+            }
+            if not missing or self._problem:
+                break
+            if heard:
+                until = min(deadline, now() + self._patience(requests, list(missing.values())))
+            try:
+                await asyncio.wait_for(self._news.wait(), max(0.0, until - now()))
+            except asyncio.TimeoutError:
+                break
+            self._news.clear()
+            heard = any(request.replies for request in requests)
+        if self._problem:
+            raise NatsError(self._problem)
+        self._silent = set(missing)
+
+    def _patience(self, requests: Sequence[_Request], missing: Sequence[Target]) -> float:
+        answering = [target for target in missing if any(self._name(request, target) for request in requests)]
+        if answering:
+            return self._timeout  # /jsz of many streams takes its time
+        if all(target.name in self._silent for target in missing):
+            return _PATIENCE_WITH_THE_SILENT_SECONDS
+        return _PATIENCE_SECONDS
+
+    def _name(self, request: _Request, target: Target) -> str | None:
+        """The name under which the server of a target has answered, if it has."""
+        return next((name for name in self._names.get(target.name, (target.name,)) if name in request.replies), None)
+
+    def _reply(self, request: _Request, target: Target) -> Reply:
+        name = self._name(request, target)
+        if name is not None:
+            return request.replies[name]
+        ours = {name for names in self._names.values() for name in names}
+        others = sorted(self._seen - ours)
+        return Fault(
+            f"{_SILENT}; or another name is its own. These answered and are of no host: {', '.join(others)}"
+            if others
+            else _SILENT
+        )
+
+    async def _heard(self, message: Any) -> None:
+        request = self._open.get(message.subject.rpartition(".")[2])
+        if request is None:
+            return
+        if not message.data and (message.headers or {}).get("Status") == "503":
+            if not self._seen:
+                self._problem = (
+                    f"nobody answers the user of {VARIABLE} on {request.subject}: it is not a user of the system account "
+                    "(system_account in the configuration of the servers), which alone may ask"
+                )
+            self._news.set()
+            return
+        name, reply = _read(message.data)
+        if name:
+            self._seen.add(name)
+            request.replies[name] = reply
+            self._news.set()
+
+    async def _connect(self) -> Fault | None:
+        """Connect to whichever server lets us in. A fault where none does; raises NatsError where that is our own fault."""
+        wanted = {
+            "error_cb": self._failed,
+            "reconnected_cb": self._back,
+            **_nats_client.options(self._account, self._servers, VARIABLE),
+        }
+        deadline = self._loop.time() + self._timeout
+        client, outcome = await _nats_client.connect(
+            self._servers, wanted, lambda: bool(self._problem) or self._loop.time() >= deadline
+        )
+        if client is not None:
+            self._client, self._inbox = client, client.new_inbox()
+            await client.subscribe(f"{self._inbox}.*", cb=self._heard)
+            return None
+        problem = self._problem or _nats_client.unusable(outcome, VARIABLE)
+        if problem:
+            raise NatsError(problem)
+        where = ", ".join(map(_http.without_credentials, self._servers))
+        return Fault(f"no NATS server of {where} can be reached: {self._last_error or 'no answer'}")
+
+    async def _failed(self, error: Exception) -> None:
+        """What the connection meets: a server that is away is left to it, and a refusal is ours."""
+        self._last_error = _nats_client.said(error)
+        if _nats_client.is_refusal(self._last_error):
+            self._problem = (
+                f"the servers do not let us in over NATS ({self._last_error}): {VARIABLE} has to name a user of the system "
+                "account, with the right password, creds or nkey. Nothing was read"
+            )
+        else:
+            self._problem = _nats_client.tls_problem(self._last_error, VARIABLE) or self._problem
+        self._news.set()
+
+    async def _back(self) -> None:
+        """What was asked over a connection that is gone is asked again."""
+        await self._send()
+        self._news.set()
+
+
+def _request(path: str) -> tuple[str, bytes]:
+    """Subject and body of the request that asks what a path asks."""
+    parts = urlsplit(path)
+    # state=open is what /connz says by itself, and is a number here.
+    query = {_OPTION.get(key, key): _value(key, value) for key, value in parse_qsl(parts.query) if key != "state"}
+    return _SUBJECT + parts.path.strip("/").upper(), json.dumps(query).encode() if query else b""
+
+
+def _value(key: str, text: str) -> Any:
+    # An account may be called true, or 7.
+    if key in _NUMBERS:
+        return int(text)
+    return text if key == "acc" else text == "true"
+
+
+def _read(data: bytes) -> tuple[str, Reply]:
+    """Name of the server and what it would have answered by HTTP."""
+    try:
+        body = json.loads(data)
+        name = body["server"]["name"]
+    except (ValueError, KeyError, TypeError):
+        return "", Fault("its answer over NATS is none of a NATS server")
+    if body.get("error"):
+        return name, Answer(int(body["error"].get("code") or 500), body["error"], "")
+    inner = body.get("data")
+    status = inner.get("status_code") if isinstance(inner, dict) else None
+    return name, Answer(int(status or 200), inner, "")
