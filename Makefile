@@ -9,7 +9,11 @@ TO ?= 2.14.6
 WAIVE ?=
 GRACE ?= 1ms
 SCENARIO ?= default
+# Most tests wait most of the time: more workers than processors.
+WORKERS ?= 4
 RUNS ?= 10
+# Where it is set, every one of the many processes of a test run would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## show this
@@ -29,8 +33,8 @@ demos: $(VENV)/ready ## RUNS=10 demos in a row; stops at the first that is not p
 	  tail -9 .cache/demo-$$run.log; done
 
 .PHONY: test
-test: $(VENV)/ready ## everything: lint, unit, integration on real clusters, Molecule
-	@$(BIN)/python -m pytest -v --durations=15 tests/lint tests/unit tests/integration tests/scenarios
+test: $(VENV)/ready ## everything: lint, unit, integration on real clusters, Molecule (WORKERS=4 at a time)
+	@$(BIN)/python -m pytest -n $(WORKERS) --durations=15 tests/lint tests/unit tests/integration tests/scenarios
 
 .PHONY: lint
 lint: $(VENV)/ready ## the linters alone
@@ -46,7 +50,11 @@ integration: $(VENV)/ready ## the tests on real loopback clusters alone
 
 .PHONY: molecule
 molecule: $(VENV)/ready ## one Molecule scenario (SCENARIO=default)
-	@$(BIN)/python -m pytest -v -s tests/scenarios -k $(SCENARIO)
+	@$(BIN)/python -m pytest -v -s "tests/scenarios/test_molecule.py::test_scenario[$(SCENARIO)]"
+
+.PHONY: docs
+docs: $(VENV)/ready ## the site of the documentation, into .cache/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo ".cache/site/index.html"
 
 .PHONY: bench
 bench: $(VENV)/ready ## time of the playbook against a plain script that takes the same steps

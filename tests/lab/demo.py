@@ -14,12 +14,12 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from tests.lab.binaries import ROOT, LabError, check_version, server_binary
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.demo_report import Result
 from tests.lab.inventory import write_inventory
-from tests.lab.load_process import Load
 from tests.lab.mirror import release_mirror
 from tests.lab.node import Settings
 from tests.lab.playbook import PlaybookRun, run_playbook
@@ -53,30 +53,37 @@ def run(options: Options) -> Result:
     settings = Settings(cluster_name="demo", lame_duck_grace_period=options.grace)
     _say(f"Starting three servers of version {options.before}")
     with LoopbackCluster(options.before, ports=options.ports, settings=settings) as cluster:
-        return _upgrade(cluster, write_inventory(cluster, mirror, nats_upgrade_waive=list(options.waive)), options)
+        probe = {"servers": cluster.urls, "user": "app", "password": "app", "rate": options.rate}
+        variables = {"nats_upgrade_waive": list(options.waive), "nats_upgrade_client_probe": probe}
+        return _upgrade(cluster, write_inventory(cluster, mirror, **variables), options)
 
 
 def _upgrade(cluster: LoopbackCluster, inventory: Path, options: Options) -> Result:
-    before, target, report_file = cluster.versions(), options.target, cluster.base / "load.json"
-    _say(f"Starting publisher ({options.rate:g} messages a second), consumer, requester and responder")
-    with Load(cluster.urls, report_file, rate=options.rate) as load, Sampler(cluster) as sampler:
-        _say(f"Upgrading to {target}: {PLAYBOOK.relative_to(ROOT)}\n")
+    before, target = cluster.versions(), options.target
+    with Sampler(cluster) as sampler:
+        _say(f"Upgrading to {target} while clients use it, {options.rate:g} times a second: {PLAYBOOK.relative_to(ROOT)}\n")
         first = _play(inventory, target, capture=False)
-        _say("\nStopping the clients and reading the stream back")
-        report, phases = load.stop(), sampler.phases
+        phases = sampler.phases
+    clients = _what_clients_saw(cluster.base / "reports")
     second = _second_run(inventory, target) if first.returncode == 0 else None
     return Result(
         target=target,
         versions_before=before,
         versions_after=cluster.versions(),
         phases=phases,
-        load=report,
+        clients=clients,
         playbook_status=first.returncode,
         playbook_seconds=round(first.seconds, 2),
         second_status=second.returncode if second else None,
         second_changed=second.changed if second else None,
         second_seconds=round(second.seconds, 2) if second else None,
     )
+
+
+def _what_clients_saw(reports: Path) -> dict[str, Any] | None:
+    """The sum of what the client probe of the run saw; None where the run broke off before there was one."""
+    records = [json.loads(line) for path in reports.glob("*/client-probe.jsonl") for line in path.read_text("utf-8").splitlines()]
+    return next((record.get("total") for record in records if record["kind"] == "ended"), None)
 
 
 def _second_run(inventory: Path, target: str) -> PlaybookRun:

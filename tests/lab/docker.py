@@ -14,7 +14,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.lab import bytecode
 from tests.lab.binaries import ROOT, LabError
+from tests.lab.marks import RUN, RUN_LABEL
 from tests.lab.processes import look
 
 # Says whose they are: this working tree on this machine. Others who use the same engine are left alone.
@@ -22,8 +24,10 @@ LAB_LABEL = "natsops.lab"
 OWNER_LABEL = "natsops.owner"
 CLUSTER_LABEL = "natsops.cluster"
 
+# In the environment of a lab that no other one of this working tree shall take for its own.
+LAB = "NATSOPS_LAB"
 PREFIX = "natsops-lab-"
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 180.0
 SUBNET_TRIES = 20
 # Where Ansible keeps the sockets of its open ssh connections, which would outlive it.
 CONTROL_FOLDER = "cp"
@@ -59,21 +63,27 @@ def machine_options() -> list[str]:
     a real machine may do and a test may need is to look at the processes of other users.
     """
     options = ["--stop-signal=SIGRTMIN+3", "--cap-add=SYS_PTRACE", "--tmpfs=/run", "--tmpfs=/run/lock", "--tmpfs=/tmp"]
+    options += [f"--volume={here}:{there}" for here, there in bytecode.mounts()]
     if docker("info", "--format", "{{.CgroupVersion}}") == "2":
         return [*options, "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw"]
     return [*options, "--volume=/sys/fs/cgroup:/sys/fs/cgroup:ro"]
 
 
 def lab() -> str:
-    """Identify this working tree on this machine."""
-    return hashlib.sha256(f"{socket.gethostname()} {ROOT}".encode()).hexdigest()[:16]
+    """Identify this working tree on this machine, or one lab of several in it."""
+    return hashlib.sha256(f"{socket.gethostname()} {ROOT} {os.environ.get(LAB, '')}".encode()).hexdigest()[:16]
 
 
 def labels(cluster: str) -> list[str]:
     """Return the options that label what belongs to a cluster of this process."""
     owner = look(os.getpid())
     assert owner is not None
-    values = {LAB_LABEL: lab(), OWNER_LABEL: f"{owner.pid}.{owner.start_ticks}", CLUSTER_LABEL: cluster}
+    values = {
+        LAB_LABEL: lab(),
+        OWNER_LABEL: f"{owner.pid}.{owner.start_ticks}",
+        CLUSTER_LABEL: cluster,
+        RUN_LABEL: os.environ.get(RUN, ""),
+    }
     return [f"--label={name}={value}" for name, value in values.items()]
 
 

@@ -13,6 +13,9 @@ import sys
 import time
 from pathlib import Path
 
+from tests.lab.locks import locked
+from tests.lab.marks import without_mark
+
 ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / ".cache" / "dockerd.log"
 
@@ -24,10 +27,13 @@ INSTALL_SECONDS = 600
 # CI image), so the engine is looked for by its daemon, and only when no engine answers.
 ENGINE: dict[str, tuple[str, ...]] = {"dockerd": ("docker.io", "runc", "iptables")}
 TOOLS: dict[str, tuple[str, ...]] = {
+    "docker-compose": ("docker-compose",),
     "mmdebstrap": ("mmdebstrap",),
     "ssh": ("openssh-client",),
     "ssh-keygen": ("openssh-client",),
 }
+# What ansible-rulebook runs its rules on. No part of the engine.
+JAVA: dict[str, tuple[str, ...]] = {"java": ("default-jre-headless",)}
 
 
 class EngineError(Exception):
@@ -65,7 +71,7 @@ def may_install() -> bool:
 
 def install(programs: list[str]) -> None:
     """Install the packages that bring the programs."""
-    packages = sorted({package for program in programs for package in {**ENGINE, **TOOLS}[program]})
+    packages = sorted({package for program in programs for package in {**ENGINE, **TOOLS, **JAVA}[program]})
     print(f"engine: installing {', '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
@@ -97,6 +103,7 @@ def start_daemon() -> subprocess.Popen[bytes] | None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            env=without_mark(),
             start_new_session=True,
         )
 
@@ -123,6 +130,11 @@ def _last_words(by_hand: bool) -> str:
 
 def provide() -> None:
     """Bring the machine to where the lab can run, or say what is missing."""
+    with locked("engine"):
+        _provide()
+
+
+def _provide() -> None:
     running = answers()
     missing = missing_programs(TOOLS if running else {**ENGINE, **TOOLS})
     if not running and find_program("docker") is None and "dockerd" not in missing:
@@ -136,6 +148,18 @@ def provide() -> None:
     if os.geteuid() != 0:
         raise EngineError("docker does not answer this user. Start the engine, or give the user access to it.")
     start()
+
+
+def provide_java() -> None:
+    """Have a Java on this machine, or say that it is missing."""
+    with locked("engine"):
+        missing = missing_programs(JAVA)
+        if missing and not may_install():
+            raise EngineError(
+                "missing: java, 17 or newer. Install it (Debian: default-jre-headless), or run this as root on Debian."
+            )
+        if missing:
+            install(missing)
 
 
 def main() -> int:

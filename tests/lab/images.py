@@ -1,7 +1,7 @@
 """Build the local image of a machine that runs systemd, from the packages of the Debian suite.
 
-``python -m tests.lab.images`` builds ``natsops-systemd:<suite>`` once, and again only when the recipe below changes:
-a hash of the recipe is a label of the image. No image registry is asked, the root file system comes from the Debian
+``python -m tests.lab.images`` builds the image once, and again only when the recipe below changes: a hash of the recipe
+is part of its name, which the command prints. No image registry is asked, the root file system comes from the Debian
 mirror.
 """
 
@@ -13,11 +13,13 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+from tests.lab.locks import locked
 
 REPOSITORY = "natsops-systemd"
 SUITE = "bookworm"
-LABEL = "natsops.recipe"
 BUILD_SECONDS = 600
 
 PACKAGES = (
@@ -28,9 +30,15 @@ PACKAGES = (
     "openssh-server",
     "procps",
     "python3",
+    "sudo",
     "systemd",
     "systemd-sysv",
 )
+# What just a few tests need: other package managers and another init.
+MORE_PACKAGES = ("createrepo-c", "dnf", "openrc", "rpm")
+# crun, which podman prefers, refuses the hybrid layout of cgroups.
+PODMAN_PACKAGES = ("podman", "runc")
+INSTALL = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends"
 
 # Noise in a container: consoles and devices it does not have, and timers that would use apt during a test.
 MASKED_UNITS = (
@@ -87,16 +95,9 @@ def recipe_hash(suite: str) -> str:
     return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
-def stored_hash(image: str) -> str | None:
-    """Read the recipe of an image of the engine, None when there is no such image."""
-    answer = subprocess.run(
-        ["docker", "image", "inspect", "--format", f'{{{{ index .Config.Labels "{LABEL}" }}}}', image],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return answer.stdout.strip() if answer.returncode == 0 else None
+def is_stored(image: str) -> bool:
+    answer = subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False, timeout=60)
+    return answer.returncode == 0
 
 
 def build(suite: str, image: str, mirror: str | None) -> None:
@@ -105,7 +106,7 @@ def build(suite: str, image: str, mirror: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="natsops-image-") as folder:
         root_fs = Path(folder) / "root.tar"
         subprocess.run(bootstrap_command(suite, root_fs, mirror), check=True, timeout=BUILD_SECONDS)
-        changes = [f"--change={change}" for change in (*CHANGES, f"LABEL {LABEL}={recipe_hash(suite)}")]
+        changes = [f"--change={change}" for change in CHANGES]
         subprocess.run(
             ["docker", "import", *changes, str(root_fs), image],
             check=True,
@@ -115,11 +116,25 @@ def build(suite: str, image: str, mirror: str | None) -> None:
 
 
 def provide(suite: str = SUITE, mirror: str | None = None) -> str:
-    """Name the image of a suite, built when it is missing or its recipe has changed."""
-    image = f"{REPOSITORY}:{suite}"
-    if stored_hash(image) != recipe_hash(suite):
-        print(f"images: building {image}")
-        build(suite, image, mirror)
+    """Name the image of a suite, built when it is missing. Its recipe is part of its name: other trees have others."""
+    image = f"{REPOSITORY}:{suite}-{recipe_hash(suite)}"
+    with locked(image):
+        if not is_stored(image):
+            print(f"images: building {image}", file=sys.stderr)
+            build(suite, image, mirror)
+    return image
+
+
+def with_more(packages: Sequence[str] = MORE_PACKAGES) -> str:
+    """Name the image of the usual suite with these packages too, built when it is missing."""
+    base = provide()
+    recipe = f"FROM {base}\nRUN {INSTALL} {' '.join(packages)}\n"
+    image = f"{REPOSITORY}:more-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    with locked(image):
+        if not is_stored(image):
+            print(f"images: building {image}", file=sys.stderr)
+            command = ["docker", "build", "--quiet", f"--tag={image}", "-"]
+            subprocess.run(command, input=recipe, text=True, check=True, timeout=BUILD_SECONDS, stdout=subprocess.DEVNULL)
     return image
 
 
@@ -130,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--mirror", help="a Debian mirror, where the usual one cannot be reached")
     options = parser.parse_args(arguments)
     try:
-        print(f"images: {provide(options.suite, options.mirror)}")
+        print(provide(options.suite, options.mirror))
     except (subprocess.SubprocessError, OSError) as error:
         print(f"images: {error}", file=sys.stderr)
         return 1

@@ -22,7 +22,7 @@ def inventory(cluster: LoopbackCluster, mirror: Path, **extra: Any) -> dict[str,
         "nats_upgrade_archive_url": f"file://{mirror.resolve()}/{ARCHIVE}",
         "nats_upgrade_report_dir": str(cluster.base / "reports"),
     }
-    hosts = {name: _host(node) for name, node in cluster.nodes.items()}
+    hosts = {name: host_of(node) for name, node in cluster.nodes.items()}
     return {"nats": {"hosts": hosts, "vars": {**variables, **extra}}}
 
 
@@ -33,7 +33,7 @@ def write_inventory(cluster: LoopbackCluster, mirror: Path, path: Path | None = 
     return path
 
 
-def _host(node: Node) -> dict[str, Any]:
+def host_of(node: Node) -> dict[str, Any]:
     return {
         "nats_upgrade_monitor_url": node.monitor_url,
         "nats_upgrade_pid_file": str(node.pid_file),

@@ -10,24 +10,25 @@ from typing import Any
 import nats
 from nats.aio.client import Client
 from nats.errors import Error
-from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, ExternalStream, StreamConfig, StreamSource
 from nats.js.errors import NotFoundError
 
 from tests.lab.binaries import LabError
 
 STREAM, SUBJECTS = "ORDERS", "orders.>"
 LOCAL_STREAM, LOCAL_SUBJECTS = "LOCAL", "local.>"
+COPY_STREAM = "COPY"
 DURABLE = "worker"
 LOCAL_MESSAGES = 10
 MESSAGE_ID = "Nats-Msg-Id"
-CONNECT_SECONDS = 15.0
-ASSET_SECONDS = 30.0
-READ_SECONDS = 60.0
+CONNECT_SECONDS = 60.0
+ASSET_SECONDS = 120.0
+READ_SECONDS = 180.0
 READ_BATCH = 500
 PAUSE_SECONDS = 0.05
 
 
-async def connect(servers: Sequence[str], user: str, password: str, **options: Any) -> Client:
+async def connect(servers: Sequence[str], user: str | None, password: str | None, **options: Any) -> Client:
     """Connect so that a lost server is replaced fast and without end. The first server given is the first tried."""
     errors: list[Exception] = []
 
@@ -58,11 +59,22 @@ def replicas_for(servers: Sequence[str]) -> int:
     return min(3, len(servers))
 
 
-async def create_assets(servers: Sequence[str], user: str = "app", password: str = "app") -> None:
+async def create_assets(servers: Sequence[str], user: str | None = "app", password: str | None = "app", **options: Any) -> None:
     """Make the streams ORDERS (replicated) and LOCAL (one replica) and the durable consumer, where they are missing."""
-    client = await connect(servers, user, password)
+    client = await connect(servers, user, password, **options)
     try:
         await _until_made(client, replicas_for(servers))
+    finally:
+        await client.close()
+
+
+async def make_copy(servers: Sequence[str], domain: str, leaf: str) -> None:
+    """Have a leaf node copy the stream ORDERS of the servers, which are of another JetStream domain."""
+    await create_assets(servers)
+    client = await connect([leaf], "app", "app")
+    try:
+        source = StreamSource(name=STREAM, external=ExternalStream(api=f"$JS.{domain}.API"))
+        await _ensure_stream(client, StreamConfig(name=COPY_STREAM, mirror=source))
     finally:
         await client.close()
 
@@ -98,9 +110,9 @@ async def _ensure_stream(client: Client, config: StreamConfig) -> None:
         await jetstream.add_stream(config)
 
 
-async def ids_in_stream(servers: Sequence[str], user: str, password: str, prefix: str) -> list[str]:
+async def ids_in_stream(servers: Sequence[str], user: str | None, password: str | None, prefix: str, **options: Any) -> list[str]:
     """Read the whole stream through a new consumer and return the message ids that begin with the prefix."""
-    client = await connect(servers, user, password)
+    client = await connect(servers, user, password, **options)
     try:
         return await asyncio.wait_for(_read(client, prefix), READ_SECONDS)
     except asyncio.TimeoutError:

@@ -15,10 +15,10 @@ from types import TracebackType
 from tests.lab.binaries import ROOT, LabError
 from tests.lab.load_report import LoadReport
 
-READY_SECONDS = 60.0
-# The last message, the last delivery and reading the stream back have bounds of 30, 30 and 60 s.
-STOP_SECONDS = 150.0
-KILL_SECONDS = 10.0
+READY_SECONDS = 180.0
+# The last message, the last delivery and reading the stream back have bounds of 60, 60 and 180 s.
+STOP_SECONDS = 330.0
+KILL_SECONDS = 60.0
 
 
 class Load:

@@ -56,9 +56,12 @@ exit "$status"
 SHIPPED = (RESOURCES / "files" / "nats-server.service").read_text(encoding="utf-8")
 
 
-def changed(**directives: str) -> str:
-    """Return the unit that NATS ships with other values. An empty one takes the directive away."""
-    kept = [line for line in SHIPPED.splitlines() if line.partition("=")[0] not in directives]
+HARDENED = (RESOURCES / "files" / "nats-server-hardened.service").read_text(encoding="utf-8")
+
+
+def changed(text: str = SHIPPED, /, **directives: str) -> str:
+    """Return a unit that NATS ships with other values. An empty one takes the directive away."""
+    kept = [line for line in text.splitlines() if line.partition("=")[0] not in directives]
     service = kept.index("[Service]") + 1
     kept[service:service] = [f"{name}={value}" for name, value in directives.items() if value]
     return "\n".join(kept) + "\n"
@@ -75,6 +78,17 @@ UNITS = {
     ),
     # The main process of the unit is a shell script, the server its child.
     "wrapper": changed(ExecStart=WRAPPER),
+}
+
+STOP_AT_ONCE = {"ExecStop": "/bin/kill -s SIGINT $MAINPID", "TimeoutStopSec": ""}
+# What NATS has shipped, by the first version that came with it. The newest plain one is SHIPPED.
+ERAS = {
+    "2.9 plain": changed(**STOP_AT_ONCE, Restart=""),
+    "2.10.2 plain": changed(**STOP_AT_ONCE, KillSignal="SIGUSR2", Restart=""),
+    "2.10.14 hardened": changed(HARDENED, **STOP_AT_ONCE, KillSignal="SIGUSR2", Restart="always"),
+    "2.10.28 plain": changed(Restart=""),
+    "2.10.28 hardened": changed(HARDENED, Restart="always"),
+    "2.11.4 hardened": HARDENED,
 }
 
 

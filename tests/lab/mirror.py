@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab.binaries import ROOT, LabError, server_binary
+from tests.lab.locks import locked
 
 CACHE = ROOT / ".cache" / "mirror"
 GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -34,7 +35,8 @@ def archive_name(version: str) -> str:
 def release_mirror(versions: Sequence[str], folder: Path = CACHE) -> Path:
     """Lay the versions out below the folder and return it. What is there already is kept."""
     for version in versions:
-        _lay_out(version, folder / f"v{version}")
+        with locked(f"mirror-{version}"):
+            _lay_out(version, folder / f"v{version}")
     return folder
 
 

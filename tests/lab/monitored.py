@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Generic, Protocol, TypeVar
+from functools import partial
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from tests.lab.binaries import LabError
 from tests.lab.monitoring import Reply, accounts_of, ask, is_settled, raft_groups
 from tests.lab.node import Settings
+from tests.lab.over_nats import ask_over_nats
 
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 POLL_SECONDS = 0.05
 # One look may fall in between two states, the same result twice does not.
 LOOKS_IN_A_ROW = 2
@@ -32,11 +35,31 @@ ServerType = TypeVar("ServerType", bound=Server)
 
 
 class MonitoredCluster(Generic[ServerType]):
-    """The questions. Whoever inherits sets the attributes."""
+    """The questions, and a life in C(with). Whoever inherits sets the attributes, starts and stops."""
 
     size: int
     settings: Settings
     nodes: dict[str, ServerType]
+
+    def start(self) -> None:
+        """Start all servers, without waiting for them to be ready."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End whatever there is of it, also of one that was started in part."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
 
     @property
     def urls(self) -> list[str]:
@@ -60,7 +83,10 @@ class MonitoredCluster(Generic[ServerType]):
 
     def ask(self, name: str, path: str) -> Reply:
         """Return what the node's monitoring port answers, whatever it is."""
-        return ask(self.nodes[name].monitor_port, path, host=self.nodes[name].host)
+        node = self.nodes[name]
+        if self.settings.monitoring != "open":
+            return ask_over_nats(node.client_url, name, path, self.settings.system_password)
+        return ask(node.monitor_port, path, host=node.host)
 
     def _body(self, name: str, path: str) -> dict[str, Any]:
         reply = self.ask(name, path)
@@ -116,9 +142,9 @@ class MonitoredCluster(Generic[ServerType]):
             return ""
         if self.leader() is None:
             return "the nodes do not agree on a meta leader"
-        for name, node in self.nodes.items():
-            accounts = accounts_of(node.monitor_port, host=node.host)
-            groups = raft_groups(node.monitor_port, accounts, host=node.host)
+        for name in self.nodes:
+            ask_server = partial(self.ask, name)
+            groups = raft_groups(ask_server, accounts_of(ask_server))
             unsettled = [group for group, state in groups.items() if not is_settled(state)]
             if unsettled or not groups:
                 return f"{name}: Raft groups without a leader or catching up: {', '.join(unsettled) or 'all'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ class Reply:
 
 
 NO_REPLY = Reply(0)
+# Asks one server for a path.
+Ask = Callable[[str], Reply]
 
 
 def ask(port: int, path: str, timeout_seconds: float = 2.0, *, host: str = HOST) -> Reply:
@@ -47,17 +50,17 @@ def ask(port: int, path: str, timeout_seconds: float = 2.0, *, host: str = HOST)
         connection.close()
 
 
-def accounts_of(port: int, *, host: str = HOST) -> list[str]:
+def accounts_of(ask_server: Ask) -> list[str]:
     """Return the accounts with JetStream data on this server, without the system account."""
-    details = ask(port, "/jsz?accounts=true&streams=true", host=host).field("account_details") or []
+    details = ask_server("/jsz?accounts=true&streams=true").field("account_details") or []
     return [detail["name"] for detail in details if detail.get("stream_detail")]
 
 
-def raft_groups(port: int, accounts: list[str], *, host: str = HOST) -> dict[str, dict[str, Any]]:
+def raft_groups(ask_server: Ask, accounts: list[str]) -> dict[str, dict[str, Any]]:
     """Return every Raft group that the server is a member of, by its name."""
     groups: dict[str, dict[str, Any]] = {}
     for path in ["/raftz", *(f"/raftz?acc={account}" for account in accounts)]:
-        reply = ask(port, path, host=host)
+        reply = ask_server(path)
         for members in (reply.body or {}).values() if reply.ok else ():
             groups.update(members)
     return groups

@@ -24,6 +24,10 @@ class Settings:
     lame_duck_duration: str = "30s"
     # "0s" would mean the default of 10 s.
     lame_duck_grace_period: str = "1ms"
+    # "open", on the "loopback" of its own machine, or "none". Unless it is open, the lab asks over NATS.
+    monitoring: str = "open"
+    system_password: str = "sys"
+    domain: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ def config_text(node: Node, nodes: Sequence[Node], settings: Settings, extra: st
     """Return the configuration file. A single server gets no cluster block: JetStream refuses one without routes."""
     blocks = [_server_block(node, settings)]
     if settings.jetstream:
-        blocks.append(f'jetstream {{ store_dir: "{node.folder / "js"}" }}')
+        domain = f", domain: {settings.domain}" if settings.domain else ""
+        blocks.append(f'jetstream {{ store_dir: "{node.folder / "js"}"{domain} }}')
     if len(nodes) > 1:
         blocks.append(_cluster_block(node, nodes, settings))
     blocks += [_accounts_block(settings), extra]
@@ -100,10 +105,11 @@ def config_text(node: Node, nodes: Sequence[Node], settings: Settings, extra: st
 
 
 def _server_block(node: Node, settings: Settings) -> str:
+    monitoring = f'http: "{HOST}:{node.monitor_port}"' if settings.monitoring != "none" else ""
     return f"""\
 server_name: {node.name}
 listen: "{HOST}:{node.client_port}"
-http: "{HOST}:{node.monitor_port}"
+{monitoring}
 pid_file: "{node.pid_file}"
 log_file: "{node.log}"
 lame_duck_duration: "{settings.lame_duck_duration}"
@@ -120,7 +126,7 @@ def _accounts_block(settings: Settings) -> str:
     return f"""\
 accounts {{
   APP: {{ users: [{{user: app, password: app}}]{jetstream} }}
-  SYS: {{ users: [{{user: sys, password: sys}}] }}
+  SYS: {{ users: [{{user: sys, password: {settings.system_password}}}] }}
 }}
 system_account: SYS"""
 

@@ -1,16 +1,20 @@
-"""The ports of a loopback cluster: three kinds, numbered upwards from a base, and checked before anything starts."""
+"""The ports of a loopback cluster: of each kind, numbered upwards from a base, and checked before anything starts."""
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.lab.binaries import LabError
+from tests.lab.locks import try_lock
 
 HOST = "127.0.0.1"
 KIND_STEP = 10
+# What each block of ports is for. Those behind the third are of use in a topology only (tests/lab/topology.py).
+KINDS = ("clients", "monitoring", "routes", "gateways", "leaf nodes", "MQTT", "websocket")
 # Below the range from which Linux takes the ports of outgoing connections.
 SEARCH_FROM, SEARCH_TO, SEARCH_STEP = 14000, 32000, 100
 
@@ -25,28 +29,51 @@ class Ports:
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
-        """Return ports in one block of 30 that begins at the base: clients, then monitoring, then routes."""
-        if not 1024 <= base <= 65535 - 3 * KIND_STEP:
-            raise LabError(f"port base {base} does not fit: choose one from 1024 to {65535 - 3 * KIND_STEP}")
+        """Return ports in one block that begins at the base: ten for clients, then monitoring, then routes and the rest."""
+        if not 1024 <= base <= 65535 - len(KINDS) * KIND_STEP:
+            raise LabError(f"port base {base} does not fit: choose one from 1024 to {65535 - len(KINDS) * KIND_STEP}")
         return cls(base, base + KIND_STEP, base + 2 * KIND_STEP)
+
+    def other(self, kind: str) -> int:
+        """The first port of a kind that only a topology has."""
+        return self.route + (KINDS.index(kind) - KINDS.index("routes")) * KIND_STEP
 
     def each(self, size: int) -> Iterator[tuple[int, str]]:
         """Return each port with what it is for."""
+        first = (self.client, self.monitor, self.route, *(self.other(kind) for kind in KINDS[3:]))
         for number in range(1, size + 1):
-            yield self.client + number, f"clients of n{number}"
-            yield self.monitor + number, f"monitoring of n{number}"
-            yield self.route + number, f"routes of n{number}"
+            for port, kind in zip(first, KINDS):
+                yield port + number, f"{kind} of n{number}"
+
+
+_held: dict[Ports, int] = {}
 
 
 def free_ports(size: int) -> Ports:
-    """Return ports of which all are free now. The search begins anywhere, so that labs started at once hardly meet."""
+    """Return ports of which all are free, and which are ours until we release them or end.
+
+    That they are free now is not enough: a server is stopped and started in the course of a test, and nobody else may
+    take its ports meanwhile.
+    """
     bases = list(range(SEARCH_FROM, SEARCH_TO, SEARCH_STEP))
+    # Not the ones of the cluster before: somebody may still be on the way there.
     random.shuffle(bases)
     for base in bases:
-        ports = Ports.from_base(base)
+        ports, holding = Ports.from_base(base), try_lock(f"ports-{base}")
+        if holding is None:
+            continue
+        # Others than labs have ports too.
         if all(is_free(port) for port, _ in ports.each(size)):
+            _held[ports] = holding
             return ports
+        os.close(holding)
     raise LabError(f"no free block of ports between {SEARCH_FROM} and {SEARCH_TO} on {HOST}")
+
+
+def release(ports: Ports) -> None:
+    """Let others have the ports. Those that were chosen by hand are nobody's."""
+    if ports in _held:
+        os.close(_held.pop(ports))
 
 
 def check_free(ports: Ports, size: int) -> None:

@@ -71,11 +71,15 @@ def send(process: Process, number: signal.Signals) -> None:
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     """Return whether the condition became true within the time."""
     deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
+    while True:
+        begin = time.monotonic()
+        if condition():
+            return True
+        now = time.monotonic()
+        if now > deadline:
             return False
-        time.sleep(POLL_SECONDS)
-    return True
+        # What takes long to ask is asked less often: others wait for the processor.
+        time.sleep(max(POLL_SECONDS, now - begin))
 
 
 def end(processes: Sequence[Process], *, patience_seconds: float = 10.0) -> None:

@@ -25,6 +25,7 @@ from tests.lab.load_assets import MESSAGE_ID, STREAM, connect, create_assets
 from tests.lab.node import Settings
 from tests.lab.ports import HOST
 from tests.lab.processes import wait_until
+from tests.lab.topology import Part, Topology
 
 FIXTURES = ROOT / "tests" / "fixtures"
 VERSIONS = ("2.10.26", "2.11.11", "2.12.8", "2.14.6", "2.15.1")
@@ -39,6 +40,8 @@ PATHS = (
     "/varz",
     "/routez",
 )
+# What joins a server to other clusters.
+JOINTS = ("/gatewayz", "/leafz")
 HEALTH, META_GROUPS, GROUPS, JSZ = PATHS[:4]
 MESSAGES, BACKLOG = 100, 50_000
 LONG_GRACE = "20s"
@@ -50,9 +53,9 @@ LINE_LENGTH = 110
 Snapshot = Dict[str, Any]
 
 
-def snapshot(cluster: LoopbackCluster, name: str) -> Snapshot:
+def snapshot(cluster: LoopbackCluster, name: str, paths: Sequence[str] = PATHS) -> Snapshot:
     """Return what the node answers now, by path."""
-    replies = {path: cluster.ask(name, path) for path in PATHS}
+    replies = {path: cluster.ask(name, path) for path in paths}
     return {path: {"status": reply.status, "body": reply.body} for path, reply in replies.items()}
 
 
@@ -79,6 +82,21 @@ def record_healthy(version: str, folder: Path) -> None:
         _wait_current(cluster)
         for name in cluster.nodes:
             write(folder / f"{name}.json", snapshot(cluster, name))
+
+
+def record_topologies(folder: Path) -> None:
+    """Two clusters joined by gateways, a leaf node with a JetStream of its own, and leaf nodes that extend that of the hub."""
+    topologies = {
+        "supercluster": (Part("east", 3, gateways=True), Part("west", 2, gateways=True)),
+        "leaf": (Part("hub", 3, domain="hub"), Part("edge", 1, leaf_of="hub", domain="edge")),
+        "extended": (Part("hub", 3, domain="hub"), Part("edge", 2, leaf_of="hub", extends=True, domain="hub")),
+    }
+    for situation, parts in topologies.items():
+        with Topology(folder.name, *parts) as topology:
+            for name in topology.nodes:
+                recorded = snapshot(topology, name)
+                recorded.update(snapshot(topology, name, JOINTS))
+                write(folder / situation / f"{name}.json", recorded)
 
 
 def record_lame_duck(version: str, folder: Path) -> None:
@@ -227,6 +245,7 @@ def record(version: str, folder: Path) -> None:
         record_lame_duck(version, folder)
         record_peer_down(version, folder)
         record_return(version, folder)
+        record_topologies(folder)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 
 from tests.lab.cluster import LoopbackCluster
@@ -99,7 +100,7 @@ class Watch:
             self._finish()
 
     def _groups_are_back(self) -> bool:
-        groups = raft_groups(self.node.monitor_port, self.accounts)
+        groups = raft_groups(partial(ask, self.node.monitor_port), self.accounts)
         return groups.keys() >= self.groups and all(map(is_settled, groups.values()))
 
     def _finish(self) -> None:
@@ -148,6 +149,6 @@ class Sampler:
 
 def _begin(node: Node) -> Watch:
     port = node.monitor_port
-    accounts, varz = accounts_of(port), ask(port, "/varz")
-    groups = frozenset(raft_groups(port, accounts))
+    accounts, varz = accounts_of(partial(ask, port)), ask(port, "/varz")
+    groups = frozenset(raft_groups(partial(ask, port), accounts))
     return Watch(node, accounts, groups, str(varz.field("start")), str(varz.field("version")))

@@ -17,8 +17,8 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 echo "making $folder (once; about 20 s)" >&2
 "$python" -m venv "$folder"
-# uv installs in 3 s what takes pip 30.
+# uv installs in 3 s what takes pip 30. Compiled here, once: where PYTHONDONTWRITEBYTECODE is set, every process would do it.
 uv=$(sed -n 's/^uv==/==/p' constraints.txt)
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "uv$uv" 2>/dev/null
-"$folder/bin/uv" pip install --quiet --python "$folder/bin/python" "$@"
+"$folder/bin/uv" pip install --quiet --compile-bytecode --python "$folder/bin/python" "$@"
 touch "$folder/ready"

@@ -20,6 +20,8 @@ LINTERS = {
     "ansible-lint": ["ansible-lint", "--offline"],
     "plugin-docs": ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "."],
     "changelog": ["antsibull-changelog", "lint"],
+    # A page, a link or an anchor that is not there is a warning, and a warning ends it.
+    "docs": ["mkdocs", "build", "--strict", "--quiet"],
 }
 
 
@@ -29,7 +31,7 @@ def test_is_clean(linter: str) -> None:
     run = subprocess.run(
         [str(BIN / program), *arguments],
         cwd=ROOT,
-        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "NO_COLOR": "1"},
+        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "NO_COLOR": "1", "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
         timeout=300,

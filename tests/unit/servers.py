@@ -167,10 +167,10 @@ def hang(connection: socket.socket) -> None:
 
 
 def drip(connection: socket.socket) -> None:
-    """An answer that never ends, a byte every 50 ms, until the client goes away or 3 s have passed."""
+    """An answer that never ends, a byte every 50 ms, until the client goes away or 30 s have passed."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n")
     connection.settimeout(0.05)
-    for _unused in range(60):
+    for _unused in range(600):
         connection.sendall(b" ")
         try:
             if not connection.recv(1):
@@ -179,8 +179,12 @@ def drip(connection: socket.socket) -> None:
             continue
 
 
+_silent: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port at which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port at which nobody listens, nor will: it stays ours to the end of the tests, and connections to it are refused."""
+    held = socket.socket()
+    held.bind((HOST, 0))
+    _silent.append(held)
+    return int(held.getsockname()[1])

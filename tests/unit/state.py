@@ -44,6 +44,5 @@ def lock_that_expired(folder: Path, run_id: str) -> None:
 
 
 def steal(folder: Path, run_id: str = "other") -> None:
-    """Another run takes the lock, as it may once the lease is over."""
-    (folder / _lock.NAME).unlink()
-    lock(folder, "acquired", run_id)
+    """Another run takes the lock over, in one piece: at no moment is there none."""
+    lock(folder, "acquired", run_id, take_over=on_disk(folder, _lock.NAME)["run_id"])

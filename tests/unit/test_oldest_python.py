@@ -69,7 +69,7 @@ def play(folder: Path, cluster: LoopbackCluster) -> Results:
     playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local", str(playbook)]
     command += ["-e", f"ansible_python_interpreter={PYTHON}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert kept.exists(), f"on {NAME} ({PYTHON}): {done.stdout}{done.stderr}"
     results: Results = json.loads(kept.read_text(encoding="utf-8"))
     return results

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tests.lab import sampler
+from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figures import Tally
+from tests import parallel
+from tests.lab import bytecode, sampler
 from tests.lab.binaries import LabError, check_version
 from tests.lab.demo_report import Result
-from tests.lab.load_report import DeliveryClock, LoadReport, Tally
+from tests.lab.load_report import LoadReport, report
+from tests.lab.locks import locked, try_lock
 from tests.lab.monitoring import NO_REPLY, Reply
 from tests.lab.node import Node, Settings, config_text
 from tests.lab.playbook import parse_recap
-from tests.lab.ports import Ports
+from tests.lab.ports import Ports, free_ports, release
 from tests.lab.record import classify, compact
-from tests.unit.clock import Clock
 
 RECAP = """\
 TASK [PLAY RECAP is a word in here too] ***
@@ -43,8 +51,8 @@ def test_version_that_is_not_exact_is_refused(version: str) -> None:
 
 def test_ports_of_one_block_do_not_overlap() -> None:
     ports = [port for port, _ in Ports.from_base(20000).each(5)]
-    assert len(set(ports)) == 15
-    assert (min(ports), max(ports)) == (20001, 20025)
+    assert len(set(ports)) == 35
+    assert (min(ports), max(ports)) == (20001, 20065)
 
 
 def test_port_base_beyond_the_last_port_is_refused() -> None:
@@ -57,43 +65,34 @@ def test_single_server_gets_no_cluster_block(tmp_path) -> None:
     assert "cluster {" not in config_text(node, [node], Settings())
 
 
-def test_delivery_clock_does_not_count_a_pause_of_the_publisher() -> None:
-    moving = Clock()
-    clock = DeliveryClock(now=moving.now)
-    clock.delivered(1)
-    clock.acknowledged(1)
-    moving.sleep(5)
-    clock.acknowledged(2)
-    clock.delivered(2)
-    assert clock.longest.seconds == 0
-
-
-def test_delivery_clock_counts_what_waits_at_the_end() -> None:
-    moving = Clock()
-    clock = DeliveryClock(now=moving.now)
-    clock.acknowledged(1)
-    moving.sleep(5)
-    clock.close()
-    assert clock.is_waiting
-    assert clock.longest.seconds == 5
-
-
 def test_report_counts_lost_and_duplicated_messages() -> None:
-    tally = Tally(acknowledged={"a": 1, "b": 2, "c": 3}, received={"a", "c"})
-    report = tally.report(1.0, ["a", "c", "c", "never-acknowledged"])
-    assert (report.lost, report.lost_ids, report.duplicates_in_stream) == (1, ["b"], 1)
-    assert report.never_delivered == 1
+    tally = Tally()
+    for number in range(3):
+        tally.stream.sent.add(number)
+    for number in (0, 2):
+        tally.stream.take(number, number + 1)
+    found = report(tally, 1.0, [0, 2, 2, 9])
+    assert (found.lost, found.lost_ids, found.duplicates_in_stream) == (1, ["1"], 1)
+    assert found.never_delivered == 1
 
 
 def test_report_survives_its_file(tmp_path) -> None:
-    report = _load_report()
-    report.write(tmp_path / "load.json")
-    assert LoadReport.read(tmp_path / "load.json") == report
+    found = _load_report()
+    found.write(tmp_path / "load.json")
+    assert LoadReport.read(tmp_path / "load.json") == found
 
 
 def _load_report(acknowledged: int = 1, in_stream: int = 1) -> LoadReport:
-    ids = [f"m{i}" for i in range(max(acknowledged, in_stream))]
-    return Tally(acknowledged=dict.fromkeys(ids[:acknowledged], 1)).report(1.0, ids[:in_stream])
+    tally = Tally()
+    for number in range(acknowledged):
+        tally.stream.sent.add(number)
+    return report(tally, 1.0, range(in_stream))
+
+
+def _saw(**changes: int) -> dict[str, object]:
+    gaps = {"publish": 0.5, "consume": 0.25, "request": 2.0, "deliver": 0.0}
+    counts = {"published": 10, "lost": 0, "duplicated": 0, "requests": 9, "failed_requests": 1}
+    return {"longest_gap_seconds": gaps, **counts, **changes}
 
 
 def _result(**changes: object) -> Result:
@@ -102,7 +101,7 @@ def _result(**changes: object) -> Result:
         "versions_before": {"n1": "2.14.6"},
         "versions_after": {"n1": "2.15.1"},
         "phases": {"n1": [sampler.Phases("2.14.6", "2.15.1", 0.0, 1.0, 0.5, 0.25)]},
-        "load": _load_report(),
+        "clients": _saw(),
         "playbook_status": 0,
         "playbook_seconds": 30.0,
         "second_status": 0,
@@ -115,12 +114,15 @@ def _result(**changes: object) -> Result:
 def test_good_demo_has_no_problem_and_shows_all_phases() -> None:
     assert _result().problems() == []
     assert "n1    2.14.6  2.15.1  1.00 s         0.50 s    0.25 s  1.75 s" in _result().table()
+    assert "requests failed             1 of 9" in _result().table()
+    assert "clients     saw nothing" in _result(clients=None).table()
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"load": _load_report(2, 1)}, "1 acknowledged messages were lost"),
+        ({"clients": _saw(lost=1)}, "1 acknowledged messages were lost"),
+        ({"clients": None}, "no client has published anything"),
         ({"versions_after": {"n1": "2.14.6"}}, "not at 2.15.1: n1"),
         ({"playbook_status": 2, "second_status": None, "second_changed": None}, "the playbook ended with status 2"),
         ({"second_changed": 3}, "the second run changed 3 things"),
@@ -179,3 +181,58 @@ def test_compact_json_is_the_same_json() -> None:
     value = {"a": [{"b": "x" * 60, "c": ["y" * 60, None]}, {}], "d": 1}
     assert json.loads(compact(value)) == value
     assert max(map(len, compact(value).splitlines())) <= 110
+
+
+def test_ports_are_given_out_once_until_they_are_released() -> None:
+    given = [free_ports(3) for _ in range(5)]
+    assert len(set(given)) == 5
+    assert [try_lock(f"ports-{ports.client}") for ports in given] == [None] * 5
+    for ports in given:
+        release(ports)
+    holding = try_lock(f"ports-{given[0].client}")
+    assert holding is not None
+    os.close(holding)
+
+
+def test_a_lock_is_held_until_it_is_closed() -> None:
+    name = f"test-{os.getpid()}"
+    with locked(name):
+        assert try_lock(name) is None
+    holding = try_lock(name)
+    assert holding is not None
+    os.close(holding)
+
+
+def test_workers_take_the_tests_that_take_longest_first() -> None:
+    folders = [
+        "tests/unit/x.py::a",
+        "tests/integration/x.py::a",
+        "elsewhere/x.py::a",
+        "tests/scenarios/x.py::a",
+        "tests/lint/x.py::a",
+    ]
+    items = [SimpleNamespace(nodeid=nodeid, module=SimpleNamespace()) for nodeid in folders]
+    items.append(SimpleNamespace(nodeid="tests/integration/y.py::a", module=SimpleNamespace(ContainerCluster=None)))
+    parallel.pytest_collection_modifyitems(items)  # type: ignore[arg-type]
+    assert [item.nodeid.split("/")[1] for item in items] == ["scenarios", "integration", "integration", "lint", "unit", "x.py::a"]
+    assert items[1].nodeid == "tests/integration/y.py::a"
+
+
+def test_what_is_imported_from_a_zip_is_compiled_once_and_again_where_the_kept_bytecode_is_damaged(tmp_path: Path) -> None:
+    archive, kept = tmp_path / "payload.zip", tmp_path / "kept"
+    kept.mkdir()
+    program = f"import sys; sys.path.insert(0, {str(archive)!r}); import of_the_payload; print(of_the_payload.NAME)"
+    env = {**os.environ, "PYTHONPATH": str(bytecode.SITE), bytecode.VARIABLE: str(kept)}
+
+    def run(name: str) -> str:
+        with zipfile.ZipFile(archive, "w") as payload:
+            payload.writestr("of_the_payload.py", f"NAME = {name!r}")
+        return subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert [run("one"), run("one"), len(list(kept.iterdir()))] == ["one", "one", 1]
+    (only,) = kept.iterdir()
+    right = only.read_bytes()
+    only.write_bytes(right[:20])
+    assert (run("one"), only.read_bytes()) == ("one", right)
+    # By what the source is, and not by its name.
+    assert (run("two"), len(list(kept.iterdir()))) == ("two", 2)

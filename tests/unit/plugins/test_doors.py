@@ -51,7 +51,10 @@ def users_of(*things: str) -> set[str]:
     ("things", "door"),
     [
         pytest.param(["httpx", "urllib.request", "ansible.module_utils.urls"], "module_utils/_http.py", id="http"),
-        pytest.param(["socket", "ssl", "asyncio"], "module_utils/_http.py", id="network"),
+        pytest.param(["ssl"], "module_utils/_http.py", id="network"),
+        pytest.param(["nats"], "plugin_utils/_nats_client.py", id="nats"),
+        # A node's container engine has a socket in the file system: nothing of the network's door is of use there.
+        pytest.param(["socket.AF_UNIX", "http.client.HTTPConnection"], "module_utils/_engine.py", id="engine"),
         pytest.param(
             ["os.kill", "os.killpg", "signal.pidfd_send_signal", "os.pidfd_open", "subprocess", "os.system", "os.popen"],
             "module_utils/_process.py",
@@ -63,15 +66,31 @@ def test_each_outside_thing_has_one_door(things: list[str], door: str) -> None:
     assert users_of(*things) == {door}
 
 
+def test_nothing_but_the_doors_to_a_network_does_several_things_at_once() -> None:
+    probe = {f"_client_probe_{part}.py" for part in ("process", "session", "traffic")}
+    assert users_of("asyncio") == {
+        "module_utils/_http.py",
+        *(f"plugin_utils/{name}" for name in probe | {"_nats_client.py", "_over_nats.py"}),
+    }
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "_assets",
         "_checks",
         "_checks_assets",
+        "_checks_containers",
         "_checks_nodes",
+        "_access",
         "_config",
+        "_config_tree",
+        "_drift",
+        "_drift_members",
+        "_drift_rules",
+        "_drift_text",
         "_findings",
+        "_fleet",
         "_health",
         "_plan",
         "_plan_text",
@@ -79,8 +98,10 @@ def test_each_outside_thing_has_one_door(things: list[str], door: str) -> None:
         "_policy_rules",
         "_polling",
         "_quorum",
+        "_recreating",
         "_servers",
         "_situation",
+        "_surge",
         "_status",
         "_versions",
         "_wedge",
@@ -134,7 +155,8 @@ def utils_below(path: Path) -> frozenset[str]:
 def test_no_module_takes_the_version_policy_to_a_node(path: Path) -> None:
     below = utils_below(path)
     assert {name for name in below if name.startswith("_policy")} == set()
-    assert below or path.stem == "__init__"
+    # nats_upgrade_event is all action.
+    assert below or path.stem in ("__init__", "nats_upgrade_event")
 
 
 def test_what_is_below_a_module_is_found_through_what_it_imports() -> None:
@@ -147,6 +169,10 @@ def test_every_file_has_a_header_and_says_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "Apache License 2.0" in text.partition('"""')[0]
     assert ast.get_docstring(ast.parse(text))
+
+
+def test_sockets_are_of_the_two_doors_that_have_some() -> None:
+    assert users_of("socket") == {"module_utils/_http.py", "module_utils/_engine.py"}
 
 
 def test_nothing_catches_every_exception() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
@@ -73,8 +75,8 @@ class Connection:
 
 ON_NODE = [
     ("nats_config_check", "node_module"),
-    ("nats_lameduck", "node_module"),
-    ("nats_swap", "node_module"),
+    ("nats_lameduck", "drain_module"),
+    ("nats_swap", "drain_module"),
     ("nats_binary", "nats_binary"),
 ]
 
@@ -96,6 +98,114 @@ def test_several_hosts_are_read_at_once_by_their_own_addresses() -> None:
     assert (first["name"], first["reachable"], second["name"], second["reachable"]) == ("n1", True, "n2", False)
 
 
+def test_version_facts_come_with_what_is_to_be_said_of_the_version(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yml"
+    rule = "{id: OURS, versions: '==2.15.1', severity: refuse, why: it is too new for us, source: ours}"
+    policy.write_text(f"bad_releases: [{rule}]", encoding="utf-8")
+    with SimulatedServer() as server:
+        one = Host(nats_upgrade_monitor_url=server.url, nats_upgrade_policy_file=str(policy)).run("nats_version_facts")
+        several = Host(nats_upgrade_monitor_url=server.url).run("nats_version_facts", hosts=["n1"])
+    assert [(finding["name"], finding["severity"]) for finding in one["drift"]["findings"]] == [
+        ("bad_release", "fail"),
+        ("patch_available", "note"),
+    ]
+    assert "n1 runs 2.15.1: it is too new for us." in one["drift"]["findings"][0]["message"]
+    assert several["drift"]["failed"] == []
+
+
+def test_the_version_is_judged_on_the_controller_where_it_is_read_on_the_node() -> None:
+    host = Host(nats_upgrade_probe_from="node")
+    with SimulatedServer() as server:
+        facts = Host(nats_upgrade_monitor_url=server.url).run("nats_version_facts")["ansible_facts"]
+    host.answers = [{"changed": False, "ansible_facts": facts}]
+    assert host.run("nats_version_facts")["drift"]["summary"]["versions"] == {"2.15.1": 1}
+    host.answers = [{"failed": True, "msg": "cannot be read"}]
+    assert "drift" not in host.run("nats_version_facts")
+
+
+def audit(host: Host, *, check: bool = False, **args: Any) -> dict[str, Any]:
+    return host.run("nats_audit", check=check, hosts=["n1", "n2"], **args)
+
+
+def test_a_fleet_is_audited_by_its_own_addresses_and_names() -> None:
+    with SimulatedServer() as server:
+        host = Host(nats_upgrade_monitor_url=server.url, nats_upgrade_server_name="n1")
+        host.task_vars["hostvars"]["n2"]["nats_upgrade_monitor_url"] = f"http://127.0.0.1:{free_port()}"
+        host.task_vars["hostvars"]["n3"] = {"inventory_hostname": "n3"}
+        result = audit(host, expected=["n3"])
+    assert result["changed"] is False
+    assert result["audit"]["failed"] == ["silent_server"]
+    assert result["failure"].startswith("1 finding of this audit fails it: silent_server: n2.")
+    assert result["lines"][0].startswith("1 of 2 hosts answer, 1 cluster, 1 version | 1 fail")
+    assert "" not in result["lines"]
+
+
+def test_the_file_of_an_audit_is_replaced_in_one_step_and_not_touched_in_check_mode(tmp_path: Path) -> None:
+    output = tmp_path / "nats.prom"
+    output.write_text("old\n", encoding="utf-8")
+    output.chmod(0o600)
+    old = output.stat().st_ino
+    host = Host(nats_upgrade_monitor_url=f"http://127.0.0.1:{free_port()}")
+    checked = audit(host, check=True, output=str(output), format="prometheus")
+    assert (output.read_text(encoding="utf-8"), checked["lines"][-1]) == (
+        "old\n",
+        f"prometheus not written to {output}: check mode",
+    )
+    done = audit(host, output=str(output), format="prometheus")
+    assert output.read_text(encoding="utf-8").startswith("# HELP nats_audit_")
+    assert (output.stat().st_mode & 0o777, output.stat().st_ino != old) == (0o644, True)
+    assert (os.listdir(tmp_path), done["changed"]) == (["nats.prom"], False)
+    assert done["lines"][-1] == f"prometheus written to {output}"
+    assert done["lines"][0].startswith("0 of 2 hosts answer")
+    assert done["audit"] == {**checked["audit"], "at": done["audit"]["at"]}
+
+
+def test_without_a_file_the_task_shows_what_it_would_hold() -> None:
+    host = Host(nats_upgrade_monitor_url=f"http://127.0.0.1:{free_port()}")
+    assert json.loads("\n".join(audit(host, format="json")["lines"]))["summary"]["answered"] == 0
+    assert audit(host, format="prometheus")["lines"][0].startswith("# HELP ")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"fail_on": ["silent_servers"]}, "did you mean silent_server?"),
+        ({"max_mismatch_seconds": -1}, "nats_audit_max_mismatch_seconds and nats_audit_active_seconds have to be 0 or more"),
+        ({"output": "/no/such/folder/file"}, "nats_audit_output: /no/such/folder is no folder on the controller"),
+        ({"max_mismatch_seconds": "soon"}, "max_mismatch_seconds"),
+        ({"format": "yaml"}, "value of format must be one of: table, json, prometheus"),
+    ],
+)
+def test_what_cannot_be_audited_with_is_refused_before_anything_is_read(given: dict[str, Any], words: str) -> None:
+    with SimulatedServer() as server:
+        host = Host(nats_upgrade_monitor_url=server.url)
+        try:
+            said = audit(host, **given)["msg"]
+        except AnsibleActionFail as exc:
+            said = str(exc)
+        assert server.requests == []
+    assert words in said
+
+
+def test_variables_given_as_text_are_read_as_what_they_mean() -> None:
+    host = Host(nats_upgrade_monitor_url=f"http://127.0.0.1:{free_port()}")
+    result = audit(host, max_mismatch_seconds="7200", fail_on="end_of_life,wrong_server", max_in_flight="3")
+    assert (result["audit"]["max_mismatch_seconds"], result["failure"]) == (7200.0, "")
+
+
+def test_disks_are_judged_by_what_was_found_on_the_nodes() -> None:
+    with SimulatedServer() as server:
+        host = Host(nats_upgrade_monitor_url=server.url)
+        node = {"binary_version": "2.15.2", "binary_path": "/usr/bin/nats-server", "used": []}
+        nodes = {"n1": {"ansible_facts": {"nats_node": node}}, "n2": {"failed": True, "msg": "n2 was lost"}}
+        findings = {one["name"]: one for one in audit(host, nodes=nodes)["audit"]["findings"]}
+        nodes["n2"] = {"failed": True, "msg": "MODULE FAILURE", "module_stderr": "Shared connection\nno python3 there\n"}
+        without_python = {one["name"]: one for one in audit(host, nodes=nodes)["audit"]["findings"]}
+    assert (findings["newer_on_disk"]["servers"], findings["newer_on_disk"]["on_disk"]) == (["n1"], "2.15.2")
+    assert findings["disk_unknown"]["message"] == "n2: n2 was lost"
+    assert without_python["disk_unknown"]["message"] == "n2: no python3 there"
+
+
 def test_what_the_task_says_comes_before_what_the_inventory_says() -> None:
     with SimulatedServer() as server:
         host = Host(nats_upgrade_monitor_url="http://n1.invalid:8222", nats_upgrade_probe_from="node")
@@ -114,9 +224,12 @@ def test_from_the_node_the_module_runs_there_with_its_address_there(name: str) -
     assert None not in args.values()
 
 
-def test_several_hosts_cannot_be_read_from_one_node() -> None:
-    result = Host().run("nats_health_wait", hosts=["n1", "n2"], probe_from="node")
-    assert (result["failed"], result["msg"].startswith("hosts are read from the controller")) == (True, True)
+def test_an_account_of_the_inventory_does_not_count_where_the_task_names_addresses() -> None:
+    with SimulatedServer() as server:
+        host = Host(nats_upgrade_system_account={"user": "sys", "password": "x"})
+        assert host.run("nats_version_facts", monitor_url=server.url)["ansible_facts"]["nats_version"]["server_name"] == "n1"
+        both = host.run("nats_version_facts", monitor_url=server.url, system_account={"user": "sys", "password": "x"})
+    assert both["msg"] == "system_account reads hosts of the inventory: give hosts, and not servers or monitor_url"
 
 
 @pytest.mark.parametrize("value", [False, "false", "no"])
@@ -155,6 +268,14 @@ def test_an_archive_is_copied_to_the_node_and_the_module_gets_its_place_there(tm
     assert host.run("nats_binary", state="staged", archive=str(archive))["changed"]
     assert host.copied == [f"/node/tmp/{archive.name}"]
     assert host.asked == [{"state": "staged", "archive": f"/node/tmp/{archive.name}"}]
+
+
+def test_a_package_is_copied_like_an_archive_and_none_where_a_repository_has_it(tmp_path: Path) -> None:
+    (tmp_path / "nats-server.deb").touch()
+    host = Host()
+    host.run("nats_package", state="staged", file=str(tmp_path / "nats-server.deb"))
+    host.run("nats_package", state="staged", file="")
+    assert [args.get("file") for args in host.asked] == ["/node/tmp/nats-server.deb", None]
 
 
 def test_without_an_archive_nothing_is_copied() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Iterator
+from unittest.mock import ANY
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Log
 from tests.unit.nats import SimulatedServer
 from tests.unit.plugins.action.test_actions import Host
 from tests.unit.recorded import NAMES
@@ -89,7 +91,8 @@ def test_what_is_missing_in_one_look_only_is_no_reason_to_refuse(looked: Looked)
 
 def test_what_is_missing_in_every_look_is_one_and_is_looked_for_no_longer_than_told(looked: Looked) -> None:
     sick(looked.servers["n3"])
-    assert looked.plan(settle_seconds=0.5)["refusals"] == ["unhealthy_server"]
+    # Long enough for a second look on a machine that is busy.
+    assert looked.plan(settle_seconds=3)["refusals"] == ["unhealthy_server"]
     assert looked.requests() >= 2 * len(NAMES)
 
 
@@ -130,3 +133,19 @@ def test_a_status_tells_what_there_is_and_changes_nothing(looked: Looked) -> Non
 def test_a_status_of_a_host_that_there_is_not_is_an_error(looked: Looked) -> None:
     result = looked.host.run("nats_upgrade_status", hosts=["n9"])
     assert (result["failed"], result["msg"]) == (True, "there is no host n9 in the inventory")
+
+
+def test_in_a_run_the_plan_is_an_event_and_given_to_the_workflow(looked: Looked, tmp_path: Path) -> None:
+    run = looked.host.run("nats_upgrade_event", kind="run_began", report_dir=str(tmp_path), data={"hosts": list(NAMES)})
+    looked.host.task_vars["__nats_upgrade_began"] = run
+    given = looked.plan(nodes={name: {"running": True} for name in NAMES}, max_nodes="1")
+    (planned,) = [event for event in Log(run["folder"], "").read() if event["kind"] == "planned"]
+    assert (planned["order"], planned["later"], planned["refusals"]) == (["n1"], ["n3", "n2"], [])
+    assert planned["servers"]["n2"] == {"server_name": "n2", "version": RUNNING, "connections": ANY, "meta_leader": True}
+    assert planned["assets_down"] == {"n1": ["APP > LOCAL"]}
+    assert planned["estimate"] == given["plan"]["estimated_seconds"]
+    stats = given["ansible_stats"]["data"]
+    assert (stats["nats_upgrade_plan"], stats["nats_upgrade_summary"]["left"]) == (given["plan"], ["n1", "n3", "n2"])
+    sick(looked.servers["n3"])
+    refused = looked.plan(fail_when_refused=False)["ansible_stats"]["data"]["nats_upgrade_summary"]
+    assert (refused["outcome"], refused["upgraded"]) == ("refused", [])

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import make_plan
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Health, HealthError, Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
 from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST
 from tests.unit.situations import (
     CONSUMER,
+    POLICY,
     STREAM,
+    TARGET,
     changed,
     cluster,
     found,
@@ -34,6 +38,12 @@ def of(version: str, situation: str) -> Any:
 def test_a_healthy_cluster_is_not_refused_and_nothing_is_warned_of() -> None:
     plan = plan_of(cluster())
     assert (refusals(plan), warnings(plan)) == ([], [])
+
+
+def test_clients_cannot_be_asked_to_move_without_a_system_account() -> None:
+    plan = make_plan(replace(Situation.of(cluster()), asks_without_account=True), TARGET, POLICY)
+    assert refusals(plan) == ["rebalance_account"]
+    assert "nats_upgrade_system_account" in found(plan, "rebalance_account").message
 
 
 def test_two_hosts_that_answer_as_the_same_server_are_refused_with_both_addresses() -> None:
@@ -136,7 +146,11 @@ def test_a_server_whose_meta_group_has_more_members_is_not_alone() -> None:
 def two(**facts: Any) -> list[Reading]:
     readings = [replace(r, peers=r.peers - {"n3"}) for r in with_facts(cluster()[:2], meta_cluster_size=2, **facts)]
     return [
-        replace(r, placements=tuple(replace(p, replicas=tuple(x for x in p.replicas if x.name != "n3")) for p in r.placements))
+        replace(
+            r,
+            placements=tuple(replace(p, replicas=tuple(x for x in p.replicas if x.name != "n3")) for p in r.placements),
+            groups=tuple(replace(group, peers=group.peers - {"n3"}) for group in r.groups),
+        )
         for r in readings
     ]
 
@@ -149,7 +163,7 @@ def test_a_cluster_of_two_with_jetstream_is_refused_and_waived_by_its_name() -> 
     assert (refusals(waived), found(waived, "two_node_cluster") in waived.settled.waived) == ([], True)
 
 
-def test_a_cluster_of_two_without_jetstream_can_do_without_either() -> None:
+def test_a_cluster_of_two_without_jetstream_is_not_refused() -> None:
     readings = [replace(r, placements=(), groups=(), assets=()) for r in two(jetstream=False)]
     assert refusals(plan_of(with_facts(readings, meta_cluster_size=0, meta_leader=""))) == []
 
@@ -204,7 +218,10 @@ def test_in_a_cluster_of_two_there_is_no_second_route_to_configure() -> None:
 def test_several_versions_are_told_with_who_runs_what_and_since_when() -> None:
     plan = plan_of(with_facts(with_facts(cluster(), uptime="3d"), "n3", version="2.15.0", uptime="9d"))
     assert (refusals(plan), warnings(plan)) == ([], ["mixed_versions"])
-    assert found(plan, "mixed_versions").message.endswith("2.15.0: n3 (up 9d); 2.15.1: n1 (up 3d), n2 (up 3d)")
+    assert found(plan, "mixed_versions").message.startswith(
+        "the servers run several versions already, as after a roll that has not ended: 2.15.0: n3 (up 9d); 2.15.1: n1 (up 3d), "
+        "n2 (up 3d). What does not run the target yet is taken; "
+    )
 
 
 def test_a_route_that_is_missing_is_refused_with_both_ends() -> None:

@@ -103,7 +103,7 @@ def test_a_stream_near_the_limit_of_the_target_is_told_where_the_limit_is_new(
 )
 def test_what_the_target_cannot_serve_is_refused_and_nothing_waives_that(config: dict[str, Any], says: str) -> None:
     readings = with_asset(cluster(version="2.12.8"), "n1", config=config)
-    plan = plan_of(readings, "downgrade", "downgrade_assets", target="2.11.17")
+    plan = plan_of(readings, "downgrade", target="2.11.17")
     assert refusals(plan) == ["downgrade_assets"]
     finding = found(plan, "downgrade_assets")
     assert (finding.seen, finding.waivable) == (("APP > NEW",), False)

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Placement, Reading
 from tests.unit.situations import (
+    RUNNING,
     STREAM,
     changed,
     cluster,
@@ -94,7 +95,7 @@ def test_the_time_to_stop_is_that_of_this_nodes_own_drain() -> None:
 
 @pytest.mark.parametrize(("grace", "refused"), [(120.0, True), (200.0, True), (119.0, False)])
 def test_lame_duck_settings_with_which_the_server_does_not_start_cannot_be_waived(grace: float, refused: bool) -> None:
-    plan = plan_of(cluster(), "lame_duck_settings", n1={**NODE, "lame_duck_grace_period_seconds": grace})
+    plan = plan_of(cluster(), n1={**NODE, "lame_duck_grace_period_seconds": grace})
     assert refusals(plan) == (["lame_duck_settings"] if refused else [])
     if refused:
         finding = found(plan, "lame_duck_settings")
@@ -105,6 +106,25 @@ def test_lame_duck_settings_with_which_the_server_does_not_start_cannot_be_waive
 def test_a_hold_that_an_earlier_run_left_is_told() -> None:
     assert warnings(plan_of(cluster(), n1={**NODE, "hold": True})) == ["leftover_hold"]
     assert warnings(plan_of(cluster(), n1={**NODE, "hold": False})) == []
+
+
+def test_a_policy_for_packages_that_an_earlier_run_left_is_told() -> None:
+    assert warnings(plan_of(cluster(), n1={**NODE, "package_guard": True})) == ["leftover_hold"]
+
+
+@pytest.mark.parametrize(
+    ("version", "then"),
+    [
+        ("2.15.2", "in its turn the node is drained and started, and that is all"),
+        ("2.14.9", "in its turn the node goes to 2.15.2"),
+    ],
+)
+def test_a_binary_that_was_replaced_and_not_started_is_told(version: str, then: str) -> None:
+    plan = plan_of(cluster(), n1={**NODE, "binary_version": version, "binary_path": "/usr/sbin/nats-server"}, n2=NODE)
+    assert warnings(plan) == ["replaced_binary"]
+    message = found(plan, "replaced_binary").message
+    assert message.startswith(f"n1: /usr/sbin/nats-server is nats-server {version}, and {RUNNING} runs")
+    assert then in message
 
 
 def test_the_hold_of_a_turn_that_is_taken_up_again_is_part_of_it() -> None:
@@ -141,10 +161,19 @@ def test_a_process_that_listens_where_the_server_answers_or_may_do_so_is_taken_f
     assert refusals(plan_of(with_facts(cluster(), monitor_port=8222), n3=node)) == []
 
 
+def test_a_server_without_a_monitoring_port_is_known_by_its_client_port() -> None:
+    cluster_over_nats = with_facts(cluster(), monitor_port=0, client_port=4222)
+    other = plan_of(cluster_over_nats, n3={**PROCESS, "listening_ports": [4223], "found_by": "pid_file"})
+    assert refusals(other) == ["other_process"]
+    assert "has its clients on port 4222" in found(other, "other_process").message
+    assert "set nats_upgrade_pid_file, or nats_upgrade_server_name" in found(other, "other_process").message
+    assert refusals(plan_of(cluster_over_nats, n3={**PROCESS, "listening_ports": [4222, 6222]})) == []
+
+
 @pytest.mark.parametrize("facts", [{"server_name": "n 1"}, {"cluster": "our lab"}], ids=["server", "cluster"])
 def test_a_name_with_a_space_keeps_the_server_from_starting_and_cannot_be_waived(facts: dict[str, str]) -> None:
     readings = with_facts(cluster(version="2.10.26"), "n1", **facts)
-    waive = ("names_with_spaces", "unlisted_server", "ghost_peer")
+    waive = ("unlisted_server", "ghost_peer")
     plan = plan_of(readings, *waive, target="2.11.17")
     finding = found(plan, "names_with_spaces")
     assert ("names_with_spaces" in refusals(plan), finding.waivable, finding.seen) == (True, False, ("n1",))

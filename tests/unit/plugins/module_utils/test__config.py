@@ -184,3 +184,17 @@ def test_what_is_in_use_is_known_by_its_key_wherever_it_stands(text: str, expect
 def test_what_an_included_file_uses_is_in_use() -> None:
     files = {"/etc/nats.conf": "authorization { include auth.conf }", "/etc/auth.conf": "auth_callout { issuer: A }"}
     assert _config.used("/etc/nats.conf", files.__getitem__) == {"auth_callout"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param('leafnodes { listen: "0.0.0.0:7422", min_version: 2.15.0 }', "2.15.0", id="leafnodes"),
+        pytest.param('leaf: { minimum_version = "v2.10.1" }', "v2.10.1", id="other-words"),
+        pytest.param("cluster { min_version: 2.15.0 }\nleafnodes { port: 7422 }", "", id="of-something-else"),
+        pytest.param("leafnodes { tls { min_version: 1.3 } }", "", id="of-tls"),
+        pytest.param("port: 4222", "", id="none"),
+    ],
+)
+def test_the_oldest_leaf_nodes_that_a_hub_takes_are_known(text: str, expected: str) -> None:
+    assert _config.leafnode_min_version("/nats.conf", lambda path: text) == expected

@@ -218,6 +218,7 @@ def test_a_folder_that_cannot_be_written_is_named(mirror: Mirror, tmp_path: Path
     (tmp_path / "file").touch()
     error = refused(mirror.fetch, dest=str(tmp_path / "file"))
     assert str(error).startswith(f"cannot save {tmp_path}/file/{mirror.sha256[:12]}/{NAME} on the controller: ")
+    assert "set nats_upgrade_download_dir to a folder that can be written" in str(error)
 
 
 def test_user_and_password_are_sent_with_the_first_request(mirror: Mirror) -> None:
@@ -256,3 +257,20 @@ def test_a_password_in_the_address_is_not_shown_with_a_wrong_hash(mirror: Mirror
 
 def test_a_query_is_no_part_of_the_name(mirror: Mirror, web: WebServer) -> None:
     assert Path(mirror.fetch(url=f"{mirror.base}/{NAME}?token=1")["path"]).name == NAME
+
+
+def test_a_path_is_taken_where_it_lies_and_proved_where_there_is_a_hash(mirror: Mirror) -> None:
+    there = {"path": str(mirror.archive), "sha256": mirror.sha256, "changed": False}
+    assert mirror.fetch(url=str(mirror.archive)) == there
+    assert mirror.fetch(url=str(mirror.archive), sha256=mirror.sha256.upper()) == there
+    assert mirror.kept() == []
+    other = str(refused(mirror.fetch, url=str(mirror.archive), sha256="1" * 64, variables="nats_upgrade_package"))
+    assert "and should have 1111" in other
+    assert other.endswith("Take the right file, or mend nats_upgrade_package_sha256. Nothing was touched")
+    missing = str(refused(mirror.fetch, url="/no/such.deb", variables="nats_upgrade_package"))
+    assert missing.startswith("refused: /no/such.deb on the controller cannot be read (No such file or directory)")
+
+
+def test_an_address_of_a_package_without_a_hash_names_the_variable_of_packages(mirror: Mirror) -> None:
+    message = str(refused(mirror.fetch, checksums_url=None, variables="nats_upgrade_package"))
+    assert message.endswith("no hash, no install. Set nats_upgrade_package_sha256")

@@ -299,7 +299,12 @@ def test_servers_of_two_clusters_need_no_route_to_each_other() -> None:
 
 
 ALL_WRONG = Expectation(
-    version="2.15.2", server_name="n9", started_after="2027-01-01T00:00:00Z", peers=frozenset({"n9"}), raft_groups=frozenset()
+    version="2.15.2",
+    server_name="n9",
+    started_after="2027-01-01T00:00:00Z",
+    peers=frozenset({"n9"}),
+    gateways=frozenset({"far"}),
+    leaf_accounts=frozenset({"APP"}),
 )
 
 

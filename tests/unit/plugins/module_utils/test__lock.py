@@ -103,6 +103,10 @@ def test_what_is_json_and_no_lock_is_unreadable(changed: dict[str, Any], why: st
     assert _lock.judge(Content({}), NOW, "r1").unreadable == "it is not a lock: KeyError 'run_id'"
 
 
+def test_a_lock_of_a_rolling_restart_names_no_version() -> None:
+    assert _lock.holder({**LOCK, "target": _lock.RESTART}).endswith("since 2026-10-01T12:00:00Z, for a rolling restart")
+
+
 def test_as_data_a_lock_says_what_it_is_worth() -> None:
     held = _lock.judge(Content(LOCK), later(33.04), "r2").as_dict()
     said = "held by ada@build7 (pid 4711, run r1) since 2026-10-01T12:00:00Z, for the upgrade to 2.15.1"

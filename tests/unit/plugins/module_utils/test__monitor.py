@@ -9,12 +9,15 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._http import Door, Fault, HttpxDoor, Settings, UrlsDoor
-from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target, read_facts, read_state
+from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target, read_facts, read_members, read_state
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from tests.lab.binaries import server_binary
+from tests.lab.certificates import Authority
+from tests.lab.many_servers import ManyServers
+from tests.lab.ports import free_ports
 from tests.lab.processes import wait_until
 from tests.unit import servers
-from tests.unit.certificates import Authority
+from tests.unit.fleets import judged
 from tests.unit.nats import ManyAccounts, SimulatedServer
 from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST, VERSIONS, read
 from tests.unit.servers import RawServer, WebServer
@@ -67,6 +70,67 @@ def test_facts_are_read_with_two_requests_and_no_more(door: Door) -> None:
     assert reading.facts is not None
     assert reading.peers == {"n2", "n3"}
     assert reading.health is None
+
+
+def test_members_are_read_in_two_rounds_and_what_does_not_answer_is_asked_once(door: Door) -> None:
+    with SimulatedServer("2.15.1/supercluster") as server, WebServer(lambda _: (500, {}, b"")) as broken:
+        up, down = read_members(door, [Target("n1", server.url), Target("n2", broken.url)])
+        assert server.requests[0] == "/varz"
+        assert sorted(server.requests[1:]) == ["/gatewayz", "/routez"]
+        assert broken.requests == ["/varz"]
+    assert up.peers == {"n2", "n3"}
+    assert up.gateways == set(up.gateway_ids) == {"west"}
+    assert [len(ids) for ids in up.gateway_ids.values()] == [1]
+    assert "HTTP 500" in down.error
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("/varz", {"cluster": "lab"}),
+        ("/varz", {"cluster": {"name": ["lab"]}}),
+        ("/varz", {"jetstream": {"meta": 7}}),
+        ("/varz", {"connections": "many"}),
+        ("/varz", {"git_commit": None}),
+        ("/varz", {"gateway": {"gateways": [{}]}}),
+        ("/routez", {"routes": {"n2": 1}}),
+        ("/routez", {"routes": [{"remote_name": ["n2"]}]}),
+        ("/gatewayz", {"inbound_gateways": {"east": 7}}),
+        ("/gatewayz", {"outbound_gateways": {"east": "w1"}}),
+    ],
+)
+def test_an_answer_of_another_shape_is_an_error_of_that_server_alone(path: str, change: dict[str, Any]) -> None:
+    with HttpxDoor(Settings()) as door, SimulatedServer("2.15.1/supercluster") as odd, SimulatedServer() as server:
+        odd.answers[path]["body"].update(change)
+        readings = read_members(door, [Target("odd", odd.url), Target("n1", server.url)])
+    assert (readings[0].facts, readings[0].lasting) == (None, True)
+    assert "is this the monitoring port of one?" in readings[0].error or "not the monitoring port" in readings[0].error
+    assert readings[1].facts is not None
+
+
+def test_a_thousand_servers_are_read_and_judged_with_no_more_requests_at_once_than_allowed() -> None:
+    varz = {"version": "2.15.1", "start": "2026-11-21T09:00:00Z"}
+
+    def answer(number: int, path: str) -> Any:
+        if number == 7:
+            raise ConnectionResetError
+        if number == 8:
+            return b"<html>" if path == "/varz" else {}
+        name = f"h{7 if number == 9 else number}"
+        cluster = {"name": f"c{number // 5}"}
+        return {"/varz": {**varz, "server_id": f"ID-{name}", "server_name": name, "cluster": cluster}, "/routez": {}}[path]
+
+    with ManyServers(answer) as servers, HttpxDoor(Settings(timeout_seconds=30, max_in_flight=40)) as door:
+        everybody = [Target(f"h{number}", servers.url(number)) for number in range(1000)]
+        readings = read_members(door, everybody)
+    drift = judged(readings, whole=False)
+    assert servers.most_at_once <= 40
+    assert servers.requests == 1000 + 998
+    assert [reading.name for reading in readings] == [target.name for target in everybody]
+    assert [reading.name for reading in drift.fleet.silent] == ["h7", "h8"]
+    assert len(drift.fleet.servers) == 998
+    assert (len(drift.clusters), sum(len(cluster.servers) for cluster in drift.clusters)) == (200, 998)
+    assert {"silent_server", "unreadable_server", "wrong_server"} <= set(drift.failed)
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -177,7 +241,7 @@ def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A real nats-server with https monitoring; gives its port and the file of its authority."""
     folder: Path = tmp_path_factory.mktemp("secure")
     authority = Authority(folder, "our-authority")
-    pem, port = authority.issue("127.0.0.1"), servers.free_port()
+    pem, port = authority.issue("127.0.0.1"), free_ports(1).monitor
     tls = f'tls {{ cert_file: "{pem}", key_file: "{pem}" }}'
     config = folder / "nats.conf"
     config.write_text(f'server_name: n1\nlisten: "127.0.0.1:-1"\nhttps: "127.0.0.1:{port}"\n{tls}\n', encoding="utf-8")

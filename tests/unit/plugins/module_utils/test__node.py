@@ -13,6 +13,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _node, _sys
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from tests.lab.binaries import server_binary
 from tests.lab.cluster import LoopbackCluster
+from tests.lab.node import lay_out
 from tests.unit.processes import Processes
 from tests.unit.state import lock, write_down
 from tests.unit.systemd import Systemd
@@ -34,7 +35,9 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "found_by": "pid",
         "listening_ports": [],
         "binary_path": str(processes.program()),
+        "binary_version": None,
         "config_path": str(tmp_path / "nats.conf"),
+        "config_modified": facts["config_modified"],
         "cwd": str(tmp_path),
         "output_path": str(tmp_path / "out.log"),
         "log_path": str(tmp_path / "logs" / "nats.log"),
@@ -43,7 +46,9 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "lame_duck_grace_period_seconds": 10.0,
         "go_arch": _node.GO_ARCH[platform.machine()],
         "used": [],
+        "leafnode_min_version": "",
         "unit": None,
+        "container": None,
         "stored_streams": None,
     }
 
@@ -81,6 +86,33 @@ def test_a_process_that_listens_nowhere_and_a_real_server_tell_their_ports(proce
         facts = _node.facts({"pid_file": str(node.pid_file)})
         assert {node.monitor_port, node.client_port} <= set(facts["listening_ports"])
         assert facts["found_by"] == "pid_file"
+        # As a package manager does it: what runs is another file by now.
+        lay_out(node, server_binary("2.14.6"), node.config.read_text(encoding="utf-8"))
+        assert _node.facts({"pid_file": str(node.pid_file)})["binary_version"] == "2.14.6"
+
+
+def test_a_binary_that_is_a_wrapper_or_says_nothing_has_no_version(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    for name in ("run-it", "nats-server"):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\necho {name} >> {ran}\nexit 1\n", encoding="utf-8")
+        program.chmod(0o755)
+        assert _node.installed_version(str(program)) is None
+    # Nobody knows what a wrapper does with --version.
+    assert ran.read_text(encoding="utf-8") == "nats-server\n"
+    assert _node.installed_version("") is None
+
+
+def test_a_configuration_is_as_new_as_the_newest_of_its_files(processes: Processes, tmp_path: Path) -> None:
+    (tmp_path / "nats.conf").write_text("include more.conf\n", encoding="utf-8")
+    (tmp_path / "more.conf").touch()
+    os.utime(tmp_path / "nats.conf", ns=(0, 1_000_000_000_000_000_001))
+    os.utime(tmp_path / "more.conf", ns=(0, 1_000_000_001_000_000_000))
+    facts = _node.facts({"pid": processes.server().pid, "config_path": str(tmp_path / "nats.conf")})
+    assert facts["config_modified"] == "2001-09-09T01:46:41.000000000Z"
+    assert _node.last_modified([str(tmp_path / "nats.conf")]) == "2001-09-09T01:46:40.000000001Z"
+    assert _node.last_modified([]) is None
+    assert _node.last_modified([str(tmp_path / "none.conf")]) is None
 
 
 def test_a_configuration_that_cannot_be_read_is_named_with_what_to_do(processes: Processes, tmp_path: Path) -> None:
@@ -123,6 +155,7 @@ def test_what_of_a_unit_bears_on_an_upgrade() -> None:
         "User": "nats",
         "KillSignal": "12",
         "DropInPaths": "/etc/a.conf /run/b.conf",
+        "UnitFileState": "enabled",
     }
     assert _node.unit_facts(unit) == {
         "name": "nats-server.service",
@@ -134,6 +167,7 @@ def test_what_of_a_unit_bears_on_an_upgrade() -> None:
         "need_daemon_reload": True,
         "user": "nats",
         "drop_in_paths": ["/etc/a.conf", "/run/b.conf"],
+        "enabled": "enabled",
     }
 
 
@@ -224,6 +258,9 @@ def test_a_real_server_accepts_a_good_configuration_and_says_so(tmp_path: Path, 
     said = _node.check_config(str(server_binary(version)), str(config), None)
     assert said["config_path"] == str(config)
     assert "is valid" in said["said"]
+    # A server of 2.10 tells no digest, neither here nor when it runs.
+    assert said["digest"] == ("" if version == "2.10.26" else said["said"].rpartition("(")[2].rstrip(")"))
+    assert said["digest"][:7] in ("", "sha256:")
 
 
 @pytest.mark.parametrize("version", ["2.10.26", "2.15.1"])
@@ -234,6 +271,17 @@ def test_a_real_server_refuses_a_bad_configuration_in_its_own_words(tmp_path: Pa
         _node.check_config(str(server_binary(version)), str(config), None)
     assert refused.value.details == {"refusal": "config"}
     assert str(refused.value).endswith("Nothing was changed")
+
+
+@pytest.mark.parametrize("version", ["2.10.26", "2.15.1"])
+def test_what_a_server_only_warns_of_when_it_starts_is_no_refusal(tmp_path: Path, version: str) -> None:
+    config, warned_of = tmp_path / "nats.conf", "leafnodes { reconnect: 1 }\n"
+    config.write_text(warned_of, encoding="utf-8")
+    said = _node.check_config(str(server_binary(version)), str(config), None)["said"]
+    assert "reconnect should be converted to a duration" in said
+    config.write_text(f"{warned_of}no_such_key: 1\n", encoding="utf-8")
+    with pytest.raises(NatsError, match="no_such_key"):
+        _node.check_config(str(server_binary(version)), str(config), None)
 
 
 def test_a_configuration_is_checked_in_the_servers_folder_and_environment(processes: Processes, tmp_path: Path) -> None:
@@ -250,8 +298,10 @@ def test_a_configuration_is_checked_as_the_user_of_the_server(processes: Process
     tells_user = tmp_path / "who"
     tells_user.write_text("#!/bin/sh\nid -u; id -g; id -G\n", encoding="utf-8")
     tells_user.chmod(0o755)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    # Those that pytest has made for us alone.
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
     processes.program()
     server = processes.start(processes.program(), "60", user=NOBODY, group=NOBODY, extra_groups=[7], cwd="/")
     identity = _node.identity_of(server)
@@ -321,3 +371,15 @@ def test_a_turn_that_is_over_says_nothing_of_a_server_that_is_down_now(broke_off
     write_down(tmp_path / "state", "done", "r1")
     facts = _node.facts(broke_off)
     assert (facts["binary_path"], facts["config_path"], facts["cwd"]) == ("", "", None)
+
+
+def test_who_may_connect_is_a_fact_where_a_key_is_given_also_of_a_server_that_does_not_run(tmp_path: Path) -> None:
+    config = tmp_path / "nats.conf"
+    config.write_text("cluster { name: lab }, authorization { user: a, password: hunter2 }", encoding="utf-8")
+    asked = {"pid_file": str(tmp_path / "none"), "start_argv": ["/opt/nats-server", "-js", "-c", str(config)]}
+    facts = _node.facts({**asked, "fingerprint_key": "k"})
+    assert (facts["running"], facts["config_path"], facts["binary_path"]) == (False, str(config), "/opt/nats-server")
+    assert (facts["access"]["cluster"], facts["access"]["jetstream"]) == ("lab", True)
+    assert list(facts["access"]["accounts"][""]["users"]) == ["a"]
+    assert "hunter2" not in str(facts)
+    assert "access" not in _node.facts(asked)

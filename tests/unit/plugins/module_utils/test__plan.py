@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _facts, _plan_text, _policy
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan, make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan, make_plan, most_nodes
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
 from tests.unit.recorded import VERSIONS, read
 
@@ -186,3 +186,37 @@ def test_a_healthy_recorded_cluster_is_planned_with_what_each_step_costs(version
     leaders = [step.host for step in plan.steps if step.leader]
     assert leaders == [plan.order[-1]]
     assert sum(step.leads for step in plan.steps) >= 2
+
+
+def test_a_run_of_some_nodes_takes_the_first_of_those_inside_of_its_limit_and_the_rest_stays_in_the_plan() -> None:
+    plan = plan_of([server("n1"), server("n2"), server("n3")])
+    canary = plan.only(1, ["n1", "n2", "n3"])
+    assert (canary.order, canary.later) == (("n1",), ("n2", "n3"))
+    assert [step.host for step in canary.steps] == ["n1", "n2", "n3"]
+    assert canary.as_dict()["later"] == ["n2", "n3"]
+    assert canary.seconds == plan.steps[0].seconds
+    # n1 is outside of the limit, and is not taken for that: the queue leaves it out.
+    assert plan.only(1, ["n2", "n3"]).later == ("n3",)
+    assert plan.only(5, ["n1", "n2", "n3"]) == plan
+
+
+def test_a_node_whose_turn_broke_off_counts_as_one_and_goes_first() -> None:
+    plan = plan_of([server("n1"), silent("n2"), server("n3")], n2=journal("draining")).only(1, ["n1", "n2", "n3"])
+    assert (plan.order, plan.later) == (("n2",), ("n1", "n3"))
+
+
+def test_the_plan_says_that_it_ends_before_all_is_done() -> None:
+    lines = _plan_text.lines(plan_of([server("n1"), server("n2"), server("n3")]).only(1, ["n1", "n2", "n3"]))
+    assert "  nats_upgrade_max_nodes: this run takes 1 of these 3, and leaves n2, n3" in lines
+    assert lines[0].endswith("about 9 s")
+
+
+@pytest.mark.parametrize(("given", "most"), [(None, None), ("", None), ("all", None), (3, 3), ("3", 3), (" 1 ", 1)])
+def test_how_many_nodes_is_taken_as_a_number_or_as_text(given: object, most: int | None) -> None:
+    assert most_nodes(given) == most
+
+
+@pytest.mark.parametrize("given", [0, -1, "0", "-1", "1.5", 1.5, True, "one", "1 2", "²", [1]])
+def test_how_many_nodes_is_never_guessed(given: object) -> None:
+    with pytest.raises(NatsError, match=r"^refused: nats_upgrade_max_nodes is .*, and has to be a whole number from 1, or all"):
+        most_nodes(given)

@@ -56,6 +56,8 @@ BAD_RELEASES = [
     ("B2.11.0-security", "2.14.3", "2.14.4", "", False),
     ("B2.11.0-security", "2.12.12", "2.12.14", "", False),
     ("B2.11.0-security", "2.11.16", "2.11.17", "", False),
+    ("B2.11.0-argv", "2.11.14", "2.11.15", "", False),
+    ("B2.11.0-argv", "2.12.5", "2.12.6", "", False),
     ("B2.11.17-leaf", "2.11.17", "2.11.17-hotfix.1", "leafnodes", False),
     ("B2.12.0-leaf", "2.12.8", "2.12.9", "leafnodes", True),
     ("B2.12.0-leaf", "2.14.0", "2.14.1", "leafnodes", True),

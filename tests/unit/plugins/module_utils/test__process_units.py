@@ -113,7 +113,7 @@ def test_a_unit_that_is_not_there_is_refused_with_how_to_find_it(systemd: System
 
 def test_without_systemd_the_program_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NatsError, match=r"^systemctl cannot be run: No such file or directory$"):
+    with pytest.raises(NatsError, match=r"^systemctl cannot be run: No such file or directory. Where systemd does not run"):
         _process.systemctl_show("nats-server")
 
 

@@ -165,6 +165,11 @@ def test_a_group_that_has_applied_more_than_it_knows_committed_is_not_behind() -
     assert RaftGroup("S-1", "FOLLOWER", "x", False, False, committed=5, applied=7).lag == 0
 
 
+def test_streams_are_told_by_the_id_of_their_account_as_their_folders_are() -> None:
+    account = {"name": "APP", "id": "ADAJ577A", "stream_detail": [{"name": "ORDERS"}]}
+    assert _servers.parse_streams({"account_details": [account]}) == {"ADAJ577A > ORDERS"}
+
+
 def test_accounts_are_known_by_their_id_which_in_operator_mode_is_not_the_name() -> None:
     details = [
         {"name": "APP", "id": "APP"},

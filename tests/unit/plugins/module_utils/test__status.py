@@ -63,6 +63,21 @@ def test_the_turn_that_broke_off_says_which_roll_it_is() -> None:
     assert told(readings, n1=old, n3=journal("draining", name="n3"))["roll"] == {"from": "2.15.1", "to": "2.15.2"}
 
 
+def test_a_rolling_restart_that_broke_off_is_finished_and_cannot_be_taken_back() -> None:
+    turn = journal("starting", target="2.15.1", data={"mode": "restart", "waive": ["r1_assets"]})
+    state = told(with_facts(cluster("peer_down_12s"), uptime="3d"), n2=turn)
+    assert state["lines"][-2:] == [
+        "a rolling restart is under way",
+        'finish it: ansible-playbook natsops.cluster.restart -e \'{"nats_upgrade_waive": ["r1_assets"]}\'',
+    ]
+    assert list(state["commands"]) == ["finish"]
+
+
+def test_a_restart_that_is_over_is_no_roll_whatever_versions_run() -> None:
+    turn = journal("done", target="2.15.2", data={"mode": "restart"})
+    assert told(with_facts(cluster(), "n1", version="2.15.2"), n1=turn)["roll"] is None
+
+
 def test_the_commands_name_every_inventory_and_a_group_of_another_name() -> None:
     state = told(cluster(), ["inventories/prod.yml", "my hosts.ini"], "edge servers", n1=journal("began"))
     for command, version in ((state["commands"]["finish"], "2.15.2"), (state["commands"]["take_back"], "2.15.1")):

@@ -150,7 +150,11 @@ def test_a_real_server_is_waited_for_by_its_address_alone() -> None:
         pytest.param({"consecutive_polls": 0}, "has to be 1 or more", id="polls"),
         pytest.param({"server_name": "n1"}, "server_name is of one server", id="name-of-several"),
         pytest.param({"expect": {"n9": {}}}, "expect names n9, which is not among the servers: n1, n2, n3", id="unknown-server"),
-        pytest.param({"expect": {"n1": {"verion": "2"}}}, "expect of n1 has verion; it may have peers, raft_groups", id="typo"),
+        pytest.param(
+            {"expect": {"n1": {"verion": "2"}}},
+            "expect of n1 has verion; it may have gateways, ",
+            id="typo",
+        ),
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_anything_is_read(wait: Wait, given: dict[str, Any], words: str) -> None:

@@ -200,6 +200,21 @@ def test_a_cluster_that_has_what_it_had_is_not_damaged(wait: Wait, kept: str) ->
     assert result["clients"] == {"before": 12, "after": 12}
 
 
+def without_leafs(answers: Any) -> None:
+    for name in answers:
+        body(answers, name, "/leafz")["leafs"] = []
+
+
+@pytest.mark.parametrize(("edit", "said"), [(None, ""), (without_leafs, "leaf nodes that were connected before are not")])
+def test_leaf_nodes_that_stay_away_are_told_after_a_while_and_fail_nothing(
+    wait: Wait, tmp_path: Path, edit: Edit | None, said: str
+) -> None:
+    path = str(tmp_path / "before.json")
+    wait((0, "2.15.1/leaf"), stopping="n1", keep_baseline=path)
+    result = wait((0, "2.15.1/leaf", edit), compare_baseline=path)
+    assert (result["back"], result["leafs_lost"][: len(said) or 1]) == (True, said)
+
+
 def test_clients_that_stay_away_are_told_and_fail_nothing(wait: Wait, kept: str) -> None:
     result = wait((0, "2.15.1", clients(3)), compare_baseline=kept)
     assert result["clients"] == {"before": 12, "after": 3}

@@ -28,7 +28,10 @@ def options_of(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def described(options: dict[str, Any]) -> dict[str, Any]:
-    return options_of({name: {**option, "options": option.get("suboptions")} for name, option in options.items()})
+    return {
+        name: {**options_of({name: option})[name], "suboptions": described(option.get("suboptions") or {})}
+        for name, option in options.items()
+    }
 
 
 def test_there_are_modules() -> None:
@@ -76,9 +79,8 @@ def test_every_module_is_in_the_action_group() -> None:
 
 def test_every_module_that_works_on_a_node_has_an_action_that_survives_the_loss_of_the_node() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
-    routed = {
-        name for name, to in runtime["plugin_routing"]["modules"].items() if to["action_plugin"] == "natsops.cluster.node_module"
-    }
+    ours = ("natsops.cluster.node_module", "natsops.cluster.drain_module")
+    routed = {name for name, to in runtime["plugin_routing"]["modules"].items() if to["action_plugin"] in ours}
     own = {path.stem for path in (ROOT / "plugins" / "action").glob("nats_*.py")}
     assert routed | own == set(NAMES)
     assert not routed & own
@@ -86,6 +88,9 @@ def test_every_module_that_works_on_a_node_has_an_action_that_survives_the_loss_
 
 def test_a_password_is_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     assert specification("nats_archive", monkeypatch)["argument_spec"]["password"]["no_log"] is True
+    account = specification("nats_health_wait", monkeypatch)["argument_spec"]["system_account"]["options"]
+    assert account["password"]["no_log"] is True
+    assert role_options()["nats_upgrade_system_account"]["options"]["password"]["no_log"] is True
 
 
 def defaults() -> dict[str, Any]:
@@ -98,7 +103,7 @@ def role_options() -> dict[str, Any]:
 
 
 # They have no default in the role: the first is required, the others are derived for each host.
-WITHOUT_DEFAULT = {"nats_upgrade_version", "nats_upgrade_monitor_url", "nats_upgrade_probe_from", "nats_upgrade_ca_path"}
+WITHOUT_DEFAULT = {"nats_upgrade_version", "nats_upgrade_monitor_url", "nats_upgrade_server_name", "nats_upgrade_ca_path"}
 
 
 def test_every_default_of_the_role_is_specified_and_the_other_way_round() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor, _process
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _over_nodes
 from tests.lab.binaries import server_binary
 from tests.unit import modules
 from tests.unit.nats import SimulatedServer
@@ -39,6 +40,33 @@ def test_version_facts_of_a_server_that_cannot_be_read_fail(run: Run) -> None:
     assert (result["failed"], result["monitor_url"]) == (True, url)
 
 
+def test_addresses_are_read_as_they_are_and_what_does_not_answer_is_a_reply_too(run: Run) -> None:
+    with SimulatedServer() as server:
+        urls = [f"{server.url}/varz", f"http://127.0.0.1:{free_port()}/varz", f"{server.url}/nothing"]
+        first, second, third = run("nats_monitor_read", urls=urls)["replies"]
+    assert (first["status"], first["body"]["server_name"], first["text"]) == (200, "n1", "")
+    assert second == {"error": "connection refused", "lasting": False, "status": None}
+    assert (third["status"], third["body"]) == (404, None)
+
+
+def test_a_look_on_the_server_s_own_host_takes_one_run_there_and_says_the_same_as_over_http(run: Run) -> None:
+    runs: list[str] = []
+
+    def on_host(host: str, args: Mapping[str, Any]) -> Any:
+        runs.append(host)
+        return run("nats_monitor_read", **args)
+
+    with SimulatedServer() as server:
+        target = _monitor.Target("n1", server.url)
+        with _over_nodes.OverNodes(on_host, {}) as source:
+            there = _monitor.read_state(source, [target])
+        with _http.open_door(_http.Settings()) as door:
+            here = _monitor.read_state(door, [target])
+    assert (there, runs) == (here, ["n1"])
+    # What is known in the second round only.
+    assert {"_meta_"} < there[0].group_names
+
+
 @pytest.mark.parametrize("name", ["nats_version_facts", "nats_health_wait"])
 def test_servers_are_named_in_one_way_only(run: Run, name: str) -> None:
     result = run(name, monitor_url="http://n1:1", hosts=["n1"])
@@ -64,7 +92,13 @@ def test_a_health_wait_that_fails_gives_what_is_missing_as_data(run: Run) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "given"), [("nats_upgrade_plan", {"version": NEW, "servers": []}), ("nats_upgrade_status", {"hosts": ["n1"]})]
+    ("name", "given"),
+    [
+        ("nats_audit", {"hosts": ["n1"]}),
+        ("nats_surge_wait", {"state": "gone", "hosts": ["n1"], "surge": ["s1"]}),
+        ("nats_upgrade_plan", {"version": NEW, "servers": []}),
+        ("nats_upgrade_status", {"hosts": ["n1"]}),
+    ],
 )
 def test_what_looks_at_a_whole_cluster_does_so_on_the_controller_and_its_module_says_so(
     run: Run, name: str, given: dict[str, Any]
@@ -222,3 +256,29 @@ def test_a_unit_is_held_and_let_go(run: Run, systemd: Systemd) -> None:
     assert run("nats_unit_hold", unit="nats-server", state="released")["restart"] == "always"
     systemd.set(LoadState="not-found")
     assert run("nats_unit_hold", unit="nats-server", state="held")["failed"]
+
+
+def test_a_container_that_is_not_there_is_neither_ended_nor_put_back(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\necho "$*" >> "$0.calls"\necho "Error: No such $1: $3" >&2\nexit 1\n', encoding="utf-8")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert "image, version" in run("nats_container", state="staged", container="nats")["msg"]
+    for state in ("held", "ended", "put_back", "released"):
+        assert not run("nats_container", state=state, container="nats", state_dir=str(tmp_path / "state"))["changed"]
+    assert run("nats_container", state="started", container="nats", check=True)["changed"]
+    assert "container inspect nats" in (tmp_path / "docker.calls").read_text(encoding="utf-8")
+    assert "docker has no container named nats" in run("nats_node_facts", container="nats")["msg"]
+
+
+def test_an_image_takes_the_place_of_a_container_only(run: Run, systemd: Systemd) -> None:
+    assert "that container or service names" in run("nats_swap", pid=1, image="nats:2.15.1")["msg"]
+    assert "is done to the unit nats itself" in run("nats_container", state="held", service="nats")["msg"]
+    for state in ("put_back", "released"):
+        assert not run("nats_container", state=state, service="nats", remove_previous=True)["changed"]
+    systemd.set(LoadState="not-found")
+    missing = run("nats_node_facts", service="nats", image="nats:2.15.1")["msg"]
+    assert "A container of podman that no unit runs cannot be upgraded" in missing
+    assert "mutually exclusive" in run("nats_swap", container="nats", image="nats:2.15.1", start_argv=["true"])["msg"]

@@ -64,3 +64,44 @@ def test_a_host_that_is_not_in_the_inventory_is_named() -> None:
     task_vars, templar = inventory()
     with pytest.raises(NatsError, match=r"^there is no host n9 in the inventory$"):
         _targets.monitor_url("n9", "controller", task_vars, templar)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "service=nats-server"),
+        ({"nats_upgrade_service_name": "nats@edge"}, "service=nats@edge"),
+        ({"nats_upgrade_service": "command", "nats_upgrade_pid_file": "/run/nats.pid"}, "pid_file=/run/nats.pid"),
+    ],
+)
+def test_the_command_that_drains_a_server_names_its_process(variables: dict[str, Any], words: str) -> None:
+    task_vars, templar = inventory(n2=variables)
+    command = _targets.drain_command("n2", {**task_vars, "ansible_inventory_sources": ["my hosts.yml"]}, templar)
+    assert command == f"ansible n2 -i 'my hosts.yml' -m natsops.cluster.nats_lameduck -a {words}"
+
+
+def test_what_is_lacking_to_start_a_server_is_named() -> None:
+    command = {"nats_upgrade_service": "command", "nats_upgrade_start_command": ["nats-server"]}
+    docker = {"nats_upgrade_service": "docker"}
+    task_vars, templar = inventory(n2=command, n3={**command, "nats_upgrade_pid_file": "/run/nats.pid"}, n4=docker)
+    assert _targets.not_startable("n1", task_vars, templar) == ""
+    assert "nats_upgrade_service is docker" in _targets.not_startable("n4", task_vars, templar)
+    assert "nats_upgrade_pid_file not set for this host" in _targets.not_startable("n2", task_vars, templar)
+    assert _targets.not_startable("n3", task_vars, templar) == ""
+
+
+def test_the_variables_of_a_host_are_put_together_once_for_all_looks() -> None:
+    class HostVars(dict):  # type: ignore[type-arg]
+        looks = 0
+
+        def __getitem__(self, host: str) -> Any:
+            self.looks += 1
+            return super().__getitem__(host)
+
+    hostvars = HostVars(n1={"inventory_hostname": "n1", "nats_upgrade_monitor_url": "http://n1:1"}, n2={})
+    remembered = _targets.Remembered(hostvars)
+    task_vars = {"inventory_hostname": "n1", "hostvars": remembered}
+    for _unused in range(3):
+        assert _targets.monitor_url("n1", "controller", task_vars, None) == "http://n1:1"
+    assert hostvars.looks == 1
+    assert ("n2" in remembered, "n3" in remembered, list(remembered), len(remembered)) == (True, False, ["n1", "n2"], 2)
