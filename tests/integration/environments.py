@@ -23,7 +23,7 @@ def programs(name: str, *requirements: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists() or ready.read_text(encoding="utf-8").split() != list(requirements):
             _run("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
-            _run("pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *requirements)
+            _run("pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder / "bin" / "python"), *requirements)
             ready.write_text("\n".join(requirements), encoding="utf-8")
     return folder / "bin"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK_SECONDS, run, said
+from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK_SECONDS, run, said, upgrade
 from tests.lab.binaries import ROOT, LabError
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
@@ -25,8 +25,9 @@ from tests.lab.processes import Process, all_processes, end_marked, has_environm
 
 OLD, NEW = "2.14.6", "2.15.1"
 STOPPING = Path(__file__).with_name("stopping")
-MOMENT_SECONDS = 60.0
-KILL_SECONDS = 10.0
+# Bounds for a machine that is busy with other things, as all of them here: a moment comes within seconds on a quiet one.
+MOMENT_SECONDS = 300.0
+KILL_SECONDS = 60.0
 
 
 def playbook(
@@ -38,16 +39,22 @@ def playbook(
 
 
 class Background:
-    """``with Background(hosts, "2.15.1") as roll: roll.until(...); roll.kill()``: an upgrade that goes on meanwhile."""
+    """``with Background(hosts, "2.15.1") as roll: roll.until(...); roll.kill()``: a roll that goes on meanwhile."""
 
     def __init__(
-        self, inventory_file: Path, version: str, *options: str, env: Mapping[str, str] | None = None, **variables: Any
+        self,
+        inventory_file: Path,
+        version: str | None,
+        *options: str,
+        playbook: Path = PLAYBOOK,
+        env: Mapping[str, str] | None = None,
+        **variables: Any,
     ) -> None:
         self.mark = f"{MARK}={uuid.uuid4().hex}"
         self._folder = tempfile.TemporaryDirectory(prefix="natsops-roll-")
         self.output_file = Path(self._folder.name) / "output"
-        self._argv = [str(BIN / "ansible-playbook"), "-i", str(inventory_file), str(PLAYBOOK), *options]
-        self._argv += ["-e", json.dumps({**variables, "nats_upgrade_version": version})]
+        self._argv = [str(BIN / "ansible-playbook"), "-i", str(inventory_file), str(playbook), *options]
+        self._argv += ["-e", json.dumps({**variables, **({"nats_upgrade_version": version} if version else {})})]
         self._env = {**os.environ, **ENVIRONMENT, **(env or {}), **dict([self.mark.split("=", 1)])}
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -124,10 +131,17 @@ def state(cluster: LoopbackCluster, name: str) -> Path:
     return cluster.nodes[name].folder / "state"
 
 
+def read_kept(path: Path) -> dict[str, Any]:
+    """What a run keeps in a file of a node; empty where there is none."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+
+
 def kept(cluster: LoopbackCluster, name: str, what: str) -> dict[str, Any]:
     """The journal or the lock of a node; empty where it has none."""
-    path = state(cluster, name) / f"{what}.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    return read_kept(state(cluster, name) / f"{what}.json")
 
 
 def steps(cluster: LoopbackCluster, name: str) -> list[str]:
@@ -177,6 +191,14 @@ def finished_alone(cluster: LoopbackCluster, node: str) -> None:
     assert steps(cluster, node)[-1] == "done"
     assert not locked(cluster)
     assert not in_turn(cluster)
+
+
+def finishes_alone(cluster: LoopbackCluster, inventory_file: Path, node: str) -> PlaybookRun:
+    """Run the same playbook again for this node, and make sure that it ends its turn: enough where that went wrong."""
+    again = upgrade(inventory_file, NEW, "--limit", node)
+    assert again.returncode == 0, again.stdout[-5000:]
+    finished_alone(cluster, node)
+    return again
 
 
 def nothing_lost(load: Load) -> None:

@@ -25,18 +25,18 @@ PLAYBOOK = ROOT / "playbooks" / "upgrade.yml"
 BIN = Path(sys.executable).parent
 MARK = "NATSOPS_INTEGRATION_RUN"
 # A bound for a machine that is busy with other things; a run takes 20 to 30 s on a quiet one.
-PLAYBOOK_SECONDS = 300.0
-ADHOC_SECONDS = 120.0
+PLAYBOOK_SECONDS = 600.0
+ADHOC_SECONDS = 300.0
 ENVIRONMENT = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
 
-def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float) -> PlaybookRun:
-    """Run a program of Ansible to its end, which is not later than the bound."""
+def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float, folder: Path = ROOT) -> PlaybookRun:
+    """Run a program of Ansible in a folder to its end, which is not later than the bound."""
     mark = uuid.uuid4().hex
     begin = time.monotonic()
     child = subprocess.Popen(
         list(argv),
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, **ENVIRONMENT, **(env or {}), MARK: mark},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -69,10 +69,17 @@ def upgrade(
 
 
 def adhoc(
-    inventory_file: Path, pattern: str, module: str, /, *options: str, env: Mapping[str, str] | None = None, **arguments: Any
+    inventory_file: Path,
+    pattern: str,
+    module: str,
+    /,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    programs: Path = BIN,
+    **arguments: Any,
 ) -> dict[str, dict[str, Any]]:
     """Run one module of the collection ad hoc and return each host's result."""
-    argv = [str(BIN / "ansible"), "-i", str(inventory_file), pattern, "-m", f"natsops.cluster.{module}", *options]
+    argv = [str(programs / "ansible"), "-i", str(inventory_file), pattern, "-m", f"natsops.cluster.{module}", *options]
     done = run(
         [*argv, *(["-a", json.dumps(arguments)] if arguments else [])],
         env={"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", **(env or {})},
@@ -118,6 +125,17 @@ def touched_by(cluster: LoopbackCluster) -> dict[str, tuple[str, str, list[str]]
     """All that an upgrade may change of each node: the running server, and the files beside its binary."""
     versions, begun = cluster.versions(), starts(cluster)
     return {name: (versions[name], begun[name], sorted(os.listdir(node.binary.parent))) for name, node in cluster.nodes.items()}
+
+
+def runs(cluster: LoopbackCluster) -> list[Path]:
+    """The folders of the runs so far, with their events and reports, the latest last."""
+    return sorted((cluster.base / "reports").iterdir(), key=lambda folder: (folder / "events.jsonl").stat().st_mtime)
+
+
+def events(run_folder: Path, kind: str = "") -> list[dict[str, Any]]:
+    """What a run has written down as it happened, all of it or of one kind."""
+    lines = (run_folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    return [event for event in map(json.loads, lines) if kind in ("", event["kind"])]
 
 
 def said(done: PlaybookRun) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.integration.faults import Background
+import yaml
+
+from tests.integration.faults import Background, read_kept
 from tests.integration.helpers import said, upgrade
 from tests.lab.containers import ContainerCluster
 from tests.lab.machine import CLIENT_PORT, SHIPPED, UNIT, UNIT_FOLDER
@@ -41,6 +42,15 @@ def hosts(cluster: ContainerCluster, mirror: Path, **extra: Any) -> Path:
     )
 
 
+def of_one_node(path: Path, folder: Path) -> Path:
+    """An inventory for users, of n1 alone: what else is in it stays."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["nats"]["hosts"] = {"n1": None}
+    written = folder / f"one-node-{path.name}"
+    written.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return written
+
+
 def install_unit(cluster: ContainerCluster, name: str, text: str) -> None:
     """Give one machine another unit, and start its server again with it."""
     done = cluster.exec(
@@ -57,8 +67,7 @@ def first_and_others(cluster: ContainerCluster) -> tuple[str, list[str]]:
 
 def kept(cluster: ContainerCluster, name: str, what: str = "journal") -> dict[str, Any]:
     """The journal or the lock on a node; empty where it has none, or is off."""
-    found = cluster.exec(name, "cat", f"{STATE}/{what}.json")
-    return dict(json.loads(found.stdout)) if found.returncode == 0 else {}
+    return read_kept(cluster.path(name, f"{STATE}/{what}.json"))
 
 
 def step(cluster: ContainerCluster, name: str) -> str:
@@ -75,7 +84,7 @@ def is_held(cluster: ContainerCluster, name: str) -> bool:
 
 
 def has_hold(cluster: ContainerCluster, name: str) -> bool:
-    return cluster.exec(name, "test", "-e", HOLD).returncode == 0
+    return cluster.path(name, HOLD).exists()
 
 
 @contextmanager
@@ -102,17 +111,29 @@ def not_touched(cluster: ContainerCluster, before: Mapping[str, str], *names: st
     assert {name: now[name] for name in names} == {name: before[name] for name in names}
 
 
-def finishes(cluster: ContainerCluster, inventory_file: Path, version: str = NEW, **variables: Any) -> PlaybookRun:
+def finishes(cluster: ContainerCluster, inventory_file: Path, version: str = NEW) -> PlaybookRun:
     """Run the same playbook again, and make sure that it ends the roll and leaves nothing behind."""
-    done = upgrade(inventory_file, version, **variables)
+    done = upgrade(inventory_file, version)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     finished(cluster, version)
     return done
 
 
+def finishes_alone(cluster: ContainerCluster, inventory_file: Path, node: str) -> None:
+    """The same for one node: enough where what went wrong was in its turn."""
+    done = upgrade(inventory_file, NEW, "--limit", node)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    assert cluster.versions() == {name: NEW if name == node else OLD for name in cluster.nodes}
+    left_nothing(cluster)
+
+
 def finished(cluster: ContainerCluster, version: str = NEW) -> None:
     """Make sure that a roll has come to its end everywhere, and left nothing that is in the way of the next one."""
     assert set(cluster.versions().values()) == {version}
+    left_nothing(cluster)
+
+
+def left_nothing(cluster: ContainerCluster) -> None:
     assert cluster.what_is_missing() == ""
     for name in cluster.nodes:
         assert kept(cluster, name, "lock") == {}

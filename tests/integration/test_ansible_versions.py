@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.environments import programs
-from tests.integration.helpers import upgrade, write_hosts
+from tests.integration.helpers import adhoc, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.playbook import PlaybookRun
 
@@ -22,6 +23,7 @@ class Upgraded:
     core: str
     done: PlaybookRun
     versions: dict[str, str]
+    read_on_nodes: dict[str, Any]
 
     @property
     def output(self) -> str:
@@ -38,12 +40,20 @@ def upgraded(request: pytest.FixtureRequest, mirror: Path) -> Iterator[Upgraded]
     with LoopbackCluster("2.14.6", 2) as cluster:
         hosts = write_hosts(cluster, mirror, nats_upgrade_waive=["stepping_stone", "two_node_cluster"])
         done = upgrade(hosts, "2.15.1", programs=folder)
-        yield Upgraded(core, done, cluster.versions())
+        # Through connections of our own making. Nobody has to become root for it, and here nobody can.
+        wanted = {"hosts": ["n1", "n2"], "probe_from": "node"}
+        read = adhoc(hosts, "n1", "nats_version_facts", "-e", '{"ansible_become": true}', programs=folder, **wanted)
+        yield Upgraded(core, done, cluster.versions(), read["n1"])
 
 
 def test_a_cluster_is_upgraded(upgraded: Upgraded) -> None:
     assert upgraded.done.returncode == 0, upgraded.output[-3000:]
     assert set(upgraded.versions.values()) == {"2.15.1"}
+
+
+def test_servers_are_read_on_their_own_hosts(upgraded: Upgraded) -> None:
+    servers = upgraded.read_on_nodes["ansible_facts"]["nats_version"]["servers"]
+    assert [(server["name"], server["version"]) for server in servers] == [("n1", "2.15.1"), ("n2", "2.15.1")]
 
 
 def test_there_is_no_deprecation_and_no_warning_but_one_where_httpx_is_missing(upgraded: Upgraded) -> None:

@@ -16,6 +16,7 @@ from tests.integration.faults import (
     clients,
     finished,
     finished_alone,
+    finishes_alone,
     first_and_others,
     in_turn,
     locked,
@@ -77,9 +78,7 @@ def test_a_peer_that_dies_while_a_node_drains_stops_the_run_at_that_node_and_a_r
 
         slow.start_node(others[0])
         slow.wait_ready()
-        again = upgrade(hosts, NEW)
-        assert again.returncode == 0, again.stdout[-5000:]
-        finished(slow, NEW)
+        finishes_alone(slow, hosts, first)
         nothing_lost(load)
 
 
@@ -103,9 +102,7 @@ def test_a_node_that_is_killed_while_it_catches_up_is_put_back_and_a_rerun_finis
         assert {name: starts(cluster)[name] for name in others} == {name: before[name] for name in others}
         finished(cluster, OLD)
         assert steps(cluster, first)[-1] == "put_back"
-        again = upgrade(hosts, NEW, "--limit", first)
-        assert again.returncode == 0, again.stdout[-5000:]
-        finished_alone(cluster, first)
+        finishes_alone(cluster, hosts, first)
         nothing_lost(load)
 
 
@@ -120,10 +117,8 @@ def test_a_host_that_was_lost_in_its_turn_is_finished_by_the_next_run_once_it_is
     assert done.returncode != 0
     says(done, f"Next: bring {first} back, and run the same playbook again; it goes on with {first}.")
     assert steps(cluster, first)[-1] != "done"
-    again = upgrade(write_hosts(cluster, mirror), NEW, "--limit", first)
-    assert again.returncode == 0, again.stdout[-5000:]
+    again = finishes_alone(cluster, write_hosts(cluster, mirror), first)
     says(again, "resumed: it broke off at ")
-    finished_alone(cluster, first)
 
 
 def test_a_client_that_ignores_the_lame_duck_is_named_and_the_next_run_waits_on_for_it(mirror: Path) -> None:
@@ -176,9 +171,7 @@ def test_a_stale_pid_file_that_names_another_process_by_now_is_refused_and_that_
         assert {name: cluster.process(name) for name in others} == others
         assert sleeping.poll() is None
         sleeping.kill()
-    again = upgrade(hosts, NEW, "--limit", down)
-    assert again.returncode == 0, again.stdout[-5000:]
-    finished_alone(cluster, down)
+    finishes_alone(cluster, hosts, down)
 
 
 @contextmanager

@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from tests.integration.faults import NEW, OLD, finished, playbook, says, state
-from tests.integration.helpers import said, starts, touched_by, upgrade, write_hosts
+from tests.integration.helpers import events, runs, said, starts, touched_by, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_assets import connect, create_assets
 from tests.lab.playbook import PlaybookRun
 from tests.lab.processes import wait_until
 
-OFFLINE_SECONDS = 30.0
+OFFLINE_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,10 @@ def untouched(cluster: LoopbackCluster, done: PlaybookRun, before: object) -> Pl
     assert done.returncode != 0, done.stdout[-3000:]
     assert touched_by(cluster) == before
     assert not [name for name in cluster.nodes if state(cluster, name).exists()]
-    assert not (cluster.base / "reports").exists()
     says(done, "Nothing was touched.")
+    run = runs(cluster)[-1]
+    says(done, f"Report: {run}/report.html")
+    assert events(run, "run_ended")[-1]["outcome"] == "refused"
     assert "Traceback" not in said(done)
     return done
 
@@ -57,7 +59,9 @@ def test_plan_and_check_leave_nothing_behind_and_give_the_plan_to_the_workflow(c
         assert (given["target"], sorted(given["order"]), given["refused"]) == (NEW, ["n1", "n2", "n3"], False)
     assert touched_by(cluster) == before
     assert not [name for name in cluster.nodes if state(cluster, name).exists()]
-    assert not (cluster.base / "reports").exists()
+    for run, line in zip(runs(cluster)[-2:], (planned, checked), strict=True):
+        assert [(e["outcome"], e["left"]) for e in events(run, "run_ended")] == [("done", given["order"])]
+        says(line, "3 of 3 to do. Nothing was touched", f"Report: {run}/report.html")
     says(planned, "not checked until staged: the archive and its hash")
 
 

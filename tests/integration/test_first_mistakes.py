@@ -74,6 +74,16 @@ def test_a_missing_version_is_asked_for_by_the_name_of_the_variable(refused: Ref
     assert "is undefined" not in message
 
 
+def test_a_folder_for_reports_that_cannot_be_written_is_refused_with_the_variable_to_set(
+    refused: Refused, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    message = one_message(refused("2.15.1", nats_upgrade_report_dir=str(tmp_path / "file" / "reports")))
+    assert f"refused: {tmp_path}/file/reports" in message
+    assert "cannot be written (Not a directory)" in message
+    assert "Set nats_upgrade_report_dir to a folder that can be written. Nothing was touched." in message
+
+
 def test_a_version_that_the_mirror_does_not_have_is_refused_with_the_address_that_was_tried(refused: Refused) -> None:
     message = one_message(refused("2.14.99"))
     assert "v2.14.99/SHA256SUMS cannot be read" in message

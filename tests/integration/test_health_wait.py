@@ -104,11 +104,11 @@ def test_a_server_that_was_not_restarted_is_not_back(cluster: LoopbackCluster) -
 
 
 def test_a_raft_group_that_no_server_knows_was_deleted_and_is_not_waited_for(cluster: LoopbackCluster) -> None:
-    assert wait(cluster, expect={"n1": {"raft_groups": ["S-R3F-unknown"]}}, timeout_seconds=10.0)["back"]
+    assert wait(cluster, expect={"n1": {"raft_groups": ["S-R3F-unknown"]}}, timeout_seconds=60.0)["back"]
 
 
 def test_a_skipped_condition_is_not_asked_for(cluster: LoopbackCluster) -> None:
-    assert wait_for_one(cluster, version="9.9.9", skip_conditions=["version"], timeout_seconds=10.0)["back"]
+    assert wait_for_one(cluster, version="9.9.9", skip_conditions=["version"], timeout_seconds=60.0)["back"]
 
 
 def test_check_mode_looks_once_and_reports_what_is_missing_without_failing(hosts: Path) -> None:
@@ -201,5 +201,5 @@ def _groups(cluster: LoopbackCluster, name: str, account: str | None) -> list[di
 @pytest.mark.parametrize("jetstream", [False, True])
 def test_a_single_server_is_back_with_and_without_jetstream(jetstream: bool) -> None:
     with LoopbackCluster("2.14.6", 1, settings=Settings(jetstream=jetstream)) as alone:
-        result = wait_for_one(alone, version="2.14.6", timeout_seconds=10.0)
+        result = wait_for_one(alone, version="2.14.6", timeout_seconds=60.0)
         assert (result["back"], result["missing"]) == (True, {})

@@ -84,3 +84,4 @@ def test_a_host_that_is_lost_while_the_new_version_is_staged_stops_the_run_befor
     assert done.returncode != 0
     assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
     assert f"{last} was lost in the step 'Unpack it beside the running version" in said(done)
+    assert f"No server was stopped. Bring {last} back, and run the same playbook again" in said(done)

@@ -12,6 +12,7 @@ from tests.integration.machines import (
     SETTINGS,
     clients,
     finishes,
+    finishes_alone,
     first_and_others,
     has_hold,
     hosts,
@@ -33,7 +34,7 @@ ALONE_SECONDS = 60.0
 
 
 def test_cuts_and_a_dead_controller_in_mid_turn(mirror: Path, tmp_path: Path) -> None:
-    with ContainerCluster(OLD, settings=SETTINGS) as cluster, Load(cluster.urls, tmp_path / "load.json", rate=50) as load:
+    with ContainerCluster(OLD, settings=SETTINGS) as cluster, Load(cluster.urls, tmp_path / "load.json", rate=20) as load:
         inventory_file = hosts(cluster, mirror)
         first = _cut(cluster, inventory_file, silent=False)
         _status_of_a_stalled_roll(cluster, inventory_file, first)
@@ -111,4 +112,4 @@ def test_a_module_that_is_killed_on_the_node_leaves_the_hold_and_the_journal(mir
         assert "Nothing more was done, and automatic restarts stay held." in text
         not_touched(cluster, before, *others)
         assert (step(cluster, first), is_held(cluster, first)) == ("draining", True)
-        finishes(cluster, inventory_file)
+        finishes_alone(cluster, inventory_file, first)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.helpers import starts, upgrade, write_hosts
+from tests.integration.helpers import events, runs, said, starts, upgrade, write_hosts
+from tests.integration.users import UPGRADE, User
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
 from tests.lab.load_report import LoadReport
@@ -34,15 +35,15 @@ class Rolled:
 
 
 @pytest.fixture(scope="module")
-def rolled(mirror: Path) -> Iterator[Rolled]:
+def rolled(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rolled]:
     with LoopbackCluster("2.14.6") as cluster:
-        hosts = write_hosts(cluster, mirror)
+        user = User.of(cluster, mirror, tmp_path_factory.mktemp("user"))
         with Load(cluster.urls, cluster.base / "load.json", rate=100) as load:
             leader = cluster.leader()
-            first = upgrade(hosts, "2.15.1")
+            first = user.run(UPGRADE)
             report = load.stop()
         versions, begun = cluster.versions(), starts(cluster)
-        yield Rolled(cluster, str(leader), first, versions, begun, report, upgrade(hosts, "2.15.1"))
+        yield Rolled(cluster, str(leader), first, versions, begun, report, user.run(UPGRADE))
 
 
 def test_an_upgrade_under_load_succeeds_and_every_node_runs_the_target(rolled: Rolled) -> None:
@@ -75,6 +76,27 @@ def test_a_second_run_changes_nothing_and_restarts_nothing(rolled: Rolled) -> No
     assert starts(rolled.cluster) == rolled.starts
 
 
+def test_what_happened_is_written_down_as_it_happened_and_the_last_message_says_where(rolled: Rolled) -> None:
+    first, second = runs(rolled.cluster)
+    for host in rolled.versions:
+        ended = [e["phase"] for e in events(first, "phase") if e.get("host") == host and e["state"] == "ended"]
+        assert set(ended) == {"stage", "gate", "drain", "swap", "start", "catch_up"}, host
+    assert [e["host"] for e in events(first, "node_done")] == events(first, "planned")[0]["order"]
+    assert all(e["new_version"] == "2.15.1" and e["seconds"] > 0 for e in events(first, "node_done"))
+    assert events(first, "sample")[-1]["servers"]["n1"]["version"] == "2.15.1"
+    # The leader goes last, and takes its leadership along.
+    assert rolled.leader_before in {e["from"] for e in events(first, "leader_moved")}
+    assert [e["outcome"] for folder in (first, second) for e in events(folder, "run_ended")] == ["done", "nothing_to_do"]
+    for done, folder, line in (
+        (rolled.first, first, "Upgraded 3 of 3 to 2.15.1"),
+        (rolled.second, second, "Nothing to do: 3 of 3"),
+    ):
+        last = done.stdout.partition("TASK [natsops.cluster.nats_upgrade : The end of this run]")[2].partition("PLAY RECAP")[0]
+        assert line in last
+        assert f"Report: {folder}/report.html" in last
+        assert (folder / "report.html").stat().st_size > 0
+
+
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_the_output_has_no_warning_no_endless_line_and_no_wall_of_json(rolled: Rolled, which: str) -> None:
     done: PlaybookRun = getattr(rolled, which)
@@ -84,11 +106,21 @@ def test_the_output_has_no_warning_no_endless_line_and_no_wall_of_json(rolled: R
     assert [line for line in output.splitlines() if len(line) > LONGEST_LINE or JSON_WALL.search(line)] == []
 
 
-def test_an_older_pair_of_versions_is_upgraded_too(mirror: Path) -> None:
+def test_an_older_pair_of_versions_is_upgraded_too_a_canary_first_and_then_the_others(mirror: Path) -> None:
     with LoopbackCluster("2.10.26") as cluster:
-        done = upgrade(write_hosts(cluster, mirror), "2.11.11")
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        hosts, leader = write_hosts(cluster, mirror), cluster.leader()
+        canary = upgrade(hosts, "2.11.11", nats_upgrade_max_nodes="1", nats_upgrade_progress="off")
+        assert canary.returncode == 0, canary.stdout[-3000:] + canary.stderr
+        (first,) = [name for name, version in cluster.versions().items() if version == "2.11.11"]
+        assert first != leader
+        assert "1 of 3 done, run again to go on." in said(canary)
+        assert events(runs(cluster)[-1], "run_ended")[0]["outcome"] == "part_done"
+
+        rest = upgrade(hosts, "2.11.11", nats_upgrade_max_nodes="all")
+        assert rest.returncode == 0, rest.stdout[-3000:] + rest.stderr
         assert cluster.versions() == {"n1": "2.11.11", "n2": "2.11.11", "n3": "2.11.11"}
+        assert "cluster lab 2/3 done, about " in said(rest)
+        assert "Upgraded 2 of 3 to 2.11.11, and with those before 3 of 3 are done" in said(rest)
 
 
 def test_where_a_directory_link_holds_the_version_the_link_is_flipped_and_the_old_directory_kept(

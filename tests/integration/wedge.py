@@ -15,7 +15,7 @@ from nats.errors import Error
 from tests.lab.load_assets import connect
 
 STREAM = "WEDGE"
-LEAD_SECONDS = 20.0
+LEAD_SECONDS = 60.0
 # The answer never comes: the stream has no leader.
 CREATE_SECONDS = 1.0
 

@@ -16,13 +16,6 @@ testinfra_hosts = ["ansible://nats"]
 BINARY = "/usr/sbin/nats-server"
 
 
-@pytest.fixture
-def unit(host: Host) -> dict[str, str]:
-    """Ask systemd for the properties of the unit."""
-    lines = host.check_output("systemctl show --all nats-server.service").splitlines()
-    return dict(line.split("=", maxsplit=1) for line in lines)
-
-
 def test_the_unit_is_active_and_enabled(unit: dict[str, str]) -> None:
     assert (unit["ActiveState"], unit["SubState"], unit["UnitFileState"]) == ("active", "running", "enabled")
 

@@ -1,0 +1,57 @@
+"""Servers that supervisord starts again whenever they end (autorestart=true): it must never bring the old version back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from tests.integration.faults import first_and_others
+from tests.integration.helpers import said, starts, upgrade, write_hosts
+from tests.integration.releases import pack, publish, script
+from tests.lab.binaries import ROOT
+from tests.lab.load_process import Load
+from tests.lab.supervised import SupervisedCluster
+
+INVENTORY = ROOT / "docs" / "inventories" / "supervisord.yml"
+BROKEN = "2.15.9"
+# The lab says where its servers are; how supervisord is asked is for the inventory of users to say.
+OURS = ("nats_upgrade_service", "nats_upgrade_start_command")
+
+
+def inventory(cluster: SupervisedCluster, mirror: Path) -> Path:
+    path = write_hosts(cluster, mirror, cluster.hosts())
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for variables in (content["nats"]["vars"], *content["nats"]["hosts"].values()):
+        for name in OURS:
+            variables.pop(name, None)
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_supervisord_is_held_and_starts_the_new_version_or_the_old_one_again(mirror: Path, tmp_path: Path) -> None:
+    broken = publish(tmp_path, BROKEN, pack(BROKEN, script(BROKEN, "echo 'cannot serve' >&2; exit 1")))
+    with SupervisedCluster("2.14.6") as cluster, Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+        first, _others = first_and_others(cluster)
+        before = starts(cluster)
+        with_inventory = ("-i", str(INVENTORY))
+        failed = upgrade(inventory(cluster, broken), BROKEN, *with_inventory, nats_upgrade_start_timeout_seconds=4)
+        after = starts(cluster)
+        assert failed.returncode != 0
+        assert f"{first}: it was put back to 2.14.6, and is up and current." in said(failed), failed.stdout[-4000:]
+        assert "cannot serve" in failed.stdout
+        assert set(cluster.versions().values()) == {"2.14.6"}
+        assert [name for name in cluster.nodes if after[name] != before[name]] == [first]
+        assert not any(cluster.hold(name).exists() for name in cluster.nodes)
+        cluster.wait_ready()
+
+        good = upgrade(inventory(cluster, mirror), "2.15.1", *with_inventory)
+        assert good.returncode == 0, good.stdout[-4000:]
+        assert set(cluster.versions().values()) == {"2.15.1"}
+        assert not any(cluster.hold(name).exists() for name in cluster.nodes)
+        # One start each: none of the old version came in between.
+        words = [cluster.nodes[name].log.read_text(encoding="utf-8").count("Starting nats-server") for name in cluster.nodes]
+        assert sorted(words) == [2, 2, 3]
+        assert cluster.control("status").count("RUNNING") == len(cluster.nodes)
+        report = load.stop()
+    assert (report.lost, report.duplicates_in_stream, report.never_delivered) == (0, 0, 0)
