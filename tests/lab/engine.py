@@ -11,13 +11,17 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.lab.locks import locked
 from tests.lab.marks import without_mark
+from tests.lab.processes import look
 
 ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / ".cache" / "dockerd.log"
+# Where dockerd and its containerd note their pids. Killed, they leave them, and take whoever has that pid later for themselves.
+PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/containerd/containerd.pid"): "containerd"}
 
 ANSWER_SECONDS = 20
 START_SECONDS = 60
@@ -95,6 +99,7 @@ def start_daemon() -> subprocess.Popen[bytes] | None:
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             raise EngineError("systemctl start docker failed, see: journalctl -u docker") from error
         return None
+    remove_stale_pid_files(PID_FILES)
     LOG.parent.mkdir(parents=True, exist_ok=True)
     # The daemon outlives this program: it must not hold the terminal or the pipe of whoever called.
     with LOG.open("ab") as log:
@@ -106,6 +111,18 @@ def start_daemon() -> subprocess.Popen[bytes] | None:
             env=without_mark(),
             start_new_session=True,
         )
+
+
+def remove_stale_pid_files(files: Mapping[Path, str]) -> None:
+    """Remove each pid file whose pid is no process of that name: gone, or given to another one since."""
+    for path, name in files.items():
+        try:
+            pid = path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            continue
+        running = look(int(pid)) if pid.isdigit() else None
+        if running is None or Path(running.argv[0] if running.argv else "").name != name:
+            path.unlink()
 
 
 def start() -> None:

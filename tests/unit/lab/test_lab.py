@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figures import Tally
 from tests import parallel
-from tests.lab import bytecode, sampler
+from tests.lab import bytecode, engine, sampler
 from tests.lab.binaries import LabError, check_version
 from tests.lab.demo_report import Result
 from tests.lab.load_report import LoadReport, report
@@ -236,3 +236,16 @@ def test_what_is_imported_from_a_zip_is_compiled_once_and_again_where_the_kept_b
     assert (run("one"), only.read_bytes()) == ("one", right)
     # By what the source is, and not by its name.
     assert (run("two"), len(list(kept.iterdir()))) == ("two", 2)
+
+
+def test_pid_file_of_a_killed_engine_is_removed_and_that_of_a_living_one_kept(tmp_path) -> None:
+    files = {tmp_path / name: "sleep" for name in ("living", "others", "gone", "damaged", "none")}
+    with subprocess.Popen(["sleep", "60"]) as process:
+        (tmp_path / "living").write_text(str(process.pid))
+        # Its pid has been given to another program since.
+        (tmp_path / "others").write_text(f"{os.getpid()}\n")
+        (tmp_path / "gone").write_text(str(2**31 - 1))
+        (tmp_path / "damaged").write_text("")
+        engine.remove_stale_pid_files(files)
+        process.kill()
+    assert [path.name for path in tmp_path.iterdir()] == ["living"]
