@@ -88,3 +88,34 @@ def test_hooks_run_once_for_each_node_in_order_a_soak_lies_between_and_a_hook_th
     soaks = re.findall(r"Watch the cluster for a while after (\w+)|Do what was asked for (\w+) each node", done.stdout)
     seen = [name or when for name, when in soaks]
     assert seen == ["before", "after", order[0], "before", "after", order[1], "before", "after"]
+
+
+def test_a_server_that_ends_by_itself_in_its_turn_is_started_again_and_one_that_is_back_stays_whatever_fails_after_it(
+    cluster: LoopbackCluster, mirror: Path, tmp_path: Path
+) -> None:
+    first, _others = first_and_others(cluster)
+    before, hosts = starts(cluster), write_hosts(cluster, mirror)
+    crash = {"name": "Crash", "ansible.builtin.shell": {"cmd": f"kill -KILL $(cat {cluster.nodes[first].pid_file})"}}
+    broken = {"name": "Put it back into the load balancer", "ansible.builtin.fail": {"msg": "the load balancer said no"}}
+    crashing = {"before_node": hook(tmp_path, "crash", {**crash, "changed_when": True}, broken)}
+    with Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+        ended = upgrade(hosts, NEW, "--limit", first, nats_upgrade_hooks=crashing)
+        assert ended.returncode != 0
+        says(ended, f"{first}: its server had ended by itself, without a signal of this run. It was started again")
+        assert [name for name in cluster.nodes if starts(cluster)[name] != before[name]] == [first]
+        assert steps(cluster, first) == ["began", "put_back"]
+        finished(cluster, OLD)
+
+        failed = upgrade(hosts, NEW, "--limit", first, nats_upgrade_hooks={"after_node": hook(tmp_path, "after", broken)})
+        assert failed.returncode != 0
+        says(
+            failed,
+            f"What failed: Put it back into the load balancer: the load balancer said no {first}: its server runs {NEW}",
+            f"Next: mend what failed, and run the same playbook again; it does the rest of the turn of {first}",
+        )
+        upgraded = starts(cluster)[first]
+        assert cluster.versions()[first] == NEW
+        assert not locked(cluster)
+        finishes_alone(cluster, hosts, first)
+        assert starts(cluster)[first] == upgraded
+        nothing_lost(load)
