@@ -11,7 +11,7 @@ on the leader of their group only; a leader goes on calling a stopped replica cu
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Callable, Iterator, Mapping, Sequence
 
@@ -40,11 +40,13 @@ class Missing:
     """One thing that is not as it has to be: the name of the condition, and the last value seen.
 
     C(subject) is what it is about (an asset, a server), and with the condition tells whether it is the same thing again.
+    C(fleeting) is what may be over in the next look, and back in the one after: a busy replica that is close to its leader.
     """
 
     condition: str
     seen: str
     subject: str = ""
+    fleeting: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.condition}: {self.seen}"
@@ -293,7 +295,8 @@ def _replicas(cluster: Cluster, reading: Reading, max_lag: int, lags: dict[str, 
                 lags[placement.label] = max(behind, lags.get(placement.label, 0))
             if replica.offline or not replica.current or replica.lag > max_lag:
                 subject = f"replica {replica.name} of {placement.label}"
-                yield Missing("jsz", f"{subject} {_state(replica.offline, replica.lag)}", subject)
+                fleeting = not replica.offline and replica.lag <= max_lag
+                yield Missing("jsz", f"{subject} {_state(replica.offline, replica.lag)}", subject, fleeting)
 
 
 def _behind(led: Placement, own: Placement | None, lag: int) -> int:

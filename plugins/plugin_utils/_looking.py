@@ -12,26 +12,35 @@ from ansible_collections.natsops.cluster.plugins.module_utils._polling import po
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
 
+# So many looks are needed to see each of some hundred busy replicas current once: each is in about every other look.
+_LOOKS_AT_BUSY_REPLICAS = 20
+
 
 def look(
     source: _monitor.Source, targets: Sequence[_monitor.Target], nodes: Mapping[str, Any], *, max_lag: int, settle_seconds: float
 ) -> Situation:
     """Read until nothing is missing, or for a while, and keep what was missing in every look.
 
-    Under load a replica lags for a moment in one look of many: that is no reason to refuse.
+    Under load a replica lags for a moment in one look of many: that is no reason to refuse. Where nothing else is missing, the
+    while begins anew with each look of a certain number: over a slow way to the servers it may be as short as one look.
     """
-    persistent: set[str] | None = None
+    looks = 0
+    lasting: dict[str, bool] = {}  # by key, whether it is fleeting
 
     def once() -> tuple[list[Reading], list[Verdict]]:
-        nonlocal persistent
+        nonlocal looks, lasting
+        looks += 1
         readings = _monitor.read_state(source, targets, assets=True)
         verdicts = _health.judge(readings, {}, max_lag=max_lag)
-        keys = {missing.key for verdict in verdicts for missing in verdict.missing}
-        persistent = keys if persistent is None else persistent & keys
+        seen = {missing.key: missing.fleeting for verdict in verdicts for missing in verdict.missing}
+        lasting = seen if looks == 1 else {key: fleeting for key, fleeting in seen.items() if key in lasting}
         return readings, verdicts
 
     readings, verdicts = poll_until(
-        once, lambda _unused: not persistent, timeout_seconds=settle_seconds, shortest_interval_seconds=0.3
+        once,
+        lambda _unused: not lasting,
+        timeout_seconds=settle_seconds,
+        moved=lambda _unused: looks < _LOOKS_AT_BUSY_REPLICAS and all(lasting.values()),
+        shortest_interval_seconds=0.3,
     ).value
-    lasting = persistent or set()
     return Situation(tuple(readings), tuple(v.only(lambda missing: missing.key in lasting) for v in verdicts), nodes)

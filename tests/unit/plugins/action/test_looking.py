@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Iterator
@@ -94,6 +95,40 @@ def test_what_is_missing_in_every_look_is_one_and_is_looked_for_no_longer_than_t
     # Long enough for a second look on a machine that is busy.
     assert looked.plan(settle_seconds=3)["refusals"] == ["unhealthy_server"]
     assert looked.requests() >= 2 * len(NAMES)
+
+
+def busy(server: SimulatedServer, times: int) -> None:
+    """Its first answers have a replica of each group that it leads a message behind."""
+    usual, left = server.answers["/jsz"]["body"], [times]
+
+    def answer(path: str) -> Any:
+        if not path.startswith("/jsz") or left[0] == 0:
+            return SimulatedServer.answer(server, path)
+        left[0] -= 1
+        body = copy.deepcopy(usual)
+        for account in body["account_details"]:
+            for stream in account["stream_detail"]:
+                for replica in stream["cluster"].get("replicas") or []:
+                    replica.update(current=False, lag=1)
+        return {"status": 200, "body": body}
+
+    server.answer = answer  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1.0])
+def test_replicas_that_are_busy_in_several_looks_are_no_reason_to_refuse_however_few_looks_the_time_is_enough_for(
+    looked: Looked, seconds: float
+) -> None:
+    for server in looked.servers.values():
+        busy(server, 6)
+    assert looked.plan(settle_seconds=seconds)["refusal"] == ""
+    assert looked.requests() == 7 * len(NAMES)
+
+
+def test_replicas_that_are_behind_in_every_look_are_one(looked: Looked) -> None:
+    for server in looked.servers.values():
+        busy(server, 1000)
+    assert looked.plan(settle_seconds=0.1)["refusals"] == ["degraded_group"]
 
 
 def test_a_target_or_a_waiver_that_is_wrong_by_itself_is_told_without_looking(looked: Looked) -> None:
