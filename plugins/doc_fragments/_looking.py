@@ -33,8 +33,8 @@ options:
     description:
       - Longest time to go on looking while something is missing, in seconds.
       - Only what is missing in every look counts, because under load a replica lags now and then.
-      - Where all of that is busy replicas, within O(max_lag) of their leader and not current, it goes on for 20 looks at the least, unless
-        this is 0.
+      - Where all of that is busy replicas, within O(max_lag) of their leader and not current, it goes on for 20 looks at least,
+        unless this is 0.
     type: float
     default: 5
 """
