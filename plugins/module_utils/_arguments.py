@@ -106,6 +106,12 @@ def open_http(params: Mapping[str, Any]) -> Source:
     return _http.open_door(settings(params))
 
 
+def _shown(url: str) -> str:
+    """An address that may be none: what stands before an @ may be a user and a password, also where there is no scheme."""
+    scheme, slashes, rest = url.rpartition("://")
+    return scheme + slashes + rest.rpartition("@")[2]
+
+
 def targets(params: Mapping[str, Any], name: str | None = None) -> list[Target]:
     """Whom to ask, from the options of a module that runs on a node, or of an action that has resolved the hosts."""
     servers = params["servers"]
@@ -116,7 +122,9 @@ def targets(params: Mapping[str, Any], name: str | None = None) -> list[Target]:
     for target in found:
         over_nats = params.get("system_account") and target.monitor_url.startswith(OVER_NATS)
         if not over_nats and not target.monitor_url.startswith(("http://", "https://")):
-            raise NatsError(f"monitor_url of {target.name} is '{target.monitor_url}': it has to start with http:// or https://")
+            raise NatsError(
+                f"monitor_url of {target.name} is '{_shown(target.monitor_url)}': it has to start with http:// or https://"
+            )
     names = [target.name for target in found]
     twice = sorted({one for one in names if names.count(one) > 1})
     if twice:

@@ -20,7 +20,11 @@ _MOST = 50
 
 @dataclass(frozen=True)
 class Seen:
-    """A cluster as it was last known: C(state) of its mismatch, empty without one, and the hosts whose servers are in it."""
+    """A cluster as it was last known: C(state) of its mismatch, empty without one, and the hosts whose servers are in it.
+
+    A mismatch that is overdue stays so until it is over: a server that answers now and then must not make it overdue again and
+    again, for its age is that of the servers that are seen.
+    """
 
     state: str
     hosts: frozenset[str]
@@ -43,6 +47,7 @@ def changes(known: Known, drift: Drift) -> tuple[dict[str, Seen], list[dict[str,
         before, cluster = known.get(name, Seen("", frozenset())), now.get(name)
         away = before.hosts & silent
         state = cluster.mismatch.state if cluster and cluster.mismatch else before.state if away else ""
+        state = OVERDUE if state and before.state == OVERDUE else state
         hosts = away | frozenset(server.host for server in cluster.servers) if cluster else away
         if hosts:
             after[name] = Seen(state, hosts)

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import traceback
 from dataclasses import replace
 from typing import Any, ClassVar, Dict, Mapping
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -23,6 +24,7 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import Te
 Result = Dict[str, Any]
 display = Display()
 _MAYBE_DONE = "What was under way there may have run to its end, or not: the next run finds out"
+_MEND = "Mend what it says, such as a full disk, and run the same playbook again, which finds out what was done"
 _BEFORE_ANY_TURN = ". No server was stopped. Bring {host} back, and run the same playbook again"
 # Of how to read, what counts on a node too.
 _HTTP_OPTIONS = ("validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight")
@@ -48,11 +50,11 @@ class NatsAction(ActionBase):
             result.update(self.work(task_vars or {}))
         except NatsError as exc:
             result.update(failed=True, msg=str(exc), **exc.details)
-        except AnsibleActionFail as exc:
+        except Exception as exc:
             if not self.told.runs:
                 raise
-            # An option of the wrong type: in a run it is a failure as any other, with the report of it.
-            result.update(failed=True, msg=str(exc))
+            # In a run it is a failure as any other, whatever it is: else the report would say that the run was killed.
+            result.update(_failure(exc))
         self.told.ended(result)
         return result
 
@@ -81,6 +83,17 @@ class NatsAction(ActionBase):
         # A lost host keeps its temporary folder; that must not turn the failure above into "unreachable" after all.
         with contextlib.suppress(AnsibleConnectionFailure):
             super().cleanup(force)
+
+
+def _failure(exc: Exception) -> Result:
+    """The result of a task that this has ended. Ansible's own errors say all there is to say, of others -vvv shows more."""
+    if isinstance(exc, AnsibleError):
+        return {"failed": True, "msg": str(exc)}
+    return {
+        "failed": True,
+        "msg": f"an error that was not foreseen on the controller ({type(exc).__name__}: {exc}): -vvv shows where. {_MEND}",
+        "exception": traceback.format_exc(),
+    }
 
 
 class NodeAction(NatsAction):

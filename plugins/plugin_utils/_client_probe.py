@@ -134,11 +134,21 @@ def _wait_for(folder: str, enough: Callable[[Sequence[Record]], bool], seconds: 
 
 def _records(folder: str) -> list[Record]:
     try:
-        text = (Path(folder) / _client_probe_process.OBSERVED).read_text(encoding="utf-8")
+        text = (Path(folder) / _client_probe_process.OBSERVED).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return []
-    # A line that is being written ends later.
-    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    # A line that is being written ends later, and one that was torn, by a full disk for instance, tells nothing.
+    found = (_record(line) for line in text.splitlines(keepends=True) if line.endswith("\n"))
+    return [record for record in found if record]
+
+
+def _record(line: str) -> Record:
+    """What a line says; nothing where it is damaged."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) and "kind" in record else {}
 
 
 def _of_kind(records: Sequence[Record], kind: str) -> list[Record]:

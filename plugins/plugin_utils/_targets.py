@@ -7,6 +7,8 @@ from __future__ import annotations
 import shlex
 from typing import Any, Iterator, Mapping, Sequence
 
+from ansible.errors import AnsibleUndefinedVariable
+
 from ansible_collections.natsops.cluster.plugins.module_utils import _state_files
 from ansible_collections.natsops.cluster.plugins.module_utils._arguments import DEFAULT_MONITOR_URL
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -50,6 +52,16 @@ def host_variable(name: str, host: str, task_vars: Mapping[str, Any], templar: A
     hostvars = task_vars["hostvars"]
     if host not in hostvars:
         raise NatsError(f"there is no host {host} in the inventory")
+    try:
+        return _templated(name, host, task_vars, templar)
+    except AnsibleUndefinedVariable as exc:
+        raise NatsError(
+            f"{name} of {host} needs a variable that is not set ({exc}): set that, or give {name} another value"
+        ) from exc
+
+
+def _templated(name: str, host: str, task_vars: Mapping[str, Any], templar: Any) -> Any:
+    hostvars = task_vars["hostvars"]
     if name in hostvars[host]:
         return hostvars[host][name]
     here = task_vars["inventory_hostname"]

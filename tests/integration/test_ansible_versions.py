@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.environments import programs
 from tests.integration.helpers import adhoc, upgrade, write_hosts
+from tests.integration.test_groups import EACH_WAY
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.playbook import PlaybookRun
 
@@ -30,12 +31,16 @@ class Upgraded:
         return self.done.stdout + self.done.stderr
 
 
+def programs_of(core: str) -> Path:
+    minor = int(core.partition(".")[2])
+    extra = () if core == WITHOUT_HTTPX else ("httpx",)
+    return programs(f"ansible-{core}", f"ansible-core>={core},<2.{minor + 1}", "packaging", *extra)
+
+
 @pytest.fixture(scope="module", params=CORES)
 def upgraded(request: pytest.FixtureRequest, mirror: Path) -> Iterator[Upgraded]:
     core = str(request.param)
-    minor = int(core.partition(".")[2])
-    extra = () if core == WITHOUT_HTTPX else ("httpx",)
-    folder = programs(f"ansible-{core}", f"ansible-core>={core},<2.{minor + 1}", "packaging", *extra)
+    folder = programs_of(core)
     # What differs between versions of Ansible does so on two nodes as on three.
     with LoopbackCluster("2.14.6", 2) as cluster:
         hosts = write_hosts(cluster, mirror, nats_upgrade_waive=["stepping_stone", "two_node_cluster"])
@@ -49,6 +54,12 @@ def upgraded(request: pytest.FixtureRequest, mirror: Path) -> Iterator[Upgraded]
 def test_a_cluster_is_upgraded(upgraded: Upgraded) -> None:
     assert upgraded.done.returncode == 0, upgraded.output[-3000:]
     assert set(upgraded.versions.values()) == {"2.15.1"}
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_a_run_that_would_do_nothing_is_an_error(core: str, tmp_path: Path) -> None:
+    for case in EACH_WAY:
+        case.fails(tmp_path, "status", programs_of(core))
 
 
 def test_servers_are_read_on_their_own_hosts(upgraded: Upgraded) -> None:

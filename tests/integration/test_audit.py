@@ -90,4 +90,4 @@ def test_servers_that_are_read_on_their_nodes_are_judged_alike_and_one_alone_for
 def test_a_group_that_is_not_there_is_an_error_and_no_clean_audit(hosts: Path) -> None:
     done = playbook("audit", hosts, nats_upgrade_group="natz")
     assert done.returncode == 2
-    says(done, "the inventory has no hosts in the group natz, so that nothing would be audited")
+    says(done, "refused: the inventory has no hosts in the group natz, so that nothing would be done")

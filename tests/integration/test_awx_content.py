@@ -7,12 +7,14 @@ import re
 import sys
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _client_probe_session, _over_nats
 from tests.lab.awx_collection import awx_collections
 from tests.lab.binaries import ROOT
 
@@ -26,8 +28,8 @@ QUESTION = {
 }
 # What a person answers, by the type of the question.
 ANSWERS = {"integer": 2, "text": "2.15.1", "textarea": "r1_assets\nsingle_route"}
-# Asked for, and looked at elsewhere: no variable of the role, and one that the role reads as a number or as "all".
-ELSEWHERE = {"nats_audit_max_mismatch_seconds", "nats_upgrade_max_nodes"}
+# Asked for, and looked at elsewhere: the role reads it as a number or as "all".
+ELSEWHERE = {"nats_upgrade_max_nodes"}
 OMITTED = "__omitted__"
 GIVEN = {"nats_awx_inventory": "nats-production", "nats_awx_execution_environment_image": "registry.example.org/nats:1"}
 
@@ -148,13 +150,21 @@ def test_a_job_template_runs_a_playbook_that_asks_nothing(args: dict[str, Any]) 
     assert (args["ask_variables_on_launch"], args["job_slice_count"], args["use_fact_cache"]) == (False, 1, False)
 
 
+def role_options() -> dict[str, Any]:
+    """What the variables of the roles have to be."""
+    options: dict[str, Any] = {}
+    for role in ("nats_upgrade", "nats_audit"):
+        specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+        options.update(specs["argument_specs"]["main"]["options"])
+    return options
+
+
 SURVEYS = {args["name"]: args["survey_spec"]["spec"] for _name, args in CALLS if args.get("survey_spec")}
 
 
 @pytest.mark.parametrize("name", SURVEYS)
-def test_a_survey_asks_for_variables_of_the_role_and_gives_what_they_take(name: str) -> None:
-    specs = yaml.safe_load((ROOT / "roles/nats_upgrade/meta/argument_specs.yml").read_text(encoding="utf-8"))
-    options = specs["argument_specs"]["main"]["options"]
+def test_a_survey_asks_for_variables_of_the_roles_and_gives_what_they_take(name: str) -> None:
+    options = role_options()
     variables = [question["variable"] for question in SURVEYS[name]]
     assert len(set(variables)) == len(variables)
     for question in SURVEYS[name]:
@@ -167,13 +177,50 @@ def test_a_survey_asks_for_variables_of_the_role_and_gives_what_they_take(name: 
                 assert validator.validate({"it": answer}).error_messages == []
 
 
-def test_the_credential_gives_the_variable_and_hides_what_is_secret() -> None:
-    (args,) = of("credential_type")
+def test_the_schedule_promises_what_makes_the_audit_fail_and_nothing_else() -> None:
+    failing = yaml.safe_load((ROOT / "roles/nats_audit/defaults/main.yml").read_text(encoding="utf-8"))["nats_audit_fail_on"]
+    (schedule,) = of("schedule")
+    words = {"differ": "mismatch_overdue", "bad": "bad_release", "silent": "silent_server", "not listed": "unlisted_server"}
+    for word, finding in {**words, "withdrawn": "withdrawn_version", "end of life": "end_of_life"}.items():
+        assert (word in schedule["description"]) == (finding in failing), word
+
+
+CREDENTIALS = {"nats_upgrade_system_account": {"creds", "password"}, "nats_upgrade_client_probe": {"creds", "password", "token"}}
+
+
+def credential(variable: str) -> dict[str, Any]:
+    """The type of credential that gives this variable."""
+    (args,) = [args for args in of("credential_type") if variable in args["injectors"]["extra_vars"]]
+    return args
+
+
+@pytest.mark.parametrize(("variable", "secret"), CREDENTIALS.items(), ids=CREDENTIALS)
+def test_a_credential_gives_its_variable_and_hides_what_is_secret(variable: str, secret: set[str]) -> None:
+    args = credential(variable)
     fields = {field["id"]: field for field in args["inputs"]["fields"]}
-    assert {name for name, field in fields.items() if field.get("secret")} == {"creds", "password"}
+    assert {name for name, field in fields.items() if field.get("secret")} == secret
     # In braces still: AWX fills them in, and not Ansible.
-    account = args["injectors"]["extra_vars"]["nats_upgrade_system_account"]
+    account = args["injectors"]["extra_vars"][variable]
     assert account["password"] == "{{ password | default('') }}"
     assert account["creds"] == "{{ tower.filename.creds if creds | default('') else '' }}"
     used = set(re.findall(r"{{ (?:tower\.filename\.)?(\w+)", str(args["injectors"])))
     assert used == set(fields)
+    # AWX takes no configuration of Ansible from a credential (validate_env_var_allowed).
+    assert "env" not in args["injectors"]
+
+
+@pytest.mark.parametrize("variable", CREDENTIALS)
+def test_what_a_credential_gives_is_an_account_where_it_holds_a_user_only(variable: str) -> None:
+    check = {"nats_upgrade_system_account": _over_nats.check, "nats_upgrade_client_probe": _client_probe_session.check}[variable]
+    filled = _filled_in(credential(variable)["injectors"]["extra_vars"][variable], user="u", password="p4ss")
+    assert ArgumentSpecValidator({"it": role_options()[variable]}).validate({"it": filled}).error_messages == []
+    checked = check(filled)
+    assert (checked["user"], checked["password"], "creds" in checked, "token" in checked) == ("u", "p4ss", False, False)
+    assert not checked.get("tls")
+
+
+def _filled_in(value: Any, **held: str) -> Any:
+    """What AWX makes of it, where the credential holds this."""
+    if isinstance(value, dict):
+        return {name: _filled_in(one, **held) for name, one in value.items()}
+    return jinja2.Environment().from_string(value).render(**held, tower={"filename": {}})

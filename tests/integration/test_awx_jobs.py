@@ -140,14 +140,20 @@ class Awx:
 
 @dataclass(frozen=True)
 class Worked:
-    """A plan while a server is down, and then, as in a workflow, an upgrade and a soak; all limited to n1."""
+    """An audit and a plan while a server is down, and then, as in a workflow, an upgrade, a soak, an audit; all limited to n1."""
 
+    failing: Job
     refused: Job
     upgraded: Job
     soaked: Job
+    audited: Job
     before: dict[str, Any]
     after: dict[str, Any]
     reports: Path
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        return (self.failing, self.refused, self.upgraded, self.soaked, self.audited)
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +170,8 @@ def worked(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         account = {"creds": "", "user": "sys", "password": SECRET, "servers": ",".join(cluster.urls), "tls": {"ca": ""}}
         awx = Awx(tmp_path_factory.mktemp("awx"), inventory, {"nats_upgrade_system_account": account})
         cluster.terminate("n3")
+        asked = {"nats_audit_max_mismatch_seconds": "86400"}
+        failing = awx.job("failing", "playbooks/audit.yml", "n1", **asked, awx_job_id=5)
         refused = awx.job("plan", "playbooks/plan.yml", "n1", **ANSWERS, awx_job_id=6)
         cluster.start_node("n3")
         cluster.wait_ready()
@@ -173,7 +181,9 @@ def worked(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         upgraded = awx.job("upgrade", "playbooks/upgrade.yml", "n1", **ANSWERS, **stale, awx_job_id=7)
         answers = {**ANSWERS, "nats_awx_soak_seconds": 1}
         soaked = awx.job("soak", "playbooks/awx/soak.yml", "n1", **answers, **upgraded.artifacts, awx_job_id=8)
-        yield Worked(refused, upgraded, soaked, before, touched_by(cluster), Path(group["vars"]["nats_upgrade_report_dir"]))
+        audited = awx.job("audited", "playbooks/audit.yml", "n1", **asked, **upgraded.artifacts, awx_job_id=9)
+        jobs = (failing, refused, upgraded, soaked, audited)
+        yield Worked(*jobs, before, touched_by(cluster), Path(group["vars"]["nats_upgrade_report_dir"]))
 
 
 def test_a_job_limited_to_one_node_fails_while_another_one_is_down_and_says_which(worked: Worked) -> None:
@@ -203,6 +213,26 @@ def test_the_soak_after_it_watches_all_of_them(worked: Worked) -> None:
     assert (sorted(waited["servers"]), waited["changed"]) == (["n1", "n2", "n3"], False)
 
 
+def test_an_audit_that_finds_something_severe_is_a_failed_job_and_leaves_what_it_found_all_the_same(worked: Worked) -> None:
+    job = worked.failing
+    assert (job.returncode, job.status) == (2, "failed"), job.stdout[-3000:]
+    (failed,) = [event["event_data"] for event in job.events if event["event"] == "runner_on_failed"]
+    assert failed["res"]["msg"].startswith("1 finding of this audit fails it: silent_server: n3.")
+    audit = job.artifacts["nats_audit"]
+    assert (audit["failed"], audit["summary"]["versions"]) == (["silent_server"], {"2.14.6": 2})
+
+
+def test_an_audit_of_a_cluster_in_mid_roll_is_a_job_that_ends_well_and_sees_all_of_it_whatever_the_limit(worked: Worked) -> None:
+    job = worked.audited
+    assert (job.returncode, job.status) == (0, "successful"), job.stdout[-3000:]
+    assert [event for event in job.events if event["event"] == "runner_on_failed"] == []
+    (told,) = job.results("nats_audit")
+    assert told["audit"] == job.artifacts["nats_audit"]
+    (cluster,) = told["audit"]["clusters"]
+    assert (cluster["versions"], cluster["mismatch"]["state"]) == ({"2.15.1": 1, "2.14.6": 2}, "active")
+    assert told["audit"]["failed"] == []
+
+
 def test_the_artifacts_are_those_of_this_job_and_not_of_the_ones_before(worked: Worked) -> None:
     plan = worked.upgraded.artifacts["nats_upgrade_plan"]
     assert (plan["refused"], plan["target"]) == (False, "2.15.1")
@@ -215,8 +245,8 @@ def test_the_artifacts_are_those_of_this_job_and_not_of_the_ones_before(worked: 
 
 
 def test_the_secret_of_the_credential_is_in_nothing_that_a_job_leaves_however_loud_it_is(worked: Worked) -> None:
-    for job in (worked.refused, worked.upgraded, worked.soaked):
-        assert len(job.events) > 8
+    for job in worked.jobs:
+        assert len(job.events) > 4
         assert SECRET not in job.left
     kept = [path for path in worked.reports.rglob("*") if path.is_file()]
     assert kept
@@ -224,7 +254,7 @@ def test_the_secret_of_the_credential_is_in_nothing_that_a_job_leaves_however_lo
 
 
 def test_the_log_is_lines_although_ansible_runs_on_a_terminal(worked: Worked) -> None:
-    for job in (worked.refused, worked.upgraded, worked.soaked):
+    for job in worked.jobs:
         assert "\x1b[0" in job.left, "no terminal: this test shows nothing"
         for ink in ("\r ", "\r\x1b", "\x1b[K", "\x1b[2K", "\x1b[A"):
             assert ink not in job.left.replace("\r\n", "\n")

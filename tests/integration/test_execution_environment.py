@@ -22,11 +22,15 @@ def run(*argv: str) -> str:
 
 
 def test_ansible_builder_accepts_it_and_takes_what_the_controller_needs(tmp_path: Path) -> None:
-    run(str(BIN / "ansible-builder"), "create", "-f", "execution-environment.yml", "-c", str(tmp_path))
+    # Named, for else it has the name that goes with the engine of this machine.
+    named = ("--output-filename", "Containerfile")
+    run(str(BIN / "ansible-builder"), "create", "-f", "execution-environment.yml", "-c", str(tmp_path), *named)
     files = tmp_path / "_build"
     assert (files / "requirements.txt").read_text(encoding="utf-8") == (ROOT / "requirements.txt").read_text(encoding="utf-8")
     assert (files / "bindep.txt").read_text(encoding="utf-8") == (ROOT / "bindep.txt").read_text(encoding="utf-8")
-    assert "python3.12" in (tmp_path / "Containerfile").read_text(encoding="utf-8")
+    container = (tmp_path / "Containerfile").read_text(encoding="utf-8")
+    assert "python3.12" in container
+    assert "\nENV ANSIBLE_CALLBACK_RESULT_FORMAT=yaml\n" in container
 
 
 def test_an_environment_that_holds_the_collection_gets_the_same() -> None:

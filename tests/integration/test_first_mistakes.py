@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.helpers import said, touched_by, upgrade, write_hosts
+from tests.integration.helpers import events, runs, said, touched_by, upgrade, write_hosts
 from tests.integration.releases import pack, publish
 from tests.lab.binaries import server_binary
 from tests.lab.cluster import LoopbackCluster
@@ -33,14 +34,14 @@ def refused(cluster: LoopbackCluster, mirror: Path) -> Iterator[Refused]:
 
     def run(
         version: str | None,
-        *,
+        *options: str,
         source: Path = mirror,
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
         staged: bool = False,
         **variables: Any,
     ) -> PlaybookRun:
         before = touched_by(cluster)
-        done = upgrade(write_hosts(cluster, source, hosts, **variables), version)
+        done = upgrade(write_hosts(cluster, source, hosts, **variables), version, *options)
         after = touched_by(cluster)
         assert done.returncode != 0, done.stdout[-3000:]
         assert {name: now[:2] for name, now in after.items()} == {name: then[:2] for name, then in before.items()}
@@ -165,6 +166,29 @@ def test_a_configuration_that_the_new_version_refuses_is_found_before_any_server
         config.write_text(good, encoding="utf-8")
     assert f"refuses {config}" in message
     assert 'unknown field "no_such_key"' in message
+
+
+def test_an_address_with_a_variable_that_is_not_set_is_told_and_ends_the_run_as_any_mistake_does(
+    cluster: LoopbackCluster, refused: Refused
+) -> None:
+    # Of the hosts that are not left out by --limit Ansible itself says so, before the run begins.
+    wrong = {"n2": {"nats_upgrade_monitor_url": "http://{{ nats_address }}:8222"}}
+    message = one_message(refused("2.15.1", "--limit", "n1", hosts=wrong))
+    assert "nats_upgrade_monitor_url of n2 needs a variable that is not set (" in message
+    assert "'nats_address' is undefined" in message
+    run = runs(cluster)[-1]
+    assert f"Report: {run}/report.html" in message
+    assert [event["kind"] for event in events(run)][-2:] == ["failed", "run_ended"]
+
+
+def test_a_secret_that_was_given_as_text_is_refused_and_shown_nowhere(cluster: LoopbackCluster, refused: Refused) -> None:
+    secret = "s3cret-4Xw9"
+    given = json.dumps({"user": "probe", "password": secret})
+    done = refused("2.15.1", nats_upgrade_client_probe=given)
+    assert "nats_upgrade_client_probe is text, and has to be a dictionary" in said(done)
+    left = "".join(path.read_text(encoding="utf-8") for path in runs(cluster)[-1].iterdir())
+    assert "nats_upgrade_client_probe is text" in left
+    assert secret not in done.stdout + done.stderr + left
 
 
 def test_two_hosts_with_the_same_monitor_url_are_refused(cluster: LoopbackCluster, refused: Refused) -> None:

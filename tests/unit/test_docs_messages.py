@@ -77,11 +77,12 @@ def pattern_of(quote: str) -> re.Pattern[str]:
 
 @lru_cache
 def said() -> str:
-    """Everything that the collection can say: texts of its Python files, its task files and its templates."""
+    """Everything that the collection can say: texts of its Python files, its task files, its templates and its playbooks."""
     texts: list[str] = []
     for path in sorted((ROOT / "plugins").rglob("*.py")):
         texts += texts_of(ast.parse(path.read_text(encoding="utf-8")))
-    for path in [*sorted((ROLE / "tasks").rglob("*.yml")), *sorted((ROLE / "templates").rglob("*.j2"))]:
+    templates = [*(ROLE / "tasks").rglob("*.yml"), *(ROLE / "templates").rglob("*.j2"), *(ROOT / "playbooks").glob("*.yml")]
+    for path in sorted(templates):
         texts += texts_of_template(path.read_text(encoding="utf-8"))
     return END.join(re.sub(r"\s+", " ", text) for text in texts)
 

@@ -65,9 +65,21 @@ def test_a_truth_is_one_to_all_that_read_it_or_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", STRUCTURED)
 def test_a_command_or_a_dictionary_is_not_made_out_of_text(name: str) -> None:
     proper = {"before_node": "/x.yml"} if OPTIONS[name]["type"] == "dict" else ["/usr/bin/supervisorctl", "start", "nats"]
-    assert value_of("__nats_upgrade_unclear_text", **{name: proper}) == {}
+    assert value_of("__nats_upgrade_unclear_text", **{name: proper}) == []
     for text in ("/usr/bin/supervisorctl start nats", '["a", "b"]', "before_node=/x.yml"):
-        assert value_of("__nats_upgrade_unclear_text", **{name: text}) == {name: text}
+        # Its name and nothing more, for the text may be a password.
+        assert value_of("__nats_upgrade_unclear_text", **{name: text}) == [name]
+
+
+def test_a_secret_that_is_given_as_text_is_not_in_what_is_said() -> None:
+    tasks = DataLoader().load_from_file(str(ROLE / "tasks" / "preflight.yml"), trusted_as_template=True)
+    (message,) = [task["natsops.cluster.nats_upgrade_event"]["msg"] for task in tasks if "text means one thing" in task["name"]]
+    own = {name: trusted(value) for name, value in VARS.items()}
+    given = {"nats_upgrade_client_probe": '{"user":"p","password":"s3cret"}', "nats_upgrade_start_command": "run s3cret"}
+    said = Templar(loader=DataLoader(), variables={**DEFAULTS, **own, **given, "inventory_hostname": "n1"}).template(message)
+    assert "nats_upgrade_client_probe is text, and has to be a dictionary" in said
+    assert "nats_upgrade_start_command is text, and has to be a list of words" in said
+    assert "s3cret" not in said
 
 
 @pytest.mark.parametrize(

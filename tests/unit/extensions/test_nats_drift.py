@@ -31,9 +31,10 @@ class Servers(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.versions = dict.fromkeys(("n1", "n2", "n3"), "2.15.1")
+        self.silent: set[str] = set()
 
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/{name}"
+    def url(self, name: str, user: str = "") -> str:
+        return f"http://{user}127.0.0.1:{self.server_address[1]}/{name}"
 
     def answer(self, path: str) -> Any:
         _empty, name, rest = path.split("/", 2)
@@ -44,6 +45,9 @@ class Servers(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Servers)
+        if self.path.split("/")[1] in self.server.silent:
+            self.send_error(503)
+            return
         body = json.dumps(self.server.answer(self.path)).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -112,6 +116,37 @@ def test_servers_that_hang_refuse_or_talk_nonsense_keep_nobody_from_being_judged
         hangs.listen()
         told = asyncio.run(scenario(f"http://127.0.0.1:{hangs.getsockname()[1]}"))
     assert [one["host"] for one in told["outliers"]] == [servers.url("n3")]
+
+
+def test_who_does_not_answer_is_logged_with_the_reason_when_that_changes(
+    servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
+    def looked(*silent: str) -> list[str]:
+        caplog.clear()
+        servers.silent = set(silent)
+        watch.look()
+        return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+    named = [{"name": name, "monitor_url": servers.url(name)} for name in servers.versions]
+    watch = SOURCE["Watch"]({"servers": named})
+    assert looked() == []
+    (one,) = looked("n2")
+    assert "nats_drift: 1 of 3 servers do not answer" in one
+    assert f"n2 {servers.url('n2')}: " in one
+    assert "503" in one
+    assert looked("n2") == []
+    (every,) = looked("n1", "n2", "n3")
+    assert "3 of 3 servers do not answer" in every
+    assert looked() == ["nats_drift: all 3 servers answer again"]
+
+
+def test_a_password_in_an_address_is_in_no_event_and_no_log(servers: Servers, caplog: pytest.LogCaptureFixture) -> None:
+    servers.versions["n3"] = "2.14.6"
+    urls = [servers.url(name, "probe:s3cret@") for name in servers.versions]
+    events = SOURCE["Watch"]({"servers": [*urls, "http://probe:s3cret@127.0.0.1:1"]}).look()
+    assert [one["host"] for one in events[0]["nats_drift"]["outliers"]] == [servers.url("n3")]
+    assert "http://127.0.0.1:1: " in caplog.text
+    assert "s3cret" not in json.dumps(events) + caplog.text
 
 
 def test_a_look_that_waits_for_a_server_can_be_cancelled() -> None:

@@ -24,12 +24,13 @@ description:
   - A mismatch is over only when every server of the cluster that was seen in it says so. One that does not answer is no event.
     Servers that hang hold up a look, O(max_in_flight) of them at once for O(request_timeout_seconds), and keep no other from
     being read.
+  - Which servers do not answer, and why, is a warning in the log of ansible-rulebook, each time that others do not than before.
   - Looks never overlap. What is kept between them is the last state of each cluster and the names of its hosts.
 options:
   servers:
     description:
       - The servers to read. Each is the address of a monitoring port, V(http://10.0.0.1:8222), or a dictionary with C(name), by
-        which events name it, and C(monitor_url).
+        which events name it, and C(monitor_url). Without a name it is the address, a user and a password in it left out.
     type: list
     required: true
   interval_seconds:
@@ -130,6 +131,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "policy_file": {"type": "str"},
 }
 LOGGER = logging.getLogger("natsops.cluster.nats_drift")
+# So many servers are named in a line of the log.
+_MOST = 20
 # From this file to the collection, and on to what holds ansible_collections.
 _COLLECTION = Path(__file__).absolute().parents[4]
 _UTILS = "ansible_collections.natsops.cluster.plugins.module_utils"
@@ -159,6 +162,7 @@ class Watch:
         self._policy = policy.load(params["policy_file"])
         self._limits = fleet.Limits(params["max_mismatch_seconds"], params["active_seconds"])
         self._known: dict[str, Any] = {}
+        self._silent: frozenset[str] = frozenset()
 
     def look(self) -> list[dict[str, Any]]:
         """The events since the last look. Waits for servers, each for a bounded time."""
@@ -166,9 +170,28 @@ class Watch:
             readings = _util("_monitor").read_members(door, self._targets)
         now = datetime.now(timezone.utc)
         fleet = _util("_fleet").Fleet(tuple(readings), now)
+        self._tell_silent(fleet)
         drift = _util("_drift").judge(fleet, self._policy, self._limits)
         self._known, found = _util("_drift_changes").changes(self._known, drift)
         return [{"nats_drift": {**change, "at": now.strftime("%Y-%m-%dT%H:%M:%SZ")}} for change in found]
+
+    def _tell_silent(self, fleet: Any) -> None:
+        """Log who does not answer, and why, where others do not than at the last look. Else a blind source would say nothing."""
+        silent, before = frozenset(reading.name for reading in fleet.silent), self._silent
+        self._silent = silent
+        if silent == before:
+            return
+        if not silent:
+            LOGGER.warning("nats_drift: all %d servers answer again", len(fleet.readings))
+            return
+        told = [f"{' '.join(dict.fromkeys((one.name, one.monitor_url)))}: {one.error}" for one in fleet.silent[:_MOST]]
+        told += [f"and {len(silent) - _MOST} more"] if len(silent) > _MOST else []
+        LOGGER.warning(
+            "nats_drift: %d of %d servers do not answer, and which versions they run is not seen: %s",
+            len(silent),
+            len(fleet.readings),
+            "; ".join(told),
+        )
 
 
 def _checked(args: dict[str, Any], error: type[Exception]) -> dict[str, Any]:
@@ -179,7 +202,10 @@ def _checked(args: dict[str, Any], error: type[Exception]) -> dict[str, Any]:
     if read.error_messages:
         raise error(f"nats_drift: {'; '.join(read.error_messages)}")
     params: dict[str, Any] = read.validated_parameters
-    servers = [{"name": one, "monitor_url": one} if isinstance(one, str) else one for one in params["servers"]]
+    without_credentials = _util("_http").without_credentials
+    servers = [
+        {"name": without_credentials(one), "monitor_url": one} if isinstance(one, str) else one for one in params["servers"]
+    ]
     if not servers or any(not isinstance(one, dict) or set(one) != {"name", "monitor_url"} for one in servers):
         raise error(
             "nats_drift: servers has to be a list of addresses, or of dictionaries with name and monitor_url. It may not be empty"

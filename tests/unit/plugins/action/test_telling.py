@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleUndefinedVariable
 
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _progress, _telling, _watching
@@ -146,6 +146,9 @@ def test_a_node_that_is_done_tells_how_long_it_took_and_what_was_down_meanwhile(
         lambda run: run.host.run("nats_upgrade_plan", version="2.15.1", max_nodes="0"),
         lambda run: run.host.run("nats_health_wait", max_lag="many"),
         lambda run: run.host.run("nats_upgrade_event", kind="failed", msg="boom"),
+        lambda run: run.module(answer=OSError(28, "No space left on device", "/reports/x")),
+        lambda run: run.module(answer=ValueError("no JSON")),
+        lambda run: run.module(answer=AnsibleUndefinedVariable("'port' is undefined")),
     ],
 )
 def test_a_failure_that_nothing_sees_to_ends_the_run_and_says_where_the_report_is(
@@ -157,6 +160,14 @@ def test_a_failure_that_nothing_sees_to_ends_the_run_and_says_where_the_report_i
     assert result["msg"] == f"{failed['msg']}\nReport: {run.begun['report']}"
     assert ended["outcome"] == ("refused" if failed["msg"].startswith("refused") else "failed")
     assert ended["left"] == ["n1", "n2"]
+
+
+def test_an_error_that_nobody_foresaw_is_told_as_what_it_is_with_its_place_for_those_who_ask(run: Run) -> None:
+    result = run.module(answer=OSError(28, "No space left on device", "/reports/x"))
+    assert "not foreseen on the controller (OSError: [Errno 28] No space left on device: '/reports/x')" in result["msg"]
+    assert "in _execute_module" in result["exception"]
+    # What is wrong in the inventory is no riddle.
+    assert "exception" not in run.module(answer=AnsibleUndefinedVariable("'port' is undefined"))
 
 
 def test_a_failure_that_the_role_sees_to_is_not_the_end_of_the_run(run: Run) -> None:
@@ -196,6 +207,9 @@ def test_outside_of_a_run_nothing_is_told_and_results_are_shown_as_ever() -> Non
     assert (result["msg"], "_ansible_verbose_override" in result) == ("boom", False)
     with pytest.raises(Exception, match="max_lag"):
         host.run("nats_health_wait", max_lag="many")
+    host.answers = [ValueError("no JSON")]
+    with pytest.raises(ValueError, match="no JSON"):
+        host.run("nats_journal", action="node_module")
 
 
 @pytest.mark.parametrize(("verbosity", "folded"), [(0, True), (1, True), (2, True), (3, False)])

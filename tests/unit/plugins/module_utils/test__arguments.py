@@ -54,6 +54,14 @@ def test_an_address_that_is_not_http_is_refused_and_named(url: str) -> None:
         _arguments.targets(params(servers=[{"name": "n1", "monitor_url": url}]))
 
 
+@pytest.mark.parametrize("url", ["nats://probe:s3cret@n1:4222", "probe:s3cret@n1:8222", "htps://probe:s3/cr@t@n1:8222/base"])
+def test_a_password_in_an_address_that_is_refused_is_not_shown(url: str) -> None:
+    with pytest.raises(NatsError, match=r"monitor_url of n1 is '.*n1:.*': it has to start with http") as failed:
+        _arguments.targets(params(servers=[{"name": "n1", "monitor_url": url}]))
+    assert "probe" not in str(failed.value)
+    assert "s3" not in str(failed.value)
+
+
 def test_two_servers_of_one_name_are_refused() -> None:
     servers = [{"name": name, "monitor_url": "http://x:1"} for name in ("b", "a", "b", "a", "c")]
     with pytest.raises(NatsError, match=r"^servers names a, b twice$"):

@@ -62,6 +62,13 @@ def test_a_mismatch_is_not_over_while_the_server_that_differs_does_not_answer() 
     assert looks(mixed, without, without, mixed, without, same)[1:] == [[], [], [], [], [("converged", "stale", "")]]
 
 
+def test_a_mismatch_that_was_overdue_is_told_so_once_however_old_it_looks_meanwhile() -> None:
+    late, young, same = drift(newer_since=OVERDUE), drift(newer_since=ACTIVE), drift()
+    assert looks(late, drift(newer_since=STALE), late, young, late, same)[1:] == [[], [], [], [], [("converged", "overdue", "")]]
+    # What comes after its end is another one.
+    assert looks(late, same, young, late)[2:] == [[("diverged", "", "active")], [("overdue", "active", "overdue")]]
+
+
 def test_servers_that_do_not_answer_are_no_change() -> None:
     nobody = drift(newer_since=STALE, away=("n1", "n2", "n3"))
     assert looks(drift(), drift(away=("n2",)), nobody, drift()) == [[], [], [], []]

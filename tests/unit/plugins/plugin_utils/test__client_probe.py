@@ -250,6 +250,16 @@ def test_what_the_probe_saw_is_for_its_user_only_and_a_line_that_is_being_writte
     assert [step["host"] for step in _client_probe.steps(folder)] == ["n1"]
 
 
+@pytest.mark.parametrize("torn", [b'{"kind": "st{"kind": "note"}\n', b"\xff\x00\n", b"7\n", b"\n", b'{"at": "12:00"}\n'])
+def test_a_line_that_was_torn_takes_no_other_with_it(tmp_path: Path, torn: bytes) -> None:
+    folder = written(tmp_path, {"kind": "step", **step_of("n1")})
+    with (tmp_path / _client_probe_process.OBSERVED).open("ab") as file:
+        file.write(torn)
+    written(tmp_path, {"kind": "step", **step_of("n2")}, {"kind": "ended", "total": 7})
+    assert [step["host"] for step in _client_probe.steps(folder)] == ["n1", "n2"]
+    assert _client_probe.stop(folder)["total"] == 7
+
+
 def test_what_the_events_tell_of_a_step_is_what_clients_saw() -> None:
     told = _client_probe.figures(step_of("n1", lost=3))
     assert (told["host"], told["lost"]) == ("n1", 3)

@@ -71,6 +71,7 @@ def test_an_answer_of_something_else_is_nobodys(data: bytes) -> None:
     ("account", "words"),
     [
         pytest.param("sys", "is no dictionary", id="text"),
+        pytest.param(json.dumps({"user": "sys", "password": PASSWORD}), "is no dictionary", id="json-as-text"),
         pytest.param({"user": "sys"}, "has to say in one way who we are", id="no-password"),
         pytest.param({"user": "sys", "password": PASSWORD, "creds": "/x"}, "has to say in one way who we are", id="two-ways"),
         pytest.param({"pasword": PASSWORD}, "has pasword; it may have", id="misspelt"),

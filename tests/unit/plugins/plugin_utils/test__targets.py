@@ -37,6 +37,15 @@ def test_where_the_server_of_a_host_is_monitored(host: str, variables: dict[str,
 
 
 @pytest.mark.parametrize("host", ["n1", "n2"])
+def test_a_variable_that_needs_another_one_which_is_not_set_is_told_by_its_name_and_host(host: str) -> None:
+    task_vars, templar = inventory(play={"nats_upgrade_monitor_url": "http://{{ inventory_hostname }}:{{ port }}"})
+    with pytest.raises(NatsError) as failed:
+        _targets.monitor_url(host, "controller", task_vars, templar)
+    assert str(failed.value).startswith(f"nats_upgrade_monitor_url of {host} needs a variable that is not set (")
+    assert "'port' is undefined" in str(failed.value)
+
+
+@pytest.mark.parametrize("host", ["n1", "n2"])
 def test_a_template_of_the_play_is_read_with_the_variables_of_the_host_it_is_for(host: str) -> None:
     play = {"nats_upgrade_monitor_url": "https://{{ inventory_hostname }}.example.org:{{ port }}"}
     task_vars, templar = inventory(play=play, n1={"port": 1}, n2={"port": 2})
