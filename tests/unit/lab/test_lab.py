@@ -17,11 +17,12 @@ from tests.lab import bytecode, engine, sampler
 from tests.lab.binaries import LabError, check_version
 from tests.lab.demo_report import Result
 from tests.lab.load_report import LoadReport, report
-from tests.lab.locks import locked, try_lock
+from tests.lab.locks import lock_folder, locked, try_lock
 from tests.lab.monitoring import NO_REPLY, Reply
 from tests.lab.node import Node, Settings, config_text
 from tests.lab.playbook import parse_recap
 from tests.lab.ports import Ports, free_ports, release
+from tests.lab.processes import look, wait_until
 from tests.lab.record import classify, compact
 
 RECAP = """\
@@ -187,11 +188,19 @@ def test_ports_are_given_out_once_until_they_are_released() -> None:
     given = [free_ports(3) for _ in range(5)]
     assert len(set(given)) == 5
     assert [try_lock(f"ports-{ports.client}") for ports in given] == [None] * 5
+    held = [lock_folder().resolve() / f"ports-{ports.client}" for ports in given]
+    assert [path for path in held if path in _opened()] == held
     for ports in given:
         release(ports)
-    holding = try_lock(f"ports-{given[0].client}")
-    assert holding is not None
-    os.close(holding)
+    # What is closed is let go of. To take one would say less: another worker may have it by now.
+    assert [path for path in held if path in _opened()] == []
+
+
+def _opened() -> set[Path]:
+    """The files that this process has open."""
+    with os.scandir("/proc/self/fd") as entries:
+        found = [entry.path for entry in entries]
+    return {Path(os.readlink(path)) for path in found if os.path.lexists(path)}
 
 
 def test_a_lock_is_held_until_it_is_closed() -> None:
@@ -240,12 +249,16 @@ def test_what_is_imported_from_a_zip_is_compiled_once_and_again_where_the_kept_b
 
 def test_pid_file_of_a_killed_engine_is_removed_and_that_of_a_living_one_kept(tmp_path) -> None:
     files = {tmp_path / name: "sleep" for name in ("living", "others", "gone", "damaged", "none")}
-    with subprocess.Popen(["sleep", "60"]) as process:
-        (tmp_path / "living").write_text(str(process.pid))
-        # Its pid has been given to another program since.
-        (tmp_path / "others").write_text(f"{os.getpid()}\n")
-        (tmp_path / "gone").write_text(str(2**31 - 1))
-        (tmp_path / "damaged").write_text("")
-        engine.remove_stale_pid_files(files)
-        process.kill()
+    with subprocess.Popen(["sleep", "600"]) as process:
+        try:
+            # For an instant of its exec it has no arguments.
+            assert wait_until(lambda: look(process.pid).argv[:1] == ("sleep",), 60)
+            (tmp_path / "living").write_text(str(process.pid))
+            # Its pid has been given to another program since.
+            (tmp_path / "others").write_text(f"{os.getpid()}\n")
+            (tmp_path / "gone").write_text(str(2**31 - 1))
+            (tmp_path / "damaged").write_text("")
+            engine.remove_stale_pid_files(files)
+        finally:
+            process.kill()
     assert [path.name for path in tmp_path.iterdir()] == ["living"]
