@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,14 +11,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nats.errors import NoRespondersError
 
 from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figures import Tally
 from tests import parallel
-from tests.lab import bytecode, engine, sampler
+from tests.lab import bytecode, engine, monitored, sampler
 from tests.lab.binaries import LabError, check_version
 from tests.lab.demo_report import Result
+from tests.lab.load_assets import until_done
 from tests.lab.load_report import LoadReport, report
 from tests.lab.locks import lock_folder, locked, try_lock
+from tests.lab.monitored import MonitoredCluster
 from tests.lab.monitoring import NO_REPLY, Reply
 from tests.lab.node import Node, Settings, config_text
 from tests.lab.playbook import parse_recap
@@ -201,6 +205,40 @@ def _opened() -> set[Path]:
     with os.scandir("/proc/self/fd") as entries:
         found = [entry.path for entry in entries]
     return {Path(os.readlink(path)) for path in found if os.path.lexists(path)}
+
+
+class Answering(MonitoredCluster[Node]):
+    """Two servers that say who leads; None is no answer in time."""
+
+    def __init__(self, *leaders: str | None) -> None:
+        self.nodes = dict.fromkeys(("n1", "n2"))  # type: ignore[arg-type]
+        self._answers = iter(leaders)
+
+    def ask(self, name: str, path: str) -> Reply:
+        leader = next(self._answers)
+        return Reply(200, {"meta_cluster": {"leader": leader}}) if leader else NO_REPLY
+
+
+def test_a_leader_is_known_once_all_servers_name_the_same_one() -> None:
+    assert Answering("n1", None).leader() is None
+    assert Answering("n1", None, "n2", "n1", "n1", "n1").known_leader() == "n1"
+
+
+def test_a_leader_that_never_becomes_known_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitored, "LEADER_SECONDS", 0.0)
+    with pytest.raises(LabError, match="do not agree on a meta leader"):
+        Answering(*["n1", None] * 9).known_leader()
+
+
+def test_what_nobody_answers_at_first_is_done_again() -> None:
+    failures = [asyncio.TimeoutError(), NoRespondersError(), None]
+
+    async def work() -> None:
+        if failure := failures.pop(0):
+            raise failure
+
+    asyncio.run(until_done(work))
+    assert failures == []
 
 
 def test_a_lock_is_held_until_it_is_closed() -> None:
