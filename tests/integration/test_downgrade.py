@@ -10,7 +10,7 @@ from typing import Any
 from tests.integration.faults import finished, nothing_lost, says
 from tests.integration.helpers import starts, touched_by, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
-from tests.lab.load_assets import connect
+from tests.lab.load_assets import connect, make_stream
 from tests.lab.load_process import Load
 
 DOWN = {"nats_upgrade_waive": ["downgrade", "end_of_life"]}
@@ -21,7 +21,7 @@ def test_from_2_15_to_2_14_once_nothing_is_used_that_2_14_does_not_know(mirror: 
     with LoopbackCluster("2.15.1") as cluster:
         hosts = write_hosts(cluster, mirror, **DOWN)
         # 2.14 serves it, and 2.12 would not.
-        asyncio.run(_create(cluster.urls, "BATCHED", allow_batched=True))
+        asyncio.run(make_stream(cluster.urls, "BATCHED", "BATCHED.>", MESSAGES, allow_batched=True))
         _refuses_a_key_of_the_newer_version(cluster, hosts)
         _goes_down(cluster, hosts, "2.14.6", tmp_path)
         assert asyncio.run(_stored(cluster.urls, "BATCHED")) == MESSAGES
@@ -42,8 +42,8 @@ def _refuses_a_key_of_the_newer_version(cluster: LoopbackCluster, hosts: Path) -
 def test_from_2_12_to_2_11_once_the_streams_that_2_11_cannot_serve_are_gone(mirror: Path, tmp_path: Path) -> None:
     with LoopbackCluster("2.12.8") as cluster:
         hosts = write_hosts(cluster, mirror, **DOWN)
-        asyncio.run(_create(cluster.urls, "PLAIN"))
-        asyncio.run(_create(cluster.urls, "COUNTER", messages=0, allow_msg_counter=True))
+        asyncio.run(make_stream(cluster.urls, "PLAIN", "PLAIN.>", MESSAGES))
+        asyncio.run(make_stream(cluster.urls, "COUNTER", "COUNTER.>", allow_msg_counter=True))
         before = touched_by(cluster)
         done = upgrade(hosts, "2.11.11")
         assert done.returncode != 0
@@ -62,7 +62,7 @@ def test_from_2_12_to_2_11_once_the_streams_that_2_11_cannot_serve_are_gone(mirr
 def _goes_down(cluster: LoopbackCluster, hosts: Path, version: str, folder: Path) -> None:
     """Go down under load: first a node that does not lead, and then at once the one that does."""
     with Load(cluster.urls, folder / "load.json", rate=100) as load:
-        leader, old = str(cluster.leader()), cluster.version
+        leader, old = cluster.known_leader(), cluster.version
         done = upgrade(hosts, version)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
         says(
@@ -82,19 +82,6 @@ async def _request(urls: list[str], subject: str, body: dict[str, Any]) -> dict[
         await client.close()
     assert "error" not in answer, answer
     return dict(answer)
-
-
-async def _create(urls: list[str], name: str, messages: int = MESSAGES, **features: Any) -> None:
-    """Create a stream with three replicas and put messages into it. The client library does not know every feature."""
-    config = {"name": name, "subjects": [f"{name}.>"], "num_replicas": 3, "retention": "limits", "storage": "file"}
-    config.update(discard="old", max_consumers=-1, max_msgs=-1, max_bytes=-1, max_age=0, **features)
-    await _request(urls, f"$JS.API.STREAM.CREATE.{name}", config)
-    client = await connect(urls, "app", "app")
-    try:
-        for number in range(messages):
-            await client.jetstream().publish(f"{name}.{number}", b"kept", timeout=5)
-    finally:
-        await client.close()
 
 
 async def _delete(urls: list[str], name: str) -> None:

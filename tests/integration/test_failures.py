@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.faults import clients, finishes_alone, first_and_others, in_turn, says
-from tests.integration.helpers import events, runs, said, starts, touched_by, upgrade, write_hosts
+from tests.integration.helpers import START_SECONDS, events, runs, said, starts, touched_by, upgrade, write_hosts
 from tests.integration.releases import pack, publish, script
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
@@ -51,7 +51,7 @@ def test_a_new_version_that_exits_at_once_is_put_back_and_a_good_one_finishes_it
     with LoopbackCluster("2.14.6") as cluster, Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
         first, others = first_and_others(cluster)
         before = starts(cluster)
-        broken = upgrade(write_hosts(cluster, source, **commands), BROKEN, nats_upgrade_start_timeout_seconds=4)
+        broken = upgrade(write_hosts(cluster, source, **commands), BROKEN, nats_upgrade_start_timeout_seconds=START_SECONDS)
         after = starts(cluster)
         assert broken.returncode != 0
         assert cluster.versions() == {"n1": "2.14.6", "n2": "2.14.6", "n3": "2.14.6"}
@@ -99,7 +99,7 @@ def test_a_new_version_that_hangs_before_it_listens_is_ended_and_the_old_one_put
     source = broken_mirror(tmp_path, f'exec {old} -a 127.0.0.1 -p -1 -P "$(dirname "$0")/../nats.pid"')
     first, _others = first_and_others(healthy)
     with _marked() as mark:
-        done = upgrade(write_hosts(healthy, source), BROKEN, env=_env(mark), nats_upgrade_start_timeout_seconds=4)
+        done = upgrade(write_hosts(healthy, source), BROKEN, env=_env(mark), nats_upgrade_start_timeout_seconds=START_SECONDS)
         assert f"{first}: it was put back to 2.14.6, and is up and current." in said(done)
         healthy.wait_ready()
         server = healthy.process(first)
@@ -111,7 +111,7 @@ def test_a_new_version_that_hangs_before_it_writes_its_pid_file_is_not_left_runn
 ) -> None:
     source = broken_mirror(tmp_path, "exec sleep 600")
     with _marked() as mark:
-        done = upgrade(write_hosts(healthy, source), BROKEN, env=_env(mark), nats_upgrade_start_timeout_seconds=4)
+        done = upgrade(write_hosts(healthy, source), BROKEN, env=_env(mark), nats_upgrade_start_timeout_seconds=START_SECONDS)
         assert done.returncode != 0
         assert [process.argv for process in _of(mark) if process.argv[0] == "sleep"] == []
 
@@ -166,7 +166,7 @@ def test_a_server_that_stops_being_healthy_is_seen_by_the_gate_and_by_the_next_r
 ) -> None:
     with LoopbackCluster("2.14.6", settings=LONG_LAME_DUCK) as slow, clients(slow, *slow.nodes):
         before, held = touched_by(slow), tmp_path / "held"
-        leader = str(slow.leader())
+        leader = slow.known_leader()
         # Holding is the last thing that is done before the gate is asked again.
         hold = f"touch {held}; kill -USR2 $(cat {slow.nodes[leader].pid_file})"
         commands = {"nats_upgrade_hold_command": ["sh", "-c", hold], "nats_upgrade_release_command": ["rm", str(held)]}

@@ -129,7 +129,7 @@ def test_a_run_after_killed_ones_finishes_the_job_and_loses_nothing(mirror: Path
 @pytest.fixture
 def slow() -> Iterator[LoopbackCluster]:
     """A cluster whose servers keep a client for a while when they drain."""
-    settings = Settings(lame_duck_grace_period="6s")
+    settings = Settings(lame_duck_grace_period="12s")
     with LoopbackCluster(OLD, settings=settings) as running, clients(running, *running.nodes):
         yield running
 

@@ -14,7 +14,7 @@ import yaml
 from tests.integration.faults import NEW, OLD, finished, playbook, says, state
 from tests.integration.helpers import events, runs, said, starts, touched_by, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
-from tests.lab.load_assets import connect, create_assets
+from tests.lab.load_assets import create_assets, make_stream
 from tests.lab.playbook import PlaybookRun
 from tests.lab.processes import wait_until
 
@@ -184,21 +184,10 @@ def meta_leader(cluster: LoopbackCluster) -> str:
 def test_a_stream_that_older_servers_left_out_is_named(mirror: Path) -> None:
     """A stream of 2.14 on servers that were taken back to 2.12 by hand: they say healthy, and do not serve it."""
     with LoopbackCluster("2.14.6") as cluster:
-        asyncio.run(_batched(cluster.urls))
+        asyncio.run(make_stream(cluster.urls, "BATCHED", "b.>", allow_batched=True))
         for name in cluster.nodes:
             cluster.terminate(name)
         with LoopbackCluster("2.12.8", base=cluster.base, ports=cluster.ports) as older:
             done = playbook("plan", write_hosts(older, mirror), nats_upgrade_version="2.14.6")
             assert done.returncode != 0
             says(done, "refused: offline_assets: streams are stored and not served: ", ": APP > BATCHED")
-
-
-async def _batched(urls: list[str]) -> None:
-    client = await connect(urls, "app", "app")
-    try:
-        config = {"name": "BATCHED", "subjects": ["b.>"], "num_replicas": 3, "allow_batched": True, "retention": "limits"}
-        config.update(storage="file", discard="old", max_consumers=-1, max_msgs=-1, max_bytes=-1, max_age=0)
-        answer = await client.request("$JS.API.STREAM.CREATE.BATCHED", json.dumps(config).encode(), timeout=5)
-        assert "error" not in json.loads(answer.data), answer.data
-    finally:
-        await client.close()

@@ -211,7 +211,8 @@ def test_a_command_service_without_a_start_command_is_refused(refused: Refused) 
 def test_a_pid_file_of_another_hosts_server_is_refused_before_that_server_is_stopped(mirror: Path) -> None:
     # A cluster of its own: where this is not refused, a server is lost.
     with LoopbackCluster("2.14.6") as own:
-        first, second = [name for name in own.nodes if name != own.leader()]
+        leader = own.known_leader()
+        first, second = [name for name in own.nodes if name != leader]
         pid_file = str(own.nodes[second].pid_file)
         before = touched_by(own)
         done = upgrade(

@@ -122,7 +122,7 @@ def _route_is_blocked_while_a_node_is_away(cluster: ContainerCluster, inventory_
         until_step(roll, cluster, away, "starting")
         cluster.block_route(*others)
         cluster.shell(away, f"rm {BLOCK}")
-        text = message(roll.wait(60))
+        text = message(roll.wait())
     stopped_in(text, away)
     assert f"What failed: Wait until it is really back and current, {away}:" in text
     assert "routes: " in text

@@ -7,10 +7,11 @@ from pathlib import Path
 from tests.integration.faults import Background, nothing_lost, playbook
 from tests.integration.helpers import said
 from tests.integration.machines import (
+    LONG_LAME_DUCK,
     NEW,
     OLD,
-    SETTINGS,
     clients,
+    end_drain,
     finishes,
     finishes_alone,
     first_and_others,
@@ -34,7 +35,7 @@ ALONE_SECONDS = 60.0
 
 
 def test_cuts_and_a_dead_controller_in_mid_turn(mirror: Path, tmp_path: Path) -> None:
-    with ContainerCluster(OLD, settings=SETTINGS) as cluster, Load(cluster.urls, tmp_path / "load.json", rate=20) as load:
+    with ContainerCluster(OLD, settings=LONG_LAME_DUCK) as cluster, Load(cluster.urls, tmp_path / "load.json", rate=20) as load:
         inventory_file = hosts(cluster, mirror)
         first = _cut(cluster, inventory_file, silent=False)
         _status_of_a_stalled_roll(cluster, inventory_file, first)
@@ -59,6 +60,8 @@ def _cut(cluster: ContainerCluster, inventory_file: Path, *done: str, silent: bo
     assert f"Next: bring {name} back, and run the same playbook again; it goes on with {name}." in text
     not_touched(cluster, before, *[other for other in cluster.nodes if other != name])
     # What was begun on the machine comes to its end there.
+    assert (cluster.starts()[name], step(cluster, name)) == (before[name], "draining")
+    end_drain(cluster, name)
     assert wait_until(lambda: cluster.versions()[name] == NEW, ALONE_SECONDS)
     assert (step(cluster, name), is_held(cluster, name)) == ("starting", True)
     cluster.heal(name)
@@ -94,12 +97,13 @@ def _killed(cluster: ContainerCluster, inventory_file: Path, *done: str) -> None
         name = next(name for name in todo if step(cluster, name) == "draining")
         roll.kill()
     assert has_hold(cluster, name)
-    assert kept(cluster, name)["step"] in ("draining", "switching", "starting")
+    assert step(cluster, name) == "draining"
     assert sorted(host for host in cluster.nodes if kept(cluster, host, "lock")) == sorted(cluster.nodes)
+    end_drain(cluster, name)
 
 
 def test_a_module_that_is_killed_on_the_node_leaves_the_hold_and_the_journal(mirror: Path) -> None:
-    with ContainerCluster(OLD, settings=SETTINGS) as cluster:
+    with ContainerCluster(OLD, settings=LONG_LAME_DUCK) as cluster:
         inventory_file, before = hosts(cluster, mirror), cluster.starts()
         first, others = first_and_others(cluster)
         with clients(cluster, first), Background(inventory_file, NEW) as roll:
@@ -112,4 +116,5 @@ def test_a_module_that_is_killed_on_the_node_leaves_the_hold_and_the_journal(mir
         assert "Nothing more was done, and automatic restarts stay held." in text
         not_touched(cluster, before, *others)
         assert (step(cluster, first), is_held(cluster, first)) == ("draining", True)
+        end_drain(cluster, first)
         finishes_alone(cluster, inventory_file, first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.integration.faults import Background, nothing_lost
+from tests.integration.helpers import START_SECONDS
 from tests.integration.machines import (
     BLOCK,
     BLOCKABLE,
@@ -27,8 +28,8 @@ from tests.lab.containers import ContainerCluster
 from tests.lab.load_process import Load
 
 LAME_DUCK = "Lame duck until the server has exited, then start the new version on"
-# So long the run waits for a server that is off, and so long for a cluster that is not well.
-SHORT = {"nats_upgrade_start_timeout_seconds": 2, "nats_upgrade_health_timeout_seconds": 3}
+# So long the run waits for a server that is off, all of it. What it waits for longer ends before: a machine is switched off then.
+SHORT = {"nats_upgrade_start_timeout_seconds": START_SECONDS, "nats_upgrade_health_timeout_seconds": 120}
 
 
 def test_a_machine_that_is_rebooted_at_each_step_of_its_turn(mirror: Path, tmp_path: Path) -> None:
@@ -101,7 +102,8 @@ def _while_returning(cluster: ContainerCluster, inventory_file: Path, first: str
         cluster.block_route(second, third)
         cluster.shell(second, f"rm {BLOCK}")
         roll.until(lambda: cluster.versions()[second] == NEW, f"{second} runs {NEW}")
-        roll.until_task("Wait until it is really back and current")
+        # That of this node: the first one was waited for in the same run.
+        roll.until_task(f"Wait until it is really back and current, {second}")
         cluster.switch_off(second)
         text = message(roll.wait())
     _is_lost(text, second)

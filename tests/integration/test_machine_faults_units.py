@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.integration.faults import nothing_lost, playbook
-from tests.integration.helpers import adhoc, said, upgrade
+from tests.integration.helpers import START_SECONDS, adhoc, said, upgrade
 from tests.integration.machines import (
     NEW,
     OLD,
@@ -113,7 +113,7 @@ def put_back(cluster: ContainerCluster, source: Path, last_words: str) -> str:
     """Run with a release that does not come up, make sure that it was put back, and return the node."""
     first, others = first_and_others(cluster)
     before = cluster.starts()
-    text = message(upgrade(hosts(cluster, source), BROKEN, nats_upgrade_start_timeout_seconds=4))
+    text = message(upgrade(hosts(cluster, source), BROKEN, nats_upgrade_start_timeout_seconds=START_SECONDS))
     stopped_in(text, first)
     assert f"{first}: it was put back to {OLD}, and is up and current." in text, text[-3000:]
     # From the journal of the unit.

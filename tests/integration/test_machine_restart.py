@@ -7,10 +7,11 @@ from pathlib import Path
 from tests.integration.faults import Background, nothing_lost, playbook, says
 from tests.integration.helpers import PLAYBOOK
 from tests.integration.machines import OLD, finished, first_and_others, hosts, not_touched, step, until_step
-from tests.lab.containers import ContainerCluster
+from tests.lab.containers import BOOT_SECONDS, ContainerCluster
 from tests.lab.docker import docker
 from tests.lab.load_process import Load
 from tests.lab.machine import UNIT
+from tests.lab.processes import wait_until
 
 # The default of Ansible asks logind, which the machines of the lab do not have.
 REBOOT = {"nats_upgrade_restart_reboot": True, "nats_upgrade_restart_reboot_command": "systemctl reboot"}
@@ -45,6 +46,8 @@ def _goes_on_where_the_controller_was_killed(
         until_step(roll, cluster, first, "rebooting")
         roll.kill()
     cluster.close_connections()
+    # What the run has told the machine it does without it: the reboot may be on its way.
+    assert wait_until(lambda: _is_at_rest(cluster, first), BOOT_SECONDS)
     if _booted(cluster, first) != booted:
         cluster.wait_ready()
     done = playbook("restart", inventory_file, "--limit", first, **REBOOT)
@@ -52,6 +55,15 @@ def _goes_on_where_the_controller_was_killed(
     says(done, f"1. {first} {OLD} ", "resumed: it broke off at")
     assert (step(cluster, first), _booted(cluster, first) != booted) == ("done", True)
     not_touched(cluster, before, *others)
+
+
+def _is_at_rest(cluster: ContainerCluster, name: str) -> bool:
+    """Whether nothing that came over ssh is at work on the machine any more, and it is neither off, nor on its way up or down."""
+    # The brackets keep it from finding itself.
+    at_work = cluster.exec(name, "pgrep", "--full", "[A]nsiballZ_|[s]ystemctl reboot").stdout.strip()
+    # Asked afterwards: what has ended meanwhile has taken effect.
+    state = cluster.exec(name, "systemctl", "is-system-running").stdout.strip()
+    return not at_work and state in ("running", "degraded")
 
 
 def _reboots(cluster: ContainerCluster, inventory_file: Path, name: str) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tests.integration.faults import playbook
-from tests.integration.helpers import said, upgrade
+from tests.integration.helpers import START_SECONDS, said, upgrade
 from tests.integration.machines import NEW, OLD, hosts, of_one_node
 from tests.integration.releases import pack, publish, script
 from tests.lab.binaries import ROOT
@@ -37,7 +37,7 @@ def test_openrc_starts_the_new_version_once_with_a_supervisor_and_without(mirror
         cluster.shell("n1", BOOTED)
         _serve(cluster, SUPERVISED)
         starts = _starts(cluster)
-        failed = upgrade(hosts(cluster, broken, **waived), BROKEN, *for_users, nats_upgrade_start_timeout_seconds=4)
+        failed = upgrade(hosts(cluster, broken, **waived), BROKEN, *for_users, nats_upgrade_start_timeout_seconds=START_SECONDS)
         assert "n1: it was put back to 2.14.6, and is up and current." in said(failed), failed.stdout[-4000:]
         assert set(cluster.versions().values()) == {OLD}
         assert _starts(cluster) == starts + 1

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.integration.helpers import BIN, run, said, upgrade
+from tests.integration.helpers import BIN, PLAYBOOK_SECONDS, START_SECONDS, run, said, upgrade
 from tests.integration.machines import NEW, OLD, STATE, hosts, of_one_node
 from tests.lab.binaries import ROOT
 from tests.lab.containers import ContainerCluster
 from tests.lab.docker import docker
-from tests.lab.load_assets import connect
+from tests.lab.load_assets import connect, make_stream
 from tests.lab.machine import CONFIG, UNIT, UNIT_FOLDER
 from tests.lab.server_images import image_that_does_not_start, server_image
 
@@ -56,11 +56,11 @@ def test_a_unit_that_runs_podman_is_upgraded_by_its_image_and_put_back(tmp_path:
         _refuses_what_would_be_lost(own, for_users)
         cluster.shell("n1", GIVE_IT_A_NAME)
         cluster.wait_ready()
-        asyncio.run(_store(cluster.urls))
+        asyncio.run(make_stream(cluster.urls, "KEPT", "kept.>", MESSAGES))
         before, old = _text(cluster), _unit(cluster)
 
         broken = _image(image_that_does_not_start(NEW), tmp_path)
-        failed = upgrade(own, NEW, *for_users, nats_upgrade_start_timeout_seconds=3, **broken)
+        failed = upgrade(own, NEW, *for_users, nats_upgrade_start_timeout_seconds=START_SECONDS, **broken)
         assert failed.returncode != 0
         assert "n1: it was put back to 2.14.6, and is up and current." in said(failed), failed.stdout[-4000:]
         assert "listen tcp 192.0.2.9:4222" in said(failed), failed.stdout[-4000:]
@@ -100,20 +100,10 @@ def _image(name: str, folder: Path) -> dict[str, Any]:
 
 def _refuses_what_would_be_lost(own: Path, for_users: Sequence[str]) -> None:
     plan = [str(BIN / "ansible-playbook"), "-i", str(own), *for_users, "playbooks/plan.yml"]
-    done = run([*plan, "-e", json.dumps({"nats_upgrade_version": NEW, "nats_upgrade_image": "nats:2"})], seconds=120)
+    done = run([*plan, "-e", json.dumps({"nats_upgrade_version": NEW, "nats_upgrade_image": "nats:2"})], seconds=PLAYBOOK_SECONDS)
     assert done.returncode != 0
     for refusal in ("floating_image", "no_data_volume"):
         assert f"refused: {refusal}: n1: " in said(done), done.stdout[-4000:]
-
-
-async def _store(urls: list[str]) -> None:
-    client = await connect(urls, "app", "app")
-    try:
-        await client.jetstream().add_stream(name="KEPT", subjects=["kept.>"])
-        for number in range(MESSAGES):
-            await client.jetstream().publish(f"kept.{number}", b"kept", timeout=5)
-    finally:
-        await client.close()
 
 
 async def _stored(urls: list[str]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from tests.integration.faults import first_and_others
-from tests.integration.helpers import said, starts, upgrade, write_hosts
+from tests.integration.helpers import START_SECONDS, said, starts, upgrade, write_hosts
 from tests.integration.releases import pack, publish, script
 from tests.lab.binaries import ROOT
 from tests.lab.load_process import Load
@@ -35,7 +35,7 @@ def test_supervisord_is_held_and_starts_the_new_version_or_the_old_one_again(mir
         first, _others = first_and_others(cluster)
         before = starts(cluster)
         with_inventory = ("-i", str(INVENTORY))
-        failed = upgrade(inventory(cluster, broken), BROKEN, *with_inventory, nats_upgrade_start_timeout_seconds=4)
+        failed = upgrade(inventory(cluster, broken), BROKEN, *with_inventory, nats_upgrade_start_timeout_seconds=START_SECONDS)
         after = starts(cluster)
         assert failed.returncode != 0
         assert f"{first}: it was put back to 2.14.6, and is up and current." in said(failed), failed.stdout[-4000:]

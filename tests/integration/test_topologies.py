@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nats.js.api import Placement
-
 from tests.integration.helpers import said, starts, upgrade, write_hosts
-from tests.lab.binaries import ROOT
-from tests.lab.load_assets import connect
+from tests.lab.binaries import ROOT, LabError
+from tests.lab.load_assets import make_stream
 from tests.lab.load_process import Load
 from tests.lab.load_report import LoadReport
 from tests.lab.other_clients import mqtt_session, websocket_status
 from tests.lab.playbook import PlaybookRun
+from tests.lab.processes import wait_until
 from tests.lab.topology import Part, Topology
 
 SUPERCLUSTER = ROOT / "docs" / "inventories" / "supercluster.yml"
@@ -27,6 +26,7 @@ LEAFNODES = ROOT / "docs" / "inventories" / "leafnodes.yml"
 HERE = {"ansible_become": False}
 # Written beside the listeners of {mqtt} and {websocket}, which JetStream and a name of the server make possible.
 LISTENERS = 'mqtt {{ listen: "127.0.0.1:{mqtt}" }}\nwebsocket {{ listen: "127.0.0.1:{websocket}", no_tls: true }}'
+MQTT_SECONDS = 120.0
 
 
 @dataclass
@@ -62,7 +62,7 @@ def test_a_super_cluster_is_taken_as_a_whole_and_the_cluster_of_the_meta_leader_
         half = upgrade(hosts, "2.15.1", *documented, "--check", **HERE, nats_upgrade_group="east")
         assert half.returncode != 0
         assert "unlisted_server: n4, n5 are in the cluster and not in the inventory (behind the gateways to west" in said(half)
-        asyncio.run(_make_stream(topology, "n4", name="WEST", subjects=["west.>"], placement=Placement(cluster="west")))
+        asyncio.run(make_stream([topology.nodes["n4"].client_url], "WEST", "west.>", placement={"cluster": "west"}))
         with loaded(topology, "east") as load:
             leader = topology.leader_of("n1")
             rolled = roll(topology, hosts, load, *documented)
@@ -87,8 +87,8 @@ def test_a_hub_is_taken_before_its_leaf_node_which_is_connected_again_each_time(
 
 def test_five_servers_with_jetstream_and_one_without_in_an_order_of_the_users_own(mirror: Path) -> None:
     with Topology("2.14.6", Part("lab", 6, without_jetstream=1, extra=LISTENERS)) as topology:
-        asyncio.run(_make_stream(topology, "n2", name="FIVE", subjects=["five.>"], num_replicas=5))
-        mqtt_session(topology.port("n3", "MQTT"))
+        asyncio.run(make_stream([topology.nodes["n2"].client_url], "FIVE", "five.>", num_replicas=5))
+        assert wait_until(lambda: _has_mqtt_session(topology.port("n3", "MQTT")), MQTT_SECONDS)
         leader = topology.leader_of("n2")
         first = next(name for name in ("n3", "n4") if name != leader)
         with loaded(topology, "lab") as load:
@@ -103,12 +103,11 @@ def test_five_servers_with_jetstream_and_one_without_in_an_order_of_the_users_ow
         assert websocket_status(topology.port("n1", "websocket")) == 101
 
 
-async def _make_stream(topology: Topology, through: str, **config: Any) -> None:
-    client = await connect([topology.nodes[through].client_url], "app", "app")
-    try:
-        await client.jetstream(timeout=10).add_stream(**config)
-    finally:
-        await client.close()
+def _has_mqtt_session(port: int) -> bool:
+    """Begin a session. The server makes its streams for the first one, which a cluster that is new may not do at once."""
+    with suppress(OSError, LabError):
+        return bool(mqtt_session(port))
+    return False
 
 
 def _members(topology: Topology, seen_by: str, stream: str) -> set[str]:

@@ -39,11 +39,11 @@ def rolled(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     with LoopbackCluster("2.14.6") as cluster:
         user = User.of(cluster, mirror, tmp_path_factory.mktemp("user"))
         with Load(cluster.urls, cluster.base / "load.json", rate=100) as load:
-            leader = cluster.leader()
+            leader = cluster.known_leader()
             first = user.run(UPGRADE)
             report = load.stop()
         versions, begun = cluster.versions(), starts(cluster)
-        yield Rolled(cluster, str(leader), first, versions, begun, report, user.run(UPGRADE))
+        yield Rolled(cluster, leader, first, versions, begun, report, user.run(UPGRADE))
 
 
 def test_an_upgrade_under_load_succeeds_and_every_node_runs_the_target(rolled: Rolled) -> None:
@@ -108,7 +108,7 @@ def test_the_output_has_no_warning_no_endless_line_and_no_wall_of_json(rolled: R
 
 def test_an_older_pair_of_versions_is_upgraded_too_a_canary_first_and_then_the_others(mirror: Path) -> None:
     with LoopbackCluster("2.10.26") as cluster:
-        hosts, leader = write_hosts(cluster, mirror), cluster.leader()
+        hosts, leader = write_hosts(cluster, mirror), cluster.known_leader()
         canary = upgrade(hosts, "2.11.11", nats_upgrade_max_nodes="1", nats_upgrade_progress="off")
         assert canary.returncode == 0, canary.stdout[-3000:] + canary.stderr
         (first,) = [name for name, version in cluster.versions().items() if version == "2.11.11"]

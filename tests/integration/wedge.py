@@ -38,12 +38,17 @@ async def wedge(name: str, url: str) -> None:
 
 async def _lead(operator: object, name: str) -> None:
     request, deadline = json.dumps({"placement": {"preferred": name}}).encode(), time.monotonic() + LEAD_SECONDS
-    while time.monotonic() < deadline:
-        answer = await operator.request("$JS.API.META.LEADER.STEPDOWN", request, timeout=5)  # type: ignore[attr-defined]
-        if "already leader" in answer.data.decode():
-            return
+    said = ""
+    while "already leader" not in said:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{name} did not become the meta leader: {said}")
+        try:
+            answer = await operator.request("$JS.API.META.LEADER.STEPDOWN", request, timeout=5)  # type: ignore[attr-defined]
+            said = answer.data.decode()
+        except (Error, asyncio.TimeoutError) as error:
+            # While leadership moves, nobody may answer.
+            said = f"no answer: {error!r}"
         await asyncio.sleep(0.1)
-    raise SystemExit(f"{name} did not become the meta leader: {answer.data.decode()}")
 
 
 if __name__ == "__main__":

@@ -15,16 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab import bytecode
-from tests.lab.binaries import ROOT, LabError
+from tests.lab.binaries import LabError
 from tests.lab.marks import RUN, RUN_LABEL
 from tests.lab.processes import look
 
-# Says whose they are: this working tree on this machine. Others who use the same engine are left alone.
+# Says whose they are: this machine's, where it can be seen who lives. Others who use the same engine are left alone.
 LAB_LABEL = "natsops.lab"
 OWNER_LABEL = "natsops.owner"
 CLUSTER_LABEL = "natsops.cluster"
 
-# In the environment of a lab that no other one of this working tree shall take for its own.
+# In the environment of a lab that no other one of this machine shall take for its own.
 LAB = "NATSOPS_LAB"
 PREFIX = "natsops-lab-"
 COMMAND_SECONDS = 180.0
@@ -70,8 +70,8 @@ def machine_options() -> list[str]:
 
 
 def lab() -> str:
-    """Identify this working tree on this machine, or one lab of several in it."""
-    return hashlib.sha256(f"{socket.gethostname()} {ROOT} {os.environ.get(LAB, '')}".encode()).hexdigest()[:16]
+    """Identify the lab of this machine, whichever working tree uses it, or one of several labs on it."""
+    return hashlib.sha256(f"{socket.gethostname()} {os.environ.get(LAB, '')}".encode()).hexdigest()[:16]
 
 
 def labels(cluster: str) -> list[str]:
@@ -126,7 +126,11 @@ def folder_of(cluster: str) -> Path:
 
 
 def remove_leftovers() -> list[str]:
-    """Remove the clusters of this working tree whose process is gone, and name them."""
+    """Remove the clusters of this machine whose process is gone, and name them.
+
+    Those of other working trees too: one that is not tested in again would keep them for ever, and the engine starts again
+    what is to run always.
+    """
     wanted = f"--filter=label={LAB_LABEL}={lab()}"
     shape = f'{{{{.Label "{CLUSTER_LABEL}"}}}} {{{{.Label "{OWNER_LABEL}"}}}}'
     lines = docker("ps", "--all", wanted, "--format", shape) + "\n" + docker("network", "ls", wanted, "--format", shape)

@@ -24,8 +24,11 @@ LOG = ROOT / ".cache" / "dockerd.log"
 PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/containerd/containerd.pid"): "containerd"}
 
 ANSWER_SECONDS = 20
-START_SECONDS = 60
+# After a hard kill it first stops each container that is still there, 10 s for one that does not listen.
+START_SECONDS = 180
 INSTALL_SECONDS = 600
+# A mirror that does not answer is asked again, and another apt that is at work is waited for.
+APT_OPTIONS = ("-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300")
 
 # A program the lab calls, and the Debian packages that bring it. A docker client may come from elsewhere (a desktop, a
 # CI image), so the engine is looked for by its daemon, and only when no engine answers.
@@ -81,7 +84,7 @@ def install(programs: list[str]) -> None:
     for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
         try:
             subprocess.run(
-                ["apt-get", "-q", *command],
+                ["apt-get", "-q", *APT_OPTIONS, *command],
                 stdin=subprocess.DEVNULL,
                 env=environment,
                 check=True,

@@ -39,6 +39,8 @@ MORE_PACKAGES = ("createrepo-c", "dnf", "openrc", "rpm")
 # crun, which podman prefers, refuses the hybrid layout of cgroups.
 PODMAN_PACKAGES = ("podman", "runc")
 INSTALL = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends"
+# How often apt asks a mirror again that does not answer. It is kept in the image, for what is installed there later.
+RETRIES = 'Acquire::Retries "3"'
 
 # Noise in a container: consoles and devices it does not have, and timers that would use apt during a test.
 MASKED_UNITS = (
@@ -81,6 +83,7 @@ def bootstrap_command(suite: str, target: Path, mirror: str | None) -> list[str]
         "mmdebstrap",
         "--quiet",
         "--variant=minbase",
+        f"--aptopt={RETRIES}",
         f"--include={','.join(PACKAGES)}",
         *(f"--customize-hook={hook}" for hook in CUSTOMIZE),
         suite,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import nats
@@ -26,6 +27,14 @@ ASSET_SECONDS = 120.0
 READ_SECONDS = 180.0
 READ_BATCH = 500
 PAUSE_SECONDS = 0.05
+# What a client library fills in.
+STREAM_DEFAULTS = {
+    "retention": "limits",
+    "storage": "file",
+    "discard": "old",
+    **dict.fromkeys(("max_consumers", "max_msgs", "max_bytes"), -1),
+    "max_age": 0,
+}
 
 
 async def connect(servers: Sequence[str], user: str | None, password: str | None, **options: Any) -> Client:
@@ -63,7 +72,30 @@ async def create_assets(servers: Sequence[str], user: str | None = "app", passwo
     """Make the streams ORDERS (replicated) and LOCAL (one replica) and the durable consumer, where they are missing."""
     client = await connect(servers, user, password, **options)
     try:
-        await _until_made(client, replicas_for(servers))
+        await until_done(lambda: _make(client, replicas_for(servers)))
+    finally:
+        await client.close()
+
+
+async def make_stream(servers: Sequence[str], name: str, subject: str, messages: int = 0, **config: Any) -> None:
+    """Make a stream and put messages into it. ``config`` is as the server reads it: the library does not know every feature."""
+    client = await connect(servers, "app", "app")
+    wanted = {**STREAM_DEFAULTS, "name": name, "subjects": [subject], "num_replicas": replicas_for(servers), **config}
+
+    async def make() -> None:
+        answer = json.loads((await client.request(f"$JS.API.STREAM.CREATE.{name}", json.dumps(wanted).encode(), timeout=10)).data)
+        if "error" in answer:
+            raise Error(f"{name}: {answer['error']}")
+
+    async def put(number: int) -> None:
+        # By its id it is stored once, however often it is sent.
+        message = {"payload": b"kept", "timeout": 5, "headers": {MESSAGE_ID: f"{name}-{number}"}}
+        await client.jetstream().publish(subject.replace(">", str(number)), **message)
+
+    try:
+        await until_done(make)
+        for number in range(messages):
+            await until_done(lambda number=number: put(number))
     finally:
         await client.close()
 
@@ -79,15 +111,16 @@ async def make_copy(servers: Sequence[str], domain: str, leaf: str) -> None:
         await client.close()
 
 
-async def _until_made(client: Client, replicas: int) -> None:
+async def until_done(work: Callable[[], Awaitable[None]]) -> None:
+    """Do what may be done more than once, until it is done."""
     deadline = time.monotonic() + ASSET_SECONDS
     while True:
         try:
-            return await _make(client, replicas)
-        except Error as error:
-            # A cluster that has just elected its leader may not answer the first request.
+            return await work()
+        except (Error, asyncio.TimeoutError) as error:
+            # A cluster that has just elected its leader may not answer the first request, or not know yet where there is room.
             if time.monotonic() > deadline:
-                reason = error or type(error).__name__
+                reason = str(error) or type(error).__name__
                 raise LabError(f"streams not made within {ASSET_SECONDS:g} s: {reason}") from error
             await asyncio.sleep(PAUSE_SECONDS)
 

@@ -13,6 +13,7 @@ from tests.lab.node import Settings
 from tests.lab.over_nats import ask_over_nats
 
 READY_SECONDS = 120.0
+LEADER_SECONDS = 60.0
 POLL_SECONDS = 0.05
 # One look may fall in between two states, the same result twice does not.
 LOOKS_IN_A_ROW = 2
@@ -109,6 +110,15 @@ class MonitoredCluster(Generic[ServerType]):
         """Return the meta leader that all nodes agree on, or None."""
         leaders = {self.ask(name, "/jsz").field("meta_cluster", "leader") for name in self.nodes}
         return str(leaders.pop()) if len(leaders) == 1 and None not in leaders else None
+
+    def known_leader(self) -> str:
+        """Return the meta leader once all nodes agree on one: for what depends on who it is. Fails where they do not."""
+        deadline = time.monotonic() + LEADER_SECONDS
+        while (leader := self.leader()) is None:
+            if time.monotonic() > deadline:
+                raise LabError(f"the nodes do not agree on a meta leader within {LEADER_SECONDS:g} s")
+            time.sleep(POLL_SECONDS)
+        return leader
 
     def wait_ready(self, timeout_seconds: float = READY_SECONDS) -> None:
         """Wait until all servers are healthy and agree on a leader, and every Raft group has one."""

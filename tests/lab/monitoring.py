@@ -31,11 +31,13 @@ class Reply:
 
 
 NO_REPLY = Reply(0)
+# Who is asked once and does not answer counts as down: a busy machine alone shall not make it so.
+ANSWER_SECONDS = 10.0
 # Asks one server for a path.
 Ask = Callable[[str], Reply]
 
 
-def ask(port: int, path: str, timeout_seconds: float = 2.0, *, host: str = HOST) -> Reply:
+def ask(port: int, path: str, timeout_seconds: float = ANSWER_SECONDS, *, host: str = HOST) -> Reply:
     connection = http.client.HTTPConnection(host, port, timeout=timeout_seconds)
     try:
         connection.request("GET", path)

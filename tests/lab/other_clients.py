@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tests.lab.binaries import LabError
 from tests.lab.ports import HOST
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 @dataclass(frozen=True)

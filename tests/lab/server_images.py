@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.lab.binaries import server_binary
 from tests.lab.docker import docker
+from tests.lab.locks import locked
 
 REPOSITORY = "natsops-nats"
 # As the official image: from scratch, with nothing in it but the server and its default configuration.
@@ -19,17 +20,19 @@ DEFAULT_CONFIG = b"http: 8222\n"
 
 def server_image(version: str) -> str:
     """Return the name of the image of this version, which is made once."""
-    name = f"{REPOSITORY}:{version}"
-    if not docker("image", "ls", "--quiet", name):
-        make_image(name, server_binary(version), version)
-    return name
+    return _made_once(f"{REPOSITORY}:{version}", version, ENTRYPOINT)
 
 
 def image_that_does_not_start(version: str) -> str:
     """Return an image that says of itself all that is asked, and whose server exits at once when it is started."""
-    name = f"{REPOSITORY}-broken:{version}"
     # Nobody has this address: it cannot listen there.
-    make_image(name, server_binary(version), version, [*ENTRYPOINT, "-a", "192.0.2.9"])
+    return _made_once(f"{REPOSITORY}-broken:{version}", version, [*ENTRYPOINT, "-a", "192.0.2.9"])
+
+
+def _made_once(name: str, version: str, entrypoint: Sequence[str]) -> str:
+    with locked(name):
+        if not docker("image", "ls", "--quiet", name):
+            make_image(name, server_binary(version), version, entrypoint)
     return name
 
 

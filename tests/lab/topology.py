@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tests.lab.binaries import LabError
 from tests.lab.cluster import LoopbackCluster
+from tests.lab.monitored import LEADER_SECONDS
 from tests.lab.node import Node, config_text
 from tests.lab.ports import HOST
+from tests.lab.processes import wait_until
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,16 @@ class Topology(LoopbackCluster):
         return ""
 
     def leader_of(self, name: str) -> str:
-        return str(self.ask(name, "/jsz").field("meta_cluster", "leader") or "")
+        """The leader of the meta group of this one, once it knows one."""
+        found: list[str] = []
+
+        def known() -> bool:
+            found[:] = [str(self.ask(name, "/jsz").field("meta_cluster", "leader") or "")]
+            return bool(found[0])
+
+        if not wait_until(known, LEADER_SECONDS):
+            raise LabError(f"{name} knows no meta leader within {LEADER_SECONDS:g} s")
+        return found[0]
 
     def meta_size(self, name: str) -> int:
         """How many servers the meta group of this one has once all have found each other; 0 without JetStream."""

@@ -34,7 +34,8 @@ def test_is_clean(linter: str) -> None:
         env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "NO_COLOR": "1", "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        # Without the caches of an earlier run, and beside other workers.
+        timeout=900,
         check=False,
     )
     assert run.returncode == 0, f"{run.stdout[-6000:]}\n{run.stderr[-3000:]}"

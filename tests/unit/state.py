@@ -7,10 +7,28 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock
 
 ADA = {"host": "build7", "boot_id": "b", "pid_namespace": "pid:[1]", "pid": 4711, "start_ticks": 5, "user": "ada"}
 HELD = "held by ada@build7 (pid 4711, run {run}) since "
+
+
+class Clock:
+    """The clock of a node that nobody sets, which goes on only while somebody sleeps, and no further than that."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # From a whole number of seconds sums are exact. Nothing that was written before is of a later moment.
+        self.boottime = float(int(time.clock_gettime(time.CLOCK_BOOTTIME)) + 1)
+        monkeypatch.setattr(time, "sleep", self.sleep)
+        monkeypatch.setattr(time, "clock_gettime", lambda _which: self.boottime)
+
+    def now(self) -> float:
+        return self.boottime
+
+    def sleep(self, seconds: float) -> None:
+        self.boottime += seconds
 
 
 def defaults(spec: dict[str, dict[str, Any]]) -> dict[str, Any]:

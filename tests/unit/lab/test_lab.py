@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,18 +11,22 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nats.errors import NoRespondersError
 
 from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figures import Tally
 from tests import parallel
-from tests.lab import bytecode, engine, sampler
+from tests.lab import bytecode, engine, monitored, sampler
 from tests.lab.binaries import LabError, check_version
 from tests.lab.demo_report import Result
+from tests.lab.load_assets import until_done
 from tests.lab.load_report import LoadReport, report
-from tests.lab.locks import locked, try_lock
+from tests.lab.locks import lock_folder, locked, try_lock
+from tests.lab.monitored import MonitoredCluster
 from tests.lab.monitoring import NO_REPLY, Reply
 from tests.lab.node import Node, Settings, config_text
 from tests.lab.playbook import parse_recap
 from tests.lab.ports import Ports, free_ports, release
+from tests.lab.processes import look, wait_until
 from tests.lab.record import classify, compact
 
 RECAP = """\
@@ -187,11 +192,53 @@ def test_ports_are_given_out_once_until_they_are_released() -> None:
     given = [free_ports(3) for _ in range(5)]
     assert len(set(given)) == 5
     assert [try_lock(f"ports-{ports.client}") for ports in given] == [None] * 5
+    held = [lock_folder().resolve() / f"ports-{ports.client}" for ports in given]
+    assert [path for path in held if path in _opened()] == held
     for ports in given:
         release(ports)
-    holding = try_lock(f"ports-{given[0].client}")
-    assert holding is not None
-    os.close(holding)
+    # What is closed is let go of. To take one would say less: another worker may have it by now.
+    assert [path for path in held if path in _opened()] == []
+
+
+def _opened() -> set[Path]:
+    """The files that this process has open."""
+    with os.scandir("/proc/self/fd") as entries:
+        found = [entry.path for entry in entries]
+    return {Path(os.readlink(path)) for path in found if os.path.lexists(path)}
+
+
+class Answering(MonitoredCluster[Node]):
+    """Two servers that say who leads; None is no answer in time."""
+
+    def __init__(self, *leaders: str | None) -> None:
+        self.nodes = dict.fromkeys(("n1", "n2"))  # type: ignore[arg-type]
+        self._answers = iter(leaders)
+
+    def ask(self, name: str, path: str) -> Reply:
+        leader = next(self._answers)
+        return Reply(200, {"meta_cluster": {"leader": leader}}) if leader else NO_REPLY
+
+
+def test_a_leader_is_known_once_all_servers_name_the_same_one() -> None:
+    assert Answering("n1", None).leader() is None
+    assert Answering("n1", None, "n2", "n1", "n1", "n1").known_leader() == "n1"
+
+
+def test_a_leader_that_never_becomes_known_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitored, "LEADER_SECONDS", 0.0)
+    with pytest.raises(LabError, match="do not agree on a meta leader"):
+        Answering(*["n1", None] * 9).known_leader()
+
+
+def test_what_nobody_answers_at_first_is_done_again() -> None:
+    failures = [asyncio.TimeoutError(), NoRespondersError(), None]
+
+    async def work() -> None:
+        if failure := failures.pop(0):
+            raise failure
+
+    asyncio.run(until_done(work))
+    assert failures == []
 
 
 def test_a_lock_is_held_until_it_is_closed() -> None:
@@ -240,12 +287,16 @@ def test_what_is_imported_from_a_zip_is_compiled_once_and_again_where_the_kept_b
 
 def test_pid_file_of_a_killed_engine_is_removed_and_that_of_a_living_one_kept(tmp_path) -> None:
     files = {tmp_path / name: "sleep" for name in ("living", "others", "gone", "damaged", "none")}
-    with subprocess.Popen(["sleep", "60"]) as process:
-        (tmp_path / "living").write_text(str(process.pid))
-        # Its pid has been given to another program since.
-        (tmp_path / "others").write_text(f"{os.getpid()}\n")
-        (tmp_path / "gone").write_text(str(2**31 - 1))
-        (tmp_path / "damaged").write_text("")
-        engine.remove_stale_pid_files(files)
-        process.kill()
+    with subprocess.Popen(["sleep", "600"]) as process:
+        try:
+            # For an instant of its exec it has no arguments.
+            assert wait_until(lambda: look(process.pid).argv[:1] == ("sleep",), 60)
+            (tmp_path / "living").write_text(str(process.pid))
+            # Its pid has been given to another program since.
+            (tmp_path / "others").write_text(f"{os.getpid()}\n")
+            (tmp_path / "gone").write_text(str(2**31 - 1))
+            (tmp_path / "damaged").write_text("")
+            engine.remove_stale_pid_files(files)
+        finally:
+            process.kill()
     assert [path.name for path in tmp_path.iterdir()] == ["living"]

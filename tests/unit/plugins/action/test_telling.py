@@ -122,12 +122,12 @@ def test_an_event_that_a_task_stands_for_is_told_once_it_has_succeeded(run: Run)
 
 
 def test_a_node_that_is_done_tells_how_long_it_took_and_what_was_down_meanwhile(run: Run, shown: list[str]) -> None:
-    log = Log(run.begun["folder"], run.begun["run"])
+    log, now = Log(run.begun["folder"], run.begun["run"]), time.time()
     log.write(
         "planned", order=["n1", "n2"], clusters={"c1": ["n1", "n2"]}, seconds={"n1": 9, "n2": 9}, assets_down={"n1": ["A > B"]}
     )
     for at, phase, state in [(-9, "gate", "began"), (-8, "drain", "began"), (-1, "catch_up", "ended")]:
-        log.write("phase", at=time.time() + at, host="n1", phase=phase, state=state)
+        log.write("phase", at=now + at, host="n1", phase=phase, state=state)
     result = run.module(event={"kind": "node_done", "old_version": "2.14.6", "new_version": "2.15.1"})
     (done,), (outage,) = run.events("node_done"), run.events("r1_outage")
     assert 9 <= done["seconds"] < 60

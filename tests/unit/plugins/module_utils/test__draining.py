@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,8 @@ def test_a_server_that_does_not_exit_is_left_draining_and_nothing_more_is_sent(p
         monitor.answers["/varz"]["body"]["connections"] = 7
         with pytest.raises(NatsError) as late:
             drain(pid=server.pid, timeout_seconds=0.2, monitor_url=monitor.url)
-    assert f"(pid {server.pid}) is in lame duck mode and has not exited after 0 s with 7 clients still connected" in str(
-        late.value
-    )
+    told = rf"\(pid {server.pid}\) is in lame duck mode and has not exited after \d+ s with 7 clients still connected"
+    assert re.search(told, str(late.value))
     assert (late.value.details["changed"], late.value.details["exit_seen"]) == (True, False)
     assert late.value.details["clients_at_start"] == 7
     assert _process.alive(server)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._state_files import Content, StateError
-from tests.unit.state import lock, lock_that_expired, on_disk, steal, steps, write_down
+from tests.unit.state import Clock, lock, lock_that_expired, on_disk, steal, steps, write_down
 
 NOON = 1_790_856_000.0  # 2026-10-01T12:00:00Z
 DATA = {"pid": 7, "binary_path": "/usr/sbin/nats-server", "cluster": "C1"}
@@ -167,14 +166,15 @@ def test_a_turn_needs_the_lock_and_a_journal(tmp_path: Path, state: Path) -> Non
         _journal.Turn(str(state), "r1", 120.0)
 
 
-def test_a_turn_renews_the_lease_once_a_third_of_it_is_over(state: Path) -> None:
-    turn = _journal.Turn(str(state), "r1", 0.6)
-    moments = set()
-    end = time.monotonic() + 1.0
-    while time.monotonic() < end:
-        turn.sleep(0.02)
-        moments.add(on_disk(state, _lock.NAME)["renewed_boottime_seconds"])
-    assert 4 <= len(moments) <= 6
+def test_a_turn_renews_the_lease_once_a_third_of_it_is_over(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    begin, moments = clock.now(), []
+    turn = _journal.Turn(str(state), "r1", 0.75)
+    while clock.now() < begin + 1.0:
+        moments.append(on_disk(state, _lock.NAME)["renewed_boottime_seconds"])
+        turn.sleep(0.0625)
+    thirds = [begin, begin + 0.25, begin + 0.5, begin + 0.75]
+    assert moments == [third for third in thirds for _ in range(4)]
     assert turn.warnings == []
 
 

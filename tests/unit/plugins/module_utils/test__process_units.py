@@ -138,5 +138,5 @@ def test_a_unit_whose_server_has_exited_is_waited_for_until_it_is_no_longer_acti
 
 def test_a_unit_that_stays_active_without_its_server_is_told_with_what_it_still_runs(systemd: Systemd) -> None:
     systemd.set(ActiveState="active", MainPID=str(os.getpid()))
-    with pytest.raises(NatsError, match=rf"is still active after 0 s: its main process is .*python.* \(pid {os.getpid()}\)"):
+    with pytest.raises(NatsError, match=rf"is still active after \d+ s: its main process is .*python.* \(pid {os.getpid()}\)"):
         _process.wait_for_unit_end("nats-server", 0)
