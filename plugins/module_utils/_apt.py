@@ -71,6 +71,9 @@ class Apt:
     def hold(self, name: str) -> None:
         self._done(["apt-mark", "hold", name])
 
+    def require_lists(self) -> None:
+        """There is apt wherever there is dpkg."""
+
     def refresh(self) -> None:
         """Ask the repositories what they have."""
         self._done(["apt-get", "update", "--quiet"])

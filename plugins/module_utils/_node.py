@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -12,7 +13,7 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _config, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -104,7 +105,8 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     binary_path = params.get("binary_path") or binary_path
     files: list[str] = []
     # The configuration of a container is seen through its server alone.
-    known = config_path if process or not container else ""
+    is_seen = process is not None or not container
+    known = config_path if is_seen else ""
     settings, used, leafnode_min_version = _settings(known, process, _reader(root, files))
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
@@ -132,17 +134,20 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "container": container,
         "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
         **kept,
-        **(_access_facts(params["fingerprint_key"], config_path, argv, process) if params.get("fingerprint_key") else {}),
+        **(_access_facts(params, known, argv, process, root) if is_seen and params.get("fingerprint_key") else {}),
     }
 
 
-def _access_facts(key: str, config_path: str, argv: Sequence[str], process: Process | None) -> dict[str, Any]:
+def _access_facts(
+    params: Mapping[str, Any], config_path: str, argv: Sequence[str], process: Process | None, root: str
+) -> dict[str, Any]:
     """Who may connect to the server, as a fact to compare with other servers."""
     # Here and not above, as below.
     from ansible_collections.natsops.cluster.plugins.module_utils import _access, _config_tree
 
-    tree = _config_tree.read(config_path, _reader("", []), environment_of(process)) if config_path else {}
-    return {"access": _access.facts(tree, argv, key)}
+    with _naming_what_cannot_be_read():
+        tree = _config_tree.read(config_path, _reader(root, []), environment_of(process)) if config_path else {}
+    return {"access": _access.facts(tree, argv, params["fingerprint_key"])}
 
 
 def _container(params: Mapping[str, Any], unit: Mapping[str, str], process: Process | None) -> tuple[dict[str, Any] | None, str]:
@@ -271,9 +276,16 @@ def _settings(config_path: str, process: Process | None, read: Callable[[str], s
     """The settings at the top level of the configuration, what it says is in use, and the oldest leaf nodes that it takes."""
     if not config_path:
         return {}, [], ""
-    try:
+    with _naming_what_cannot_be_read():
         settings = _config.top_level(config_path, read, environment_of(process))
         return settings, sorted(_config.used(config_path, read)), _config.leafnode_min_version(config_path, read)
+
+
+@contextlib.contextmanager
+def _naming_what_cannot_be_read() -> Iterator[None]:
+    """Make an OSError of a file of the configuration a NatsError that says what to do."""
+    try:
+        yield
     except OSError as exc:
         raise NatsError(
             f"the configuration {exc.filename} cannot be read ({exc.strerror}): run with become (-b), or set "

@@ -94,8 +94,9 @@ def stage(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     package = Package(params)
     _require_owned(package)
     if check_mode:
-        wanted = "" if params["file"] else _wanted(package, may_refresh=False)
-        return {"changed": True, "package_version": wanted, "binary": os.path.join(package.new, "not staged")}
+        version, said = _foreseen(package)
+        binary = os.path.join(package.new, "not staged")
+        return {"changed": True, "package_version": version, "binary": binary, "said": said}
     _package_guard.down()
     if package.manager.was_cut_off():
         with _fenced(package, _package_text.units_in(package.manager.files(package.name))):
@@ -113,6 +114,7 @@ def stage(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
         "changed": changed,
         "package_version": wanted,
         "binary": os.path.join(package.new, manifest["binary"]),
+        "said": "",
         "warnings": list(_staged_warnings(package, wanted)),
     }
 
@@ -127,6 +129,33 @@ def _require_owned(package: Package) -> None:
             "nats_upgrade_package_name, or nats_upgrade_artifact to archive. Nothing was touched",
             refusal="no_package",
         )
+
+
+def _foreseen(package: Package) -> tuple[str, str]:
+    """For check mode: the version of the package that is to be installed, or why that is not known before something is done.
+
+    What the run itself would fetch, a file or fresh lists, may hold the target: that is no reason to refuse.
+    """
+    if package.params["file"]:
+        return "", "not checked until staged: whether the package file holds this version, and can be installed"
+    try:
+        return _wanted(package, may_refresh=False), ""
+    except NatsError:
+        package.manager.require_lists()
+        if not _may_be_listed_later(package):
+            raise
+    return "", (
+        f"not known before the lists are refreshed, as the run does: the lists of {package.manager.name} on this host, as old as "
+        f"they are, have no such package of {package.name} {package.version}"
+    )
+
+
+def _may_be_listed_later(package: Package) -> bool:
+    """Whether fresh lists could have the package that the known ones lack. Where several fit, more would be no help."""
+    asked_for, target = package.params["package_version"] or "", package.version
+    if asked_for:
+        return _package_text.upstream(asked_for) == target
+    return not any(_package_text.upstream(version) == target for version in package.manager.versions(package.name))
 
 
 def _wanted(package: Package, *, may_refresh: bool = True) -> str:

@@ -65,6 +65,14 @@ class Rpm:
     def hold(self, name: str) -> None:
         """See is_held."""
 
+    def require_lists(self) -> None:
+        """Raise NatsError where no repository can be asked, however often."""
+        if not shutil.which("dnf"):
+            raise NatsError(
+                "refused: there is no dnf here to fetch a package: set nats_upgrade_package_file to one. Nothing was touched",
+                refusal="no_package",
+            )
+
     def refresh(self) -> None:
         """Ask the repositories what they have."""
         self._dnf(["makecache", "--refresh"])
@@ -154,11 +162,7 @@ class Rpm:
             )
 
     def _dnf(self, argv: Sequence[str]) -> _process.Output:
-        if not shutil.which("dnf"):
-            raise NatsError(
-                "refused: there is no dnf here to fetch a package: set nats_upgrade_package_file to one. Nothing was touched",
-                refusal="no_package",
-            )
+        self.require_lists()
         return self._done(["dnf", *argv])
 
     def _ask(self, argv: Sequence[str], **environment: str) -> _process.Output:

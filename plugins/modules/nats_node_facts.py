@@ -151,7 +151,7 @@ ansible_facts:
           type: dict
         access:
           description:
-            - Who may connect to the server by its configuration. With O(fingerprint_key).
+            - Who may connect to the server by its configuration. With O(fingerprint_key), of a container while it runs.
             - C(server_name), C(cluster), C(jetstream), C(advertises) (false with C(no_advertise)), C(max_connections) (or null),
               C(tls) and C(route_tls) (V(none), V(TLS) or V(TLS with client certificates)).
             - C(accounts) by name (empty for users in none), each with C(users) by name and C(others); and C(settings). Their

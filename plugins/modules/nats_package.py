@@ -83,11 +83,17 @@ EXAMPLES = r"""
 RETURN = r"""
 package_version:
   description: >-
-    The version of the package, such as V(2.15.1-1). Empty where it is not known: in check mode with O(file), or of a binary.
+    The version of the package, such as V(2.15.1-1). Empty where it is not known: in check mode, where RV(said) says
+    why, or of a binary.
   type: str
   returned: success, not with O(state=released)
 binary:
   description: The binary of the new version, for M(natsops.cluster.nats_config_check).
+  type: str
+  returned: with O(state=staged)
+said:
+  description: >-
+    In check mode, what is not known before the file is there, or before the lists of the repositories are refreshed. Else empty.
   type: str
   returned: with O(state=staged)
 placed:

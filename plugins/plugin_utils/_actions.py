@@ -125,8 +125,11 @@ class CopyingAction(NodeAction):
     def work(self, task_vars: dict[str, Any]) -> Result:
         args = dict(self._task.args)
         file = args.pop(self.FILE, None)
-        if not file or self._task.check_mode:
+        if not file:
             return self.on_node(args, task_vars)
+        if self._task.check_mode:
+            # Nothing is copied, and an address was not fetched: the module is told no more than that there will be a file.
+            return self.on_node({**args, self.FILE: file}, task_vars)
         if not os.path.isfile(file):
             raise NatsError(f"there is no {self.FILE} {file} on the controller")
         # Not asked first whether it is needed there: that takes longer than copying 7 MB.

@@ -141,8 +141,12 @@ def drain_command(host: str, task_vars: Mapping[str, Any], templar: Any) -> str:
         named_by = f"service={host_variable('nats_upgrade_service_name', host, task_vars, templar) or 'nats-server'}"
     else:
         named_by = f"pid_file={host_variable('nats_upgrade_pid_file', host, task_vars, templar)}"
-    words = ["ansible", host]
+    adhoc = ["ansible", host]
     for source in task_vars.get("ansible_inventory_sources") or []:
-        words += ["-i", str(source)]
-    words += ["-m", "natsops.cluster.nats_lameduck", "-a", named_by]
-    return " ".join(shlex.quote(word) for word in words)
+        adhoc += ["-i", str(source)]
+    drain = shlex.join([*adhoc, "-m", "natsops.cluster.nats_lameduck", "-a", named_by])
+    hold = host_variable("nats_upgrade_hold_command", host, task_vars, templar) if service == "command" else None
+    if not hold:
+        return drain
+    # Without it, its supervisor would start it again.
+    return f"{shlex.join([*adhoc, '-m', 'ansible.builtin.command', '-a', shlex.join(map(str, hold))])} && {drain}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.helpers import BIN, PLAYBOOK_SECONDS, START_SECONDS, run, said, upgrade
 from tests.lab.docker import docker
@@ -48,13 +50,35 @@ def test_what_cannot_be_done_without_loss_is_refused_in_the_plan(cluster: Docker
     name = cluster.nodes["n1"].container
     with DockerServers(OLD, size=1, options=["--rm", "--label=com.docker.compose.project=web"], volume=False) as other:
         hosts = other.write_inventory(nats_upgrade_waive=WAIVED)
+        _add_temporary(hosts, other)
         plan = [str(BIN / "ansible-playbook"), "-i", str(hosts), "playbooks/plan.yml"]
         done = run([*plan, "-e", f"nats_upgrade_version={NEW}", "-e", "nats_upgrade_image=nats:2"], seconds=PLAYBOOK_SECONDS)
         assert other.versions() == {"n1": OLD}
     assert done.returncode != 0
     for refusal in ("floating_image", "removed_on_exit", "no_data_volume", "compose_container"):
         assert f"refused: {refusal}: n1: " in said(done), done.stdout[-4000:]
+    # Who may connect is asked of servers in containers too, whose configuration is nowhere on their host.
+    assert "refused: surge_server: s1: its cluster is called 'lab'" in said(done), done.stdout[-4000:]
     assert docker("inspect", "--format={{.State.Running}}", name) == "true"
+
+
+def _add_temporary(hosts: Path, cluster: DockerServers) -> None:
+    """A temporary server beside containers, of another cluster than theirs."""
+    config = cluster.base / "s1.conf"
+    config.write_text("server_name: s1, cluster { name: lab }", encoding="utf-8")
+    content = yaml.safe_load(hosts.read_text(encoding="utf-8"))
+    variables = {
+        "ansible_connection": "local",
+        "ansible_become": False,
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "nats_upgrade_service": "command",
+        "nats_upgrade_pid_file": str(cluster.base / "s1.pid"),
+        "nats_upgrade_start_command": ["nats-server", "-c", str(config)],
+        # Nothing answers there.
+        "nats_upgrade_monitor_url": "http://127.0.0.1:1",
+    }
+    content["nats_surge"] = {"hosts": {"s1": variables}}
+    hosts.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
 def test_a_rolling_restart_starts_the_same_container_with_its_new_configuration(cluster: DockerServers) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.integration.helpers import said, touched_by, upgrade, write_hosts
+from tests.integration.releases import pack, publish, script
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.playbook import PlaybookRun
 
+BROKEN = "2.15.9"
 PLUGINS = Path(__file__).with_name("connection_plugins")
 # With this set, Ansible itself goes on to the next host after an unreachable one.
 FATAL = [pytest.param({}, id="as_it_is"), pytest.param({"ANSIBLE_ANY_ERRORS_FATAL": "True"}, id="any_errors_fatal")]
@@ -23,13 +25,21 @@ def cluster() -> Iterator[LoopbackCluster]:
 
 
 def lose(
-    cluster: LoopbackCluster, mirror: Path, folder: Path, name: str, when: str, env: dict[str, str], **variables: object
+    cluster: LoopbackCluster,
+    mirror: Path,
+    folder: Path,
+    name: str,
+    when: str,
+    env: dict[str, str],
+    *,
+    version: str = "2.15.1",
+    **variables: object,
 ) -> PlaybookRun:
     """Run the playbook with a host that is lost at a moment: see connection_plugins/flaky_local.py."""
     (folder / name).write_text(when, encoding="utf-8")
     hosts = write_hosts(cluster, mirror, ansible_connection="flaky_local", **variables)
     plugins = {"ANSIBLE_CONNECTION_PLUGINS": str(PLUGINS), "NATSOPS_FLAKY_DIR": str(folder)}
-    return upgrade(hosts, "2.15.1", env={**plugins, **env})
+    return upgrade(hosts, version, env={**plugins, **env})
 
 
 def order_of(cluster: LoopbackCluster) -> list[str]:
@@ -85,3 +95,28 @@ def test_a_host_that_is_lost_while_the_new_version_is_staged_stops_the_run_befor
     assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
     assert f"{last} was lost in the step 'Unpack it beside the running version" in said(done)
     assert f"No server was stopped. Bring {last} back, and run the same playbook again" in said(done)
+
+
+def test_a_host_that_is_lost_while_its_supervisor_stops_what_does_not_come_up_is_told_as_any_other(
+    mirror: Path, tmp_path: Path
+) -> None:
+    broken = publish(tmp_path / "mirror", BROKEN, pack(BROKEN, script(BROKEN, "exit 1")))
+    stopped = tmp_path / "stopped"
+    with LoopbackCluster("2.14.6", size=1) as alone:
+        done = lose(
+            alone,
+            broken,
+            tmp_path,
+            "n1",
+            f"made {stopped}",
+            {},
+            version=BROKEN,
+            nats_upgrade_stop_command=["touch", str(stopped)],
+            nats_upgrade_start_timeout_seconds=2,
+            nats_upgrade_waive=["stepping_stone", "single_server"],
+        )
+    message = said(done)
+    assert (done.returncode != 0, stopped.exists()) == (True, True), done.stdout[-4000:]
+    assert "STOPPED in the turn of n1." in message, done.stdout[-4000:]
+    assert "n1: it could NOT be put back to 2.14.6: " in message
+    assert "n1 was lost in the step 'Have the supervisor stop the server that does not come up': it cannot be reached" in message

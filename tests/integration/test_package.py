@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from tests.integration.helpers import adhoc
-from tests.integration.machines import NEW, OLD, STATE
+from tests.integration.helpers import adhoc, said, upgrade
+from tests.integration.machines import NEW, OLD, STATE, finished, hosts, message
 from tests.lab.containers import ContainerCluster
 from tests.lab.docker import docker
 from tests.lab.machine import BINARY, UNIT
-from tests.lab.packages import package
+from tests.lab.mirror import go_architecture
+from tests.lab.packages import NAME, package
 
 POLICY = "/usr/sbin/policy-rc.d"
 INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet -o Dpkg::Options::=--force-confold"
@@ -63,6 +65,10 @@ def test_the_package_never_restarts_its_server_and_is_put_back(mirror: Path) -> 
         assert "ii " in cluster.shell("n1", f"dpkg-query --list nats-server | grep ' {OLD}-1 '")
         assert (cluster.unit("n1")["ActiveState"], node.leftovers()) == ("inactive", "")
 
+        cluster.shell("n1", f"systemctl start {UNIT}")
+        cluster.wait_ready()
+        _is_upgraded_from_an_address(node, mirror)
+
 
 class Node:
     """The module, as the role calls it."""
@@ -78,6 +84,11 @@ class Node:
     def call(self, state: str, **more: Any) -> dict[str, Any]:
         given = {"path": BINARY, "version": NEW, "running_version": OLD, "service": "nats-server", **more}
         return adhoc(self._inventory, "n1", "nats_package", state=state, **given)["n1"]
+
+    def foreseen(self, **more: Any) -> dict[str, Any]:
+        """What check mode says of staging."""
+        given = {"path": BINARY, "version": NEW, "running_version": OLD, "service": "nats-server", **more}
+        return adhoc(self._inventory, "n1", "nats_package", "--check", state="staged", **given)["n1"]
 
     def facts(self) -> dict[str, Any]:
         result = adhoc(self._inventory, "n1", "nats_node_facts", service="nats-server", state_dir=STATE)["n1"]
@@ -100,10 +111,48 @@ def _is_refused(node: Node) -> None:
     missing = node.call("staged")
     assert "holds 2.15.1: they have " in missing["msg"], missing
     assert missing["refusal"] == "no_package"
+    # What a run would ask for first is not known in check mode, and no reason to refuse.
+    assert node.foreseen()["said"].startswith("not known before the lists are refreshed")
+    assert node.foreseen(file="/no/such/file.deb")["said"].startswith("not checked until staged")
     other = node.call("staged", file=str(package(OLD)))
     assert f"nats_upgrade_package_file is the package nats-server {OLD}-1, and has to be nats-server {NEW}" in other["msg"]
     elsewhere = node.call("staged", path="/opt/nats-server")
     assert "the server is started by /opt/nats-server, which comes from no package and not from nats-server" in elsewhere["msg"]
+
+
+def _is_upgraded_from_an_address(node: Node, mirror: Path) -> None:
+    """By the role, with the wrong hash, in check mode, and in earnest: the controller fetches the file and copies it there."""
+    cluster, file = node.cluster, package(NEW)
+    name = f"{NAME}_{{{{ nats_upgrade_version }}}}-1_{{{{ nats_upgrade_arch }}}}.deb"
+    given = {
+        "nats_upgrade_artifact": "package",
+        "nats_upgrade_package_file": f"file://{file.parent}/{name}",
+        "nats_upgrade_waive": ["stepping_stone", "single_server"],
+    }
+    of_file = {go_architecture(): hashlib.sha256(file.read_bytes()).hexdigest()}
+    before = _state(cluster)
+
+    refused = message(upgrade(hosts(cluster, mirror, **given, nats_upgrade_package_sha256="0" * 64), NEW))
+    assert f"/{file.name} has the SHA-256 {of_file[go_architecture()]}, and should have {'0' * 64}." in refused
+    assert _state(cluster) == before
+    inventory_file = hosts(cluster, mirror, **given, nats_upgrade_package_sha256=of_file)
+    checked = upgrade(inventory_file, NEW, "--check")
+    assert checked.returncode == 0, checked.stdout[-3000:]
+    assert "not checked until staged: whether the package file holds this version" in said(checked)
+    assert _state(cluster) == before
+
+    done = upgrade(inventory_file, NEW)
+    assert done.returncode == 0, done.stdout[-4000:]
+    finished(cluster)
+    installed = cluster.shell("n1", "dpkg-query --show --showformat='${Status} ${Version}' nats-server")
+    assert installed == f"install ok installed {NEW}-1"
+    assert node.leftovers() == ""
+
+
+def _state(cluster: ContainerCluster) -> tuple[str, str]:
+    """What an upgrade would change: the server that runs, and what is installed and staged."""
+    files = f"dpkg-query --show nats-server; ls -l --full-time {STATE}/package/new {BINARY}"
+    return cluster.unit("n1")["InvocationID"], cluster.shell("n1", files)
 
 
 def _is_locked(node: Node) -> None:

@@ -9,20 +9,30 @@ import yaml
 from tests.integration.faults import first_and_others
 from tests.integration.helpers import START_SECONDS, said, starts, upgrade, write_hosts
 from tests.integration.releases import pack, publish, script
+from tests.integration.surge import Temporary
 from tests.lab.binaries import ROOT
+from tests.lab.inventory import host_of
 from tests.lab.load_process import Load
+from tests.lab.ports import free_ports
 from tests.lab.supervised import SupervisedCluster
 
 INVENTORY = ROOT / "docs" / "inventories" / "supervisord.yml"
+SURGE = ROOT / "docs" / "inventories" / "surge-supervisord.yml"
 BROKEN = "2.15.9"
 # The lab says where its servers are; how supervisord is asked is for the inventory of users to say.
 OURS = ("nats_upgrade_service", "nats_upgrade_start_command")
 
 
-def inventory(cluster: SupervisedCluster, mirror: Path) -> Path:
+def inventory(cluster: SupervisedCluster, mirror: Path, *, surge: bool = False) -> Path:
+    """Of the nodes, or with the temporary server that is beside them."""
     path = write_hosts(cluster, mirror, cluster.hosts())
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for variables in (content["nats"]["vars"], *content["nats"]["hosts"].values()):
+    temporary = {node.name: host_of(node) | content["nats"]["hosts"].pop(node.name) for node in cluster.beside}
+    for node in cluster.beside if surge else ():
+        temporary[node.name]["nats_upgrade_config_path"] = str(node.config)
+        here = {key: value for key, value in content["nats"]["vars"].items() if key.startswith("ansible_")}
+        content["nats_surge"] = {"hosts": temporary, "vars": here}
+    for variables in (content["nats"]["vars"], *content["nats"]["hosts"].values(), *temporary.values()):
         for name in OURS:
             variables.pop(name, None)
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -31,7 +41,10 @@ def inventory(cluster: SupervisedCluster, mirror: Path) -> Path:
 
 def test_supervisord_is_held_and_starts_the_new_version_or_the_old_one_again(mirror: Path, tmp_path: Path) -> None:
     broken = publish(tmp_path, BROKEN, pack(BROKEN, script(BROKEN, "echo 'cannot serve' >&2; exit 1")))
-    with SupervisedCluster("2.14.6") as cluster, Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+    cluster = SupervisedCluster("2.14.6", ports=free_ports(4))
+    temporary = Temporary(cluster)
+    cluster.beside = (temporary.node,)
+    with cluster, Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
         first, _others = first_and_others(cluster)
         before = starts(cluster)
         with_inventory = ("-i", str(INVENTORY))
@@ -45,13 +58,21 @@ def test_supervisord_is_held_and_starts_the_new_version_or_the_old_one_again(mir
         assert not any(cluster.hold(name).exists() for name in cluster.nodes)
         cluster.wait_ready()
 
-        good = upgrade(inventory(cluster, mirror), "2.15.1", *with_inventory)
+        # The temporary server as an earlier run has left it: held, its command waits.
+        cluster.hold("s1").touch()
+        cluster.control("start", "s1")
+        good = upgrade(inventory(cluster, mirror, surge=True), "2.15.1", "-i", str(SURGE))
         assert good.returncode == 0, good.stdout[-4000:]
+        assert "before: s1 is started and joins" in good.stdout
         assert set(cluster.versions().values()) == {"2.15.1"}
         assert not any(cluster.hold(name).exists() for name in cluster.nodes)
         # One start each: none of the old version came in between.
         words = [cluster.nodes[name].log.read_text(encoding="utf-8").count("Starting nats-server") for name in cluster.nodes]
         assert sorted(words) == [2, 2, 3]
-        assert cluster.control("status").count("RUNNING") == len(cluster.nodes)
+        # The command of s1 runs too, and waits: supervisord has started it again.
+        assert cluster.control("status").count("RUNNING") == len(cluster.nodes) + 1
+        assert (temporary.gone(), cluster.hold("s1").exists()) == (True, True)
+        assert "s1: automatic restarts stay held, or its supervisor would start it again." in said(good)
+        assert temporary.node.log.read_text(encoding="utf-8").count("Starting nats-server") == 1
         report = load.stop()
     assert (report.lost, report.duplicates_in_stream, report.never_delivered) == (0, 0, 0)

@@ -9,11 +9,13 @@ from typing import Any
 
 from tests.lab.binaries import ROOT, LabError
 from tests.lab.cluster import LoopbackCluster
-from tests.lab.processes import wait_until
+from tests.lab.node import Node, server_processes
+from tests.lab.processes import all_processes, end, wait_until
 
 PROGRAM = ROOT / "docs" / "inventories" / "supervisord-program.conf"
 BIN = Path(sys.executable).parent
 SECONDS = 30.0
+SHELL = ("/bin/sh",)
 # It may not be stopped by a signal that it passes on, and its programs are the cluster's to end.
 DAEMON = """[unix_http_server]
 file=@BASE@/s.sock
@@ -29,8 +31,12 @@ serverurl=unix://@BASE@/s.sock
 
 
 class SupervisedCluster(LoopbackCluster):
-    """Starts and stops as others do; whoever ends a server sees it come back at once."""
+    """Starts and stops as others do; whoever ends a server sees it come back at once.
 
+    Those in C(beside) are programs of supervisord too, and no servers of the cluster: nothing here starts them.
+    """
+
+    beside: tuple[Node, ...] = ()
     _daemon: subprocess.Popen[bytes] | None = None
 
     def start_node(self, name: str) -> None:
@@ -39,7 +45,7 @@ class SupervisedCluster(LoopbackCluster):
         self.control("start", name)
 
     def _start_daemon(self) -> None:
-        config = DAEMON.replace("@BASE@", str(self.base)) + "".join(self._program(name) for name in self.nodes)
+        config = DAEMON.replace("@BASE@", str(self.base)) + "".join(map(self._program, self._programs))
         path = self.base / "supervisord.conf"
         path.write_text(config, encoding="utf-8")
         self._daemon = subprocess.Popen(
@@ -51,13 +57,16 @@ class SupervisedCluster(LoopbackCluster):
         if not wait_until(lambda: (self.base / "s.sock").exists(), SECONDS):
             raise LabError("supervisord does not answer")
 
-    def _program(self, name: str) -> str:
-        node = self.nodes[name]
+    @property
+    def _programs(self) -> list[Node]:
+        return [*self.nodes.values(), *self.beside]
+
+    def _program(self, node: Node) -> str:
         text = PROGRAM.read_text(encoding="utf-8")
         for usual, here in {
-            "[program:nats-server]": f"[program:{name}]\nautostart=false\ndirectory={node.folder}\nredirect_stderr=true\n"
+            "[program:nats-server]": f"[program:{node.name}]\nautostart=false\ndirectory={node.folder}\nredirect_stderr=true\n"
             f"stdout_logfile={node.output}",
-            "/run/nats/hold": str(self.hold(name)),
+            "/run/nats/hold": str(_hold(node)),
             "/usr/local/bin/nats-server": str(node.binary),
             "/etc/nats/nats-server.conf": str(node.config),
         }.items():
@@ -67,7 +76,7 @@ class SupervisedCluster(LoopbackCluster):
 
     def hold(self, name: str) -> Path:
         """The file that keeps the program from becoming a server."""
-        return self.nodes[name].folder / "hold"
+        return _hold(next(node for node in self._programs if node.name == name))
 
     def control(self, *words: str) -> str:
         """Ask supervisord."""
@@ -78,12 +87,12 @@ class SupervisedCluster(LoopbackCluster):
     def hosts(self) -> dict[str, dict[str, Any]]:
         """What is other here than in the inventory for users: several servers on one machine."""
         return {
-            name: {
-                "nats_program": name,
-                "nats_hold_file": str(self.hold(name)),
+            node.name: {
+                "nats_program": node.name,
+                "nats_hold_file": str(_hold(node)),
                 "supervisorctl": f"{BIN / 'supervisorctl'} -c {self.base / 'supervisord.conf'}",
             }
-            for name in self.nodes
+            for node in self._programs
         }
 
     def stop(self) -> None:
@@ -91,6 +100,12 @@ class SupervisedCluster(LoopbackCluster):
         if self._daemon is not None:
             self._daemon.kill()
             self._daemon.wait(SECONDS)
-        for name in self.nodes:
-            self.hold(name).unlink(missing_ok=True)
+        # A command that waits is no server, and would become one with nobody there to end it.
+        holds = [str(_hold(node)) for node in self._programs]
+        waiting = [one for one in all_processes() if one.argv[:1] == SHELL and any(hold in one.argv[-1] for hold in holds)]
+        end([*waiting, *server_processes(self.beside)], patience_seconds=1.0)
         super().stop()
+
+
+def _hold(node: Node) -> Path:
+    return node.folder / "hold"

@@ -275,7 +275,10 @@ def test_a_package_is_copied_like_an_archive_and_none_where_a_repository_has_it(
     host = Host()
     host.run("nats_package", state="staged", file=str(tmp_path / "nats-server.deb"))
     host.run("nats_package", state="staged", file="")
-    assert [args.get("file") for args in host.asked] == ["/node/tmp/nats-server.deb", None]
+    # In check mode an address was not fetched: there is no file yet, and the module has to know that there will be one.
+    host.run("nats_package", state="staged", file="/not/fetched.deb", check=True)
+    assert [args.get("file") for args in host.asked] == ["/node/tmp/nats-server.deb", None, "/not/fetched.deb"]
+    assert len(host.copied) == 1
 
 
 def test_without_an_archive_nothing_is_copied() -> None:

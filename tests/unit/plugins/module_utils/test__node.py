@@ -371,15 +371,3 @@ def test_a_turn_that_is_over_says_nothing_of_a_server_that_is_down_now(broke_off
     write_down(tmp_path / "state", "done", "r1")
     facts = _node.facts(broke_off)
     assert (facts["binary_path"], facts["config_path"], facts["cwd"]) == ("", "", None)
-
-
-def test_who_may_connect_is_a_fact_where_a_key_is_given_also_of_a_server_that_does_not_run(tmp_path: Path) -> None:
-    config = tmp_path / "nats.conf"
-    config.write_text("cluster { name: lab }, authorization { user: a, password: hunter2 }", encoding="utf-8")
-    asked = {"pid_file": str(tmp_path / "none"), "start_argv": ["/opt/nats-server", "-js", "-c", str(config)]}
-    facts = _node.facts({**asked, "fingerprint_key": "k"})
-    assert (facts["running"], facts["config_path"], facts["binary_path"]) == (False, str(config), "/opt/nats-server")
-    assert (facts["access"]["cluster"], facts["access"]["jetstream"]) == ("lab", True)
-    assert list(facts["access"]["accounts"][""]["users"]) == ["a"]
-    assert "hunter2" not in str(facts)
-    assert "access" not in _node.facts(asked)

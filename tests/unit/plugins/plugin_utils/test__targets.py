@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -87,6 +88,16 @@ def test_the_command_that_drains_a_server_names_its_process(variables: dict[str,
     task_vars, templar = inventory(n2=variables)
     command = _targets.drain_command("n2", {**task_vars, "ansible_inventory_sources": ["my hosts.yml"]}, templar)
     assert command == f"ansible n2 -i 'my hosts.yml' -m natsops.cluster.nats_lameduck -a {words}"
+
+
+def test_one_that_its_supervisor_would_start_again_is_held_first() -> None:
+    hold = ["touch", "/run/nats/my hold"]
+    task_vars, templar = inventory(
+        n2={"nats_upgrade_service": "command", "nats_upgrade_pid_file": "/run/nats.pid", "nats_upgrade_hold_command": hold}
+    )
+    first, then = _targets.drain_command("n2", task_vars, templar).split(" && ")
+    assert shlex.split(first) == ["ansible", "n2", "-m", "ansible.builtin.command", "-a", "touch '/run/nats/my hold'"]
+    assert then == "ansible n2 -m natsops.cluster.nats_lameduck -a pid_file=/run/nats.pid"
 
 
 def test_what_is_lacking_to_start_a_server_is_named() -> None:
