@@ -116,7 +116,7 @@ def targets(params: Mapping[str, Any], name: str | None = None) -> list[Target]:
     for target in found:
         over_nats = params.get("system_account") and target.monitor_url.startswith(OVER_NATS)
         if not over_nats and not target.monitor_url.startswith(("http://", "https://")):
-            raise NatsError(f"monitor_url of {target.name} is '{target.monitor_url}': it has to start with http:// or https://")
+            raise NatsError(f"monitor_url of {target.name} is '{target.shown_url}': it has to start with http:// or https://")
     names = [target.name for target in found]
     twice = sorted({one for one in names if names.count(one) > 1})
     if twice:
