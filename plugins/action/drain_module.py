@@ -37,9 +37,11 @@ class ActionModule(ReadingAction):
         connection to the node is taken."""
         how = {name: option.get("default") for name, option in _arguments.HOW_TO_READ.items()}
         self.fill(how, task_vars)
-        if how["system_account"] or how["probe_from"] == "node":
+        if how["probe_from"] == "node":
             return None
         try:
+            if self.account(self.told.host, task_vars):
+                return None
             target = Target(self.told.host, self.address(self.told.host, how, task_vars))
         except NatsError:
             return None

@@ -28,7 +28,7 @@ class ActionModule(ReadingAction):
     """See the module of the same name."""
 
     def work(self, task_vars: dict[str, Any]) -> Result:
-        task_vars = {**task_vars, "hostvars": _targets.Remembered(task_vars["hostvars"])}
+        task_vars = _targets.remembering(task_vars)
         _unused, params = self.validate_argument_spec(argument_spec=SPEC)
         self.fill(params, task_vars)
         failing = _fleet.FAILING if params["fail_on"] is None else _fleet.require_known(params["fail_on"])

@@ -10,6 +10,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _arguments,
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _watching
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
 from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nats import SystemAccount
+from ansible_collections.natsops.cluster.plugins.plugin_utils._over_several import Several
 from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
 
 
@@ -24,7 +25,8 @@ class ActionModule(ReadingAction):
         params["move"] = params["move"] and not self._task.check_mode
         targets = _arguments.targets({**params, "servers": self.servers_of(params, task_vars)})
         with self.source(task_vars)(params) as source, _watching.rebalance(self._screen(task_vars)) as watch:
-            tell = source.tell if isinstance(source, SystemAccount) else None
+            over_nats = not self.without_account(params["hosts"], task_vars)
+            tell = source.tell if over_nats and isinstance(source, (SystemAccount, Several)) else None
             result = _rebalance.Rebalance(params, source, targets, tell, watch=watch).run()
         given = stats_of(None, "", nats_upgrade_connections=result["connections"]) if self.told.runs else {}
         return {**result, **given}

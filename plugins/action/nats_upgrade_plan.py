@@ -73,6 +73,7 @@ class ActionModule(LookingAction):
     def _situation(self, params: Result, task_vars: dict[str, Any]) -> Situation:
         if params["hosts"] is not None:
             situation = self.situation(params, task_vars)
-            return replace(situation, asks_without_account=params["rebalance"] and not params["system_account"])
+            lacking = params["rebalance"] and self.without_account(params["hosts"], task_vars)
+            return replace(situation, asks_without_account=bool(lacking))
         nodes = {host: node for host, node in (params["nodes"] or {}).items() if node}
         return Situation(tuple(_facts.reading_of(server) for server in params["servers"] or ()), (), nodes)

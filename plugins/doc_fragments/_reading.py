@@ -41,13 +41,16 @@ options:
     description:
       - A user of the system account of the servers. With it they are read over NATS, on the controller, without any
         monitoring port. For hosts of the inventory.
-      - The default is the variable C(nats_upgrade_system_account) of the host. Where the task names addresses itself, that
-        variable does not count.
+      - The default is the variable C(nats_upgrade_system_account) of each host that is read. Each account has a connection
+        of its own, and hosts without one are read by HTTP. Where the task names addresses itself, that variable does not
+        count.
       - Of C(creds), C(nkey), C(user) with C(password), and C(tls) with a certificate for the user, it needs one.
     type: dict
     suboptions:
       servers:
-        description: URLs of servers, C(nats://) or C(tls://). The default is port 4222 of the hosts of C(nats_upgrade_group).
+        description: >-
+          URLs of servers, C(nats://) or C(tls://). The default is port 4222 of the hosts of C(nats_upgrade_group) that have the
+          same account.
         type: list
         elements: str
       creds:

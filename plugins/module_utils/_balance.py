@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Sequence
 
 NO_ACCOUNT = (
-    "clients are asked to move over the system account, and none is given: set nats_upgrade_system_account, or leave "
+    "clients are asked to move over the system account, and not every host has one: set nats_upgrade_system_account, or leave "
     "nats_upgrade_rebalance out"
 )
 

@@ -85,7 +85,7 @@ class Situation:
     verdicts: tuple[Verdict, ...]
     nodes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     surge: tuple[Surge, ...] = ()
-    # Clients are to be asked to move in the end, and there is no system account to ask them by.
+    # Clients are to be asked to move in the end, and not every host has a system account to ask them by.
     asks_without_account: bool = False
 
     @classmethod

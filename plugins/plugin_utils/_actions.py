@@ -8,7 +8,7 @@ import contextlib
 import os
 import traceback
 from dataclasses import replace
-from typing import Any, ClassVar, Dict, Mapping
+from typing import Any, ClassVar, Dict, Mapping, Sequence
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -18,7 +18,7 @@ from ansible.utils.display import Display
 from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _looking, _over_nats, _over_nodes, _targets
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _looking, _over_nats, _over_nodes, _over_several, _targets
 from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import Teller
 
 Result = Dict[str, Any]
@@ -30,6 +30,15 @@ _BEFORE_ANY_TURN = ". No server was stopped. Bring {host} back, and run the same
 _HTTP_OPTIONS = ("validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight")
 # Ansible loads an action in the process that it forks its workers from.
 _http.warm_up()
+
+
+def _without_credentials(value: Any) -> Any:
+    """The same with no user and no password in any address."""
+    if isinstance(value, str):
+        return _http.without_credentials(value)
+    if isinstance(value, dict):
+        return {key: _without_credentials(one) for key, one in value.items()}
+    return [_without_credentials(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def warn_without_httpx() -> None:
@@ -70,7 +79,7 @@ class NatsAction(ActionBase):
         neither rescue nor always, so that nothing could be said or put right.
         """
         try:
-            return self._execute_module(module_args=module_args, task_vars=task_vars)
+            result: Result = self._execute_module(module_args=module_args, task_vars=task_vars)
         except AnsibleConnectionFailure as exc:
             host = self._task.delegate_to or task_vars.get("inventory_hostname", "the host")
             # Where it happens in a turn, the message of that says how the cluster is and what to do.
@@ -78,6 +87,8 @@ class NatsAction(ActionBase):
             raise NatsError(
                 f"{host} was lost in the step '{self._task.name}': it cannot be reached ({exc}). {left}", lost_host=host
             ) from exc
+        # With -vvv Ansible shows the options that the module got, addresses as they were given.
+        return {**result, "invocation": _without_credentials(result["invocation"])} if "invocation" in result else result
 
     def cleanup(self, force: bool = False) -> None:
         # A lost host keeps its temporary folder; that must not turn the failure above into "unreachable" after all.
@@ -140,6 +151,9 @@ class ReadingAction(NatsAction):
     """An action that reads servers: on the controller, in this process, or through its module on the node."""
 
     SPEC: ClassVar[dict[str, dict[str, Any]]] = {}
+    # The system account that the task itself gives, for all hosts; and what each host is read by.
+    _given: dict[str, Any] | None = None
+    _accounts: dict[str, dict[str, Any] | None]
 
     def arguments(self, task_vars: dict[str, Any]) -> Result:
         """The options, with what the inventory says of the host where they say nothing."""
@@ -154,10 +168,7 @@ class ReadingAction(NatsAction):
     def fill(self, params: Result, task_vars: dict[str, Any]) -> None:
         """Put in what the inventory says of how to read, where the options say nothing."""
         host = task_vars["inventory_hostname"]
-        # Where the task itself names addresses it means HTTP.
-        by_http = params.get("servers") is not None or params.get("monitor_url") is not None
-        options = ["probe_from", "validate_certs", "ca_path", *([] if by_http else ["system_account"])]
-        for option in options:
+        for option in ("probe_from", "validate_certs", "ca_path"):
             if params[option] is None:
                 params[option] = _targets.host_variable(f"nats_upgrade_{option}", host, task_vars, self._templar)
         params["probe_from"] = params["probe_from"] or "controller"
@@ -165,42 +176,94 @@ class ReadingAction(NatsAction):
             params["validate_certs"] = boolean(True if params["validate_certs"] is None else params["validate_certs"])
         except TypeError as exc:
             raise NatsError(f"nats_upgrade_validate_certs is neither true nor false: {exc}") from exc
-        if params["system_account"]:
-            if by_http:
+        self._fill_account(params, task_vars)
+
+    def _fill_account(self, params: Result, task_vars: dict[str, Any]) -> None:
+        """C(params["system_account"]) becomes one by which some host of the task is read; each host may have its own."""
+        self._given, self._accounts = params["system_account"], {}
+        # Where the task itself names addresses it means HTTP.
+        if params.get("servers") is not None or params.get("monitor_url") is not None:
+            if self._given:
                 raise NatsError("system_account reads hosts of the inventory: give hosts, and not servers or monitor_url")
-            params["system_account"] = _over_nats.check(params["system_account"])
+            return
+        known = _targets.remembering(task_vars)
+        hosts = [*(params.get("hosts") or [task_vars["inventory_hostname"]]), *(params.get("surge") or ())]
+        accounts = [self.account(host, known) for host in hosts]
+        params["system_account"] = next((account for account in accounts if account), None)
+
+    def account(self, host: str, task_vars: dict[str, Any]) -> dict[str, Any] | None:
+        """The system account by which the server of a host is read; None where it is read by HTTP."""
+        if host not in self._accounts:
+            account = self._given or _targets.host_variable(_over_nats.VARIABLE, host, task_vars, self._templar)
+            self._accounts[host] = _over_nats.check(account) if account else None
+        return self._accounts[host]
+
+    def without_account(self, hosts: Sequence[str], task_vars: dict[str, Any]) -> list[str]:
+        """The hosts of these whose servers are read by HTTP."""
+        known = _targets.remembering(task_vars)
+        return [host for host in hosts if not self.account(host, known)]
 
     def servers_of(self, params: Result, task_vars: dict[str, Any]) -> list[dict[str, str]]:
         """Name and address of each host that the option hosts names."""
-        return [{"name": host, "monitor_url": self.address(host, params, task_vars)} for host in params["hosts"]]
+        known = _targets.remembering(task_vars)
+        return [{"name": host, "monitor_url": self.address(host, params, known)} for host in params["hosts"]]
 
     def address(self, host: str, params: Result, task_vars: dict[str, Any]) -> str:
         """Where the server of a host is read, or over NATS its name."""
-        if params["system_account"]:
+        if self.account(host, task_vars):
             return _arguments.OVER_NATS + _targets.server_names(host, task_vars, self._templar)[0]
         return _targets.monitor_url(host, params["probe_from"], task_vars, self._templar)
 
     def source(self, task_vars: dict[str, Any]) -> _arguments.OpenSource:
-        """What makes the way to read that the options name."""
+        """What makes the way to read that the options name, or the ways where hosts differ in it."""
 
         def opened(params: Mapping[str, Any]) -> _monitor.Source:
             hosts = params.get("hosts") or [task_vars["inventory_hostname"]]
-            if params["system_account"]:
-                # All of the group: any of them lets us in, and no answer of theirs is a stranger's.
-                known = _targets.with_group(hosts, task_vars, self._templar)
-                names = {host: _targets.server_names(host, task_vars, self._templar) for host in known}
-                urls = _targets.client_urls(known, task_vars, self._templar)
-                return _over_nats.SystemAccount(params["system_account"], urls, names, params["request_timeout_seconds"])
-            if params["probe_from"] == "node":
-                nodes = _over_nodes.Hosts(self, task_vars)
-                nodes.prepare(hosts)
-                return _over_nodes.OverNodes(
-                    nodes.run, {name: params[name] for name in _HTTP_OPTIONS if params[name] is not None}
-                )
-            warn_without_httpx()
-            return _arguments.open_http(params)
+            if not params["system_account"]:
+                return self._by_http(hosts, params, task_vars)
+            known = _targets.remembering(task_vars)
+            ways: list[tuple[dict[str, Any] | None, list[str]]] = []
+            for host in hosts:
+                account = self.account(host, known)
+                alike = next((of_it for other, of_it in ways if other == account), None)
+                if alike is None:
+                    ways.append((account, [host]))
+                else:
+                    alike.append(host)
+            sources = [
+                (self._over_nats(account, hosts, params, known) if account else self._by_http(of_it, params, task_vars), of_it)
+                for account, of_it in ways
+            ]
+            if len(sources) == 1:
+                return sources[0][0]
+            return _over_several.Several({host: source for source, of_it in sources for host in of_it})
 
         return opened
+
+    def _over_nats(
+        self, account: dict[str, Any], hosts: list[str], params: Mapping[str, Any], task_vars: dict[str, Any]
+    ) -> _monitor.Source:
+        # All of the group: any of them that has this account lets us in, and no answer of theirs is a stranger's.
+        known = _targets.with_group(hosts, task_vars, self._templar)
+        names = {host: _targets.server_names(host, task_vars, self._templar) for host in known}
+        ours = [] if account.get("servers") else [host for host in known if self._has(host, account, task_vars)]
+        urls = _targets.client_urls(ours, task_vars, self._templar)
+        return _over_nats.SystemAccount(account, urls, names, params["request_timeout_seconds"])
+
+    def _has(self, host: str, account: dict[str, Any], task_vars: dict[str, Any]) -> bool:
+        try:
+            return self.account(host, task_vars) == account
+        except NatsError:
+            # What is wrong with the account of a host that is not read is said once it is.
+            return False
+
+    def _by_http(self, hosts: list[str], params: Mapping[str, Any], task_vars: dict[str, Any]) -> _monitor.Source:
+        if params["probe_from"] == "node":
+            nodes = _over_nodes.Hosts(self, task_vars)
+            nodes.prepare(hosts)
+            return _over_nodes.OverNodes(nodes.run, {name: params[name] for name in _HTTP_OPTIONS if params[name] is not None})
+        warn_without_httpx()
+        return _arguments.open_http(params)
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         params = self.arguments(task_vars)

@@ -78,6 +78,8 @@ def _shaped(account: Mapping[str, Any], variable: str) -> dict[str, Any]:
             raise NatsError(f"{variable}.tls.verify is neither true nor false: {exc}") from exc
     if isinstance(given.get("servers"), str):
         given["servers"] = given["servers"].replace(",", " ").split()
+    elif isinstance(given.get("servers"), Sequence):
+        given["servers"] = list(given["servers"])
     return given
 
 
@@ -103,9 +105,16 @@ def options(account: Mapping[str, Any], servers: Sequence[str], variable: str) -
     return {name: value for name, value in found.items() if value is not None}
 
 
-async def connect(servers: Sequence[str], wanted: Mapping[str, Any], given_up: Callable[[], bool]) -> tuple[Any, Any]:
+def new() -> Any:
+    """A client that is nowhere yet, for whoever wants to ask it where it is while it connects."""
+    return nats.NATS()
+
+
+async def connect(
+    servers: Sequence[str], wanted: Mapping[str, Any], given_up: Callable[[], bool], client: Any = None
+) -> tuple[Any, Any]:
     """Connect to whichever server lets us in: the client, or None and what came of it."""
-    client = nats.NATS()
+    client = client or new()
     connecting = asyncio.ensure_future(client.connect(list(servers), **wanted))
     # It never gives up by itself.
     while not connecting.done() and not given_up():
@@ -130,6 +139,28 @@ def said(error: BaseException) -> str:
 def is_refusal(text: str) -> bool:
     """Whether it is what a server says to somebody who may not do this."""
     return any(word in text.lower() for word in _REFUSALS)
+
+
+def is_forbidden(text: str) -> bool:
+    """Whether it is what a server says to somebody whom it has let in, and who may not do this."""
+    return "permissions violation" in text.lower()
+
+
+def place(client: Any) -> str:
+    """Host and port of the server that a client is at, or was at last; empty where it does not tell."""
+    # connected_url tells it only of a server that has let it in.
+    server = getattr(client, "_current_server", None)
+    return _place(server.uri) if server is not None else ""
+
+
+def places(client: Any, *, given: bool = False) -> set[str]:
+    """Hosts and ports that a client tries in turn; with C(given), without those that only servers have told it of."""
+    told = {_place(uri) for uri in client.discovered_servers} if given else set()
+    return {_place(uri) for uri in client.servers} - told
+
+
+def _place(uri: Any) -> str:
+    return str(uri.netloc).rpartition("@")[2]
 
 
 def tls_problem(text: str, variable: str) -> str:

@@ -10,6 +10,7 @@ a server in lame duck mode gives none at all. Nothing tells a server that is slo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
@@ -58,12 +59,17 @@ class SystemAccount:
         self._names = names
         self._loop = asyncio.new_event_loop()
         self._client: Any = None
+        # The client from its first attempt on, while self._client is one that was let in.
+        self._trying: Any = None
         self._inbox = ""
         self._open: dict[str, _Request] = {}
         self._asked = 0
         self._seen: set[str] = set()
         self._silent: set[str] = set()
         self._problem = self._last_error = ""
+        # Servers that did not let us in, and what they said; and those of them that did so since we were let in last.
+        self._refusals: dict[str, str] = {}
+        self._refused: set[str] = set()
 
     def __enter__(self) -> SystemAccount:
         return self
@@ -93,7 +99,8 @@ class SystemAccount:
 
     async def _ask(self, questions: Sequence[tuple[Target, str]]) -> list[Reply]:
         self._news = asyncio.Event()
-        if self._client is None:
+        # A server that ends a connection because it has other users now ends it for good.
+        if self._client is None or self._client.is_closed:
             fault = await self._connect()
             if fault:
                 return [fault] * len(questions)
@@ -110,7 +117,9 @@ class SystemAccount:
     async def _send(self) -> None:
         for token, request in self._open.items():
             if any(self._name(request, target) is None for target in request.wanted):
-                await self._client.publish(request.subject, request.body, reply=f"{self._inbox}.{token}")
+                # A connection that has just ended is seen by whoever waits for the answers.
+                with contextlib.suppress(*_nats_client.FAILURES):
+                    await self._client.publish(request.subject, request.body, reply=f"{self._inbox}.{token}")
 
     async def _collect(self, requests: Sequence[_Request]) -> None:
         """Until every server has answered everything, or it has become idle to wait for the rest."""
@@ -122,7 +131,7 @@ class SystemAccount:
             missing = {
                 target.name: target for request in requests for target in request.wanted if not self._name(request, target)
             }
-            if not missing or self._problem:
+            if not missing or self._problem or self._client.is_closed:
                 break
             if heard:
                 until = min(deadline, now() + self._patience(requests, list(missing.values())))
@@ -132,6 +141,8 @@ class SystemAccount:
                 break
             self._news.clear()
             heard = any(request.replies for request in requests)
+        if missing and not self._client.is_connected:
+            self._judge_refusals(given=True)
         if self._problem:
             raise NatsError(self._problem)
         self._silent = set(missing)
@@ -154,11 +165,12 @@ class SystemAccount:
             return request.replies[name]
         ours = {name for names in self._names.values() for name in names}
         others = sorted(self._seen - ours)
-        return Fault(
-            f"{_SILENT}; or another name is its own. These answered and are of no host: {', '.join(others)}"
-            if others
-            else _SILENT
-        )
+        told = f"; or another name is its own. These answered and are of no host: {', '.join(others)}" if others else ""
+        return Fault(_SILENT + told + self._not_let_in())
+
+    def _not_let_in(self) -> str:
+        """Which servers do not let us in, to be put behind something else; empty where all do that were tried."""
+        return "".join(f". {place} does not let us in over NATS ({said})" for place, said in sorted(self._refusals.items()))
 
     async def _heard(self, message: Any) -> None:
         request = self._open.get(message.subject.rpartition(".")[2])
@@ -179,41 +191,72 @@ class SystemAccount:
             self._news.set()
 
     async def _connect(self) -> Fault | None:
-        """Connect to whichever server lets us in. A fault where none does; raises NatsError where that is our own fault."""
+        """Connect to whichever server lets us in. A fault where none does now; raises NatsError where that is our own fault."""
         wanted = {
             "error_cb": self._failed,
             "reconnected_cb": self._back,
+            "closed_cb": self._closed,
             **_nats_client.options(self._account, self._servers, VARIABLE),
         }
         deadline = self._loop.time() + self._timeout
+        self._trying = _nats_client.new()
         client, outcome = await _nats_client.connect(
-            self._servers, wanted, lambda: bool(self._problem) or self._loop.time() >= deadline
+            self._servers, wanted, lambda: bool(self._problem) or self._loop.time() >= deadline, self._trying
         )
         if client is not None:
+            self._let_in()
             self._client, self._inbox = client, client.new_inbox()
             await client.subscribe(f"{self._inbox}.*", cb=self._heard)
             return None
+        self._judge_refusals(given=True)
         problem = self._problem or _nats_client.unusable(outcome, VARIABLE)
         if problem:
             raise NatsError(problem)
         where = ", ".join(map(_http.without_credentials, self._servers))
-        return Fault(f"no NATS server of {where} can be reached: {self._last_error or 'no answer'}")
+        away = f"no NATS server of {where} can be reached: {self._last_error or 'no answer'}"
+        return Fault(away + self._not_let_in())
+
+    def _let_in(self) -> None:
+        self._refused.clear()
+        self._refusals.pop(_nats_client.place(self._trying), None)
 
     async def _failed(self, error: Exception) -> None:
-        """What the connection meets: a server that is away is left to it, and a refusal is ours."""
-        self._last_error = _nats_client.said(error)
-        if _nats_client.is_refusal(self._last_error):
-            self._problem = (
-                f"the servers do not let us in over NATS ({self._last_error}): {VARIABLE} has to name a user of the system "
-                "account, with the right password, creds or nkey. Nothing was read"
-            )
+        """What the connection meets: a server that is away is left to it, and so is one that refuses us while others may not."""
+        text, place = _nats_client.said(error), _nats_client.place(self._trying)
+        if not _nats_client.is_refusal(text):
+            self._last_error = text
+            self._problem = _nats_client.tls_problem(text, VARIABLE) or self._problem
+        elif not place or _nats_client.is_forbidden(text):
+            # What we may not do once we are in is the same everywhere.
+            self._refuse(text)
         else:
-            self._problem = _nats_client.tls_problem(self._last_error, VARIABLE) or self._problem
+            self._refusals[place] = text
+            self._refused.add(place)
+            self._judge_refusals(given=False)
         self._news.set()
+
+    def _judge_refusals(self, *, given: bool) -> None:
+        """Take refusals for our own fault once every server has refused us: a roll may give them other users one by one.
+
+        With C(given) it is enough that those did whose addresses we were given: the others may have addresses that mean nothing
+        here. That is for the end of the time.
+        """
+        if self._refused and _nats_client.places(self._trying, given=given) <= self._refused:
+            self._refuse(", ".join(sorted(set(self._refusals.values()))))
+
+    def _refuse(self, said: str) -> None:
+        self._problem = self._problem or (
+            f"the servers do not let us in over NATS ({said}): {VARIABLE} has to name a user of the system "
+            "account, with the right password, creds or nkey. Nothing was read"
+        )
 
     async def _back(self) -> None:
         """What was asked over a connection that is gone is asked again."""
+        self._let_in()
         await self._send()
+        self._news.set()
+
+    async def _closed(self) -> None:
         self._news.set()
 
 

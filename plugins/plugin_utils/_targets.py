@@ -43,6 +43,12 @@ class Remembered(Mapping[str, Any]):
         return self._raw[host]
 
 
+def remembering(task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of a task for several questions about many hosts."""
+    hostvars = task_vars["hostvars"]
+    return {**task_vars, "hostvars": hostvars if isinstance(hostvars, Remembered) else Remembered(hostvars)}
+
+
 def host_variable(name: str, host: str, task_vars: Mapping[str, Any], templar: Any) -> Any:
     """The value that a variable has for a host, templated; None where it has none.
 

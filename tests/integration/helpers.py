@@ -92,6 +92,27 @@ def adhoc(
     return results
 
 
+def loudly(folder: Path, **variables: Any) -> str:
+    """Read and plan for one host, n1, with -vvv: all that is shown, with the arguments of programs, and all that is written."""
+    common = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "nats_upgrade_report_dir": str(folder / "reports"),
+    }
+    hosts = folder / "loud.yml"
+    hosts.write_text(yaml.safe_dump({"nats": {"hosts": {"n1": {**common, **variables}}}}), encoding="utf-8")
+    plan = [str(BIN / "ansible-playbook"), str(ROOT / "playbooks" / "plan.yml"), "-e", "nats_upgrade_version=2.15.1"]
+    done = [
+        run([*argv, "-i", str(hosts), "-vvv"], seconds=PLAYBOOK_SECONDS)
+        for argv in ([str(BIN / "ansible"), "n1", "-m", "natsops.cluster.nats_version_facts"], plan)
+    ]
+    assert done[0].returncode == 0, done[0].stdout + done[0].stderr
+    assert "PLAY RECAP" in done[1].stdout
+    written = [path.read_text(encoding="utf-8", errors="replace") for path in (folder / "reports").rglob("*") if path.is_file()]
+    assert written, "no report"
+    return "\n".join([*(one.stdout + one.stderr for one in done), *written])
+
+
 def parse_adhoc(output: str) -> dict[str, dict[str, Any]]:
     """Read ``host | STATE => {json}`` as the ad hoc command prints it."""
     results: dict[str, dict[str, Any]] = {}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
+import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nats import SystemAccount
+from tests.integration.helpers import loudly
 from tests.lab.binaries import server_binary
 from tests.lab.certificates import Authority
 from tests.lab.ports import free_ports, release
@@ -28,11 +32,11 @@ SYSTEM = "accounts {{ SYS: {{ users: [{{{user}}}] }} }}\nsystem_account: SYS\n"
 
 
 @contextmanager
-def server(folder: Path, config: str) -> Iterator[str]:
-    """A real server with this configuration; gives its URL."""
-    ports, path, log = free_ports(1), folder / "nats.conf", folder / "nats.log"
-    port = ports.client + 1
-    path.write_text(f'server_name: n1\nlisten: "127.0.0.1:{port}"\n{config}', encoding="utf-8")
+def server(folder: Path, config: str, name: str = "n1", port: int = 0) -> Iterator[str]:
+    """A real server with this configuration, at a port that is free or given; gives its URL."""
+    ports, path, log = None if port else free_ports(1), folder / f"{name}.conf", folder / f"{name}.log"
+    port = ports.client + 1 if ports else port
+    path.write_text(f'server_name: {name}\nlisten: "127.0.0.1:{port}"\n{config}', encoding="utf-8")
     with log.open("wb") as output:
         process = subprocess.Popen([server_binary("2.15.1"), "-c", path], stdout=output, stderr=output)
     try:
@@ -41,7 +45,8 @@ def server(folder: Path, config: str) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-        release(ports)
+        if ports:
+            release(ports)
 
 
 def read(url: str, **account: Any) -> Reading:
@@ -68,7 +73,56 @@ def test_an_nkey_lets_us_in_and_another_does_not(tmp_path: Path) -> None:
             read(url, nkey=str(wrong))
         with pytest.raises(NatsError, match="what is in the file of creds or nkey is something else") as failed:
             read(url, nkey=str(nonsense))
+        shown = loudly(tmp_path, nats_upgrade_system_account={"servers": [url], "nkey": str(seed)})
+    assert seed.read_text(encoding="ascii") not in shown
     assert "nothing that is a seed" not in str(failed.value)
+
+
+def test_a_server_that_refuses_us_is_fatal_only_once_all_others_do_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A roll gives the servers another password, one by one."""
+    # The refusing one is tried first.
+    monkeypatch.setattr("nats.aio.client.shuffle", lambda servers: None)
+    old, new = (SYSTEM.format(user=f"user: sys, password: {password}") for password in ("old", "new"))
+    with server(tmp_path, new) as first, contextlib.ExitStack() as stack:
+        second = stack.enter_context(server(tmp_path, old, "n2"))
+        account = {"user": "sys", "password": "old", "servers": [first, second]}
+        with SystemAccount(account, [], {}, 2.0) as source:
+
+            def look() -> list[Reading]:
+                return _monitor.read_facts(source, [_monitor.Target(name, f"nats:{name}") for name in ("n1", "n2")])
+
+            refusing, accepting = look()
+            place = first.partition("://")[2]
+            assert accepting.error == ""
+            assert refusing.error.endswith(f". {place} does not let us in over NATS (Authorization Violation)")
+            # The one that let us in goes; it may be back at any time, so that this is no more than silence.
+            stack.close()
+            assert [place in reading.error for reading in look()] == [True, True]
+            with SystemAccount(account, [], {}, 1.0) as another:
+                (reading,) = _monitor.read_facts(another, [_monitor.Target("n1", "nats:n1")])
+            assert re.match(rf"no NATS server of .* can be reached: .*\. {place} does not let us in over NATS", reading.error)
+            # It is back, and does not know us any more either.
+            stack.enter_context(server(tmp_path, new, "n2", int(second.rpartition(":")[2])))
+            with pytest.raises(NatsError, match=r"do not let us in over NATS \(Authorization Violation\)"):
+                look()
+
+
+def test_a_server_that_gets_other_users_while_we_are_connected_is_told_from_one_that_is_away(tmp_path: Path) -> None:
+    pid, config, target = tmp_path / "pid", tmp_path / "n1.conf", _monitor.Target("n1", "nats:n1")
+    users = f'pid_file: "{pid}"\n' + SYSTEM.format(user="user: sys, password: old")
+    account = {"user": "sys", "password": "old"}
+    with server(tmp_path, users) as url, SystemAccount({**account, "servers": [url]}, [], {}, 2.0) as source:
+
+        def outcome() -> str:
+            try:
+                return _monitor.read_facts(source, [target])[0].error
+            except NatsError as exc:
+                return str(exc)
+
+        assert outcome() == ""
+        config.write_text(config.read_text(encoding="utf-8").replace("old", "new"), encoding="utf-8")
+        os.kill(int(pid.read_text(encoding="ascii")), signal.SIGHUP)
+        assert wait_until(lambda: "do not let us in over NATS (Authorization Violation)" in outcome(), 20)
 
 
 def test_a_certificate_lets_us_in_where_tls_is_asked_for(tmp_path: Path) -> None:
@@ -112,6 +166,8 @@ def test_a_file_of_credentials_lets_us_in_where_accounts_are_jwts(tmp_path: Path
     config = f"operator: {own}\nsystem_account: {system}\nresolver: MEMORY\nresolver_preload {{ {system}: {of_account} }}\n"
     with server(tmp_path, config) as url:
         reading = read(url, creds=str(creds))
+        shown = loudly(tmp_path, nats_upgrade_system_account={"servers": [url], "creds": str(creds)})
+    assert [secret for secret in (of_user, seed.read_text(encoding="ascii")) if secret in shown] == []
     assert reading.error == ""
     assert reading.facts is not None
     assert reading.facts.system_account == system

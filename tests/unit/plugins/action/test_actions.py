@@ -334,3 +334,18 @@ def test_a_node_that_is_lost_during_the_copy_is_a_failure_too(tmp_path: Path) ->
 def test_an_option_that_there_is_not_is_an_error_of_ansible() -> None:
     with pytest.raises(Exception, match="timeout_minutes"):
         Host().run("nats_health_wait", timeout_minutes=5)
+
+
+def test_the_password_in_an_address_is_not_among_what_the_module_on_the_node_was_given() -> None:
+    host = Host(nats_upgrade_probe_from="node", nats_upgrade_monitor_url="http://ops:correct-horse@127.0.0.1:8222")
+    given = {"monitor_url": "http://ops:correct-horse@127.0.0.1:8222", "servers": None, "max_in_flight": 50}
+    host.answers = [{"changed": False, "invocation": {"module_args": given, "more": [given]}}]
+    result = host.run("nats_version_facts")
+    assert host.asked[0]["monitor_url"] == given["monitor_url"]
+    assert result["invocation"]["module_args"] == {"monitor_url": "http://127.0.0.1:8222", "servers": None, "max_in_flight": 50}
+    assert "correct-horse" not in json.dumps(result)
+
+
+def test_an_address_that_is_none_is_shown_without_its_password() -> None:
+    result = Host(nats_upgrade_monitor_url="htps://ops:correct-horse@n1:8222").run("nats_version_facts")
+    assert "monitor_url of n1 is 'htps://n1:8222'" in result["msg"]
