@@ -23,7 +23,7 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import Te
 Result = Dict[str, Any]
 display = Display()
 _MAYBE_DONE = "What was under way there may have run to its end, or not: the next run finds out"
-_BEFORE_ANY_TURN = ". No server was stopped. Bring {host} back, and run the same playbook again"
+_BEFORE_ANY_TURN = ". No server was stopped.\nNext: bring {host} back, and run the same playbook again"
 # Of how to read, what counts on a node too.
 _HTTP_OPTIONS = ("validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight")
 # Ansible loads an action in the process that it forks its workers from.
