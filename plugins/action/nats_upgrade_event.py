@@ -17,7 +17,7 @@ from ansible_collections.natsops.cluster.plugins.action.nats_lock import control
 from ansible_collections.natsops.cluster.plugins.module_utils import _plan
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_event import REQUIRED_IF, SPEC
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _watching
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _taking_up, _watching
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
 from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
 
@@ -33,6 +33,8 @@ class ActionModule(NatsAction):
         data = dict(params["data"])
         if params["kind"] == "run_began":
             return self._begin(params, data, task_vars)
+        if params["kind"] == "resumed":
+            return self._resume()
         if params["kind"] == "failed":
             return self._fail(params["msg"], data)
         if params["kind"] == "run_ended":
@@ -55,7 +57,6 @@ class ActionModule(NatsAction):
         own = controller()
         with contextlib.suppress(NatsError):  # what is no number is refused by the plan
             data["max_nodes"] = _plan.most_nodes(data.get("max_nodes"))
-        earlier = _events.interrupted(log.folder.parent, run, data)
         log.write(
             "run_began",
             **data,
@@ -63,14 +64,17 @@ class ActionModule(NatsAction):
             controller={key: own[key] for key in ("host", "user", "pid")},
             collection_version=collection_version(),
             ansible_version=ansible_version,
-            resumes=bool(earlier),
-            previous_run=earlier or None,
         )
         if log.warnings:
             result["warnings"] = log.warnings
         result.update(folder=str(log.folder), report=log.page, **stats_of(log, "failed"))
         self.told.fold(result)
         return result
+
+    def _resume(self) -> Result:
+        log = self.told.log
+        told = _taking_up.take_up(log) if log and not self._task.check_mode else ""
+        return {"changed": False, **({"msg": told} if told else {})}
 
     def _fail(self, msg: str, data: Result) -> Result:
         refusal = data.pop("refusal", None)

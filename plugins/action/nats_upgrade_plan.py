@@ -68,6 +68,8 @@ class ActionModule(LookingAction):
             seconds={step.host: step.seconds for step in plan.steps},
             assets_down={step.host: list(step.fragile) for step in plan.steps if step.fragile},
             resumes=[step.host for step in plan.steps if step.resumes],
+            # By the journals of the nodes, whose turn broke off in which run.
+            left_by={step.host: situation.journal(step.host).get("run_id") for step in plan.steps if step.resumes},
         )
 
     def _situation(self, params: Result, task_vars: dict[str, Any]) -> Situation:

@@ -18,10 +18,12 @@ options:
     description:
       - "V(run_began): the folder of the run is made and, but in check mode, the module fails where nothing can be written there."
       - "V(note), V(put_back), V(client_probe): the event is written."
+      - "V(resumed): once the lock is ours, what a run has written that this one goes on with is put before its own events, and
+        the report of that one says which run took it up. Nothing where there is no such run."
       - "V(failed): the event is written, and that the run ends with it; the module fails with O(msg) and the path of the report."
       - "V(run_ended): how it ended follows from the events before. It is shown in a line, with the path of the report."
     type: str
-    choices: [run_began, note, put_back, client_probe, failed, run_ended]
+    choices: [run_began, resumed, note, put_back, client_probe, failed, run_ended]
     required: true
   msg:
     description: The whole message, for O(kind=failed).
@@ -60,9 +62,9 @@ folder:
   type: str
   returned: with O(kind=run_began)
 msg:
-  description: How the run ended, in two or three lines.
-  type: str
-  returned: with O(kind=run_ended)
+  description: How the run ended, in two or three lines; or which run it goes on with.
+  type: raw
+  returned: with O(kind=run_ended), and with O(kind=resumed) where there is such a run
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -70,7 +72,7 @@ from ansible.module_utils.basic import AnsibleModule
 SPEC = {
     "kind": {
         "type": "str",
-        "choices": ["run_began", "note", "put_back", "client_probe", "failed", "run_ended"],
+        "choices": ["run_began", "resumed", "note", "put_back", "client_probe", "failed", "run_ended"],
         "required": True,
     },
     "msg": {"type": "str"},

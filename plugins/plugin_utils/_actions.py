@@ -25,7 +25,7 @@ Result = Dict[str, Any]
 display = Display()
 _MAYBE_DONE = "What was under way there may have run to its end, or not: the next run finds out"
 _MEND = "Mend what it says, such as a full disk, and run the same playbook again, which finds out what was done"
-_BEFORE_ANY_TURN = ". No server was stopped. Bring {host} back, and run the same playbook again"
+_BEFORE_ANY_TURN = ". No server was stopped.\nNext: bring {host} back, and run the same playbook again"
 # Of how to read, what counts on a node too.
 _HTTP_OPTIONS = ("validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight")
 # Ansible loads an action in the process that it forks its workers from.

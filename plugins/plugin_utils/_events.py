@@ -16,7 +16,7 @@ import os
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, Mapping, Sequence
+from typing import Any, Dict, Iterator, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _state_files
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -26,7 +26,7 @@ Event = Dict[str, Any]
 EVENTS, JSON, PAGE = "events.jsonl", "report.json", "report.html"
 # After these the report is up to date at once; after the others some seconds old at most while anything happens, more where it is
 # large: made of two megabytes, for 30 nodes, it takes 0.7 s.
-IMPORTANT = frozenset({"run_began", "planned", "put_back", "node_done", "failed", "run_ended"})
+IMPORTANT = frozenset({"run_began", "planned", "resumed", "taken_up", "put_back", "node_done", "failed", "run_ended"})
 _STALE_SECONDS, _BYTES_PER_SECOND = 5.0, 50_000
 # What a mistake in the making of a report may raise: it is not worth a cluster that is left half upgraded.
 _MISTAKES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -47,21 +47,31 @@ class Log:
     def write(self, kind: str, *, at: float | None = None, **keys: Any) -> None:
         """Append one event, of now or of another time, and see to the report."""
         event = {"at": moment(time.time() if at is None else at), "run": self.run, "kind": kind, **keys}
-        try:
+        with self.forgiving():
             size = append(self.folder / EVENTS, event)
-            if kind in IMPORTANT or _age(self.folder / PAGE) >= _STALE_SECONDS + size / _BYTES_PER_SECOND:
+            if is_important(event) or _age(self.folder / PAGE) >= _STALE_SECONDS + size / _BYTES_PER_SECOND:
                 publish(self.folder)
+
+    @contextlib.contextmanager
+    def forgiving(self) -> Iterator[None]:
+        """What goes wrong in here becomes a warning."""
+        try:
+            yield
         except OSError as exc:
             self._warn(f"{exc.filename or self.folder} cannot be written ({exc.strerror})")
         except _MISTAKES as exc:
             self._warn(f"the report in {self.folder} cannot be made ({type(exc).__name__}: {exc})")
 
     def read(self) -> list[Event]:
-        """All events so far by their time; none where they cannot be read."""
+        """All events so far by their time, also those of the runs that this one goes on with; none where they cannot be read."""
         with contextlib.suppress(OSError):
             # What is told of a step afterwards has the time at which it happened.
             return sorted(_report.read_events(self.folder / EVENTS), key=lambda event: str(event.get("at")))
         return []
+
+    def own(self) -> list[Event]:
+        """The events of this run alone."""
+        return [event for event in self.read() if event.get("run") == self.run]
 
     def _warn(self, what: str) -> None:
         # One text for all of a run: Ansible shows the same warning once.
@@ -85,12 +95,23 @@ def begin(folder: str | Path, run: str) -> Log:
     return Log(path, run)
 
 
+def is_important(event: Mapping[str, Any]) -> bool:
+    """From the begin of a drain on a node is without its server: whoever looks after a run was killed has to see that."""
+    if event["kind"] == "phase":
+        return event.get("state") == "failed" or (event.get("phase"), event.get("state")) == ("drain", "began")
+    return event["kind"] in IMPORTANT
+
+
 def append(path: Path, event: Mapping[str, Any]) -> int:
     """Append it, and return how large the file is then."""
-    line = json.dumps(event, default=str, separators=(",", ":")) + "\n"
+    return append_lines(path, json.dumps(event, default=str, separators=(",", ":")).encode() + b"\n")
+
+
+def append_lines(path: Path, lines: bytes) -> int:
+    """Append whole lines, and return how large the file is then."""
     descriptor = _open(path)
     try:
-        os.write(descriptor, line.encode())
+        os.write(descriptor, lines)
         return os.fstat(descriptor).st_size
     finally:
         os.close(descriptor)
@@ -129,19 +150,3 @@ def moment(seconds: float) -> str:
 
 def seconds_of(at: str) -> float:
     return datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
-
-
-def interrupted(folder: Path, run: str, began: Mapping[str, Any]) -> str:
-    """The run before this one in the same folder, where it was for the same group and target and did not end well."""
-    runs: Sequence[str] = sorted((path.parent.name for path in folder.glob(f"*/{EVENTS}")), reverse=True)
-    for earlier in runs:
-        if earlier >= run:
-            continue
-        events = Log(folder / earlier, earlier).read()
-        first = next((event for event in events if event["kind"] == "run_began"), {})
-        if first.get("check_mode") or any(first.get(key) != began[key] for key in ("group", "mode", "target")):
-            continue
-        last = next((event for event in reversed(events) if event["kind"] == "run_ended"), {})
-        touched = any(event["kind"] == "phase" for event in events)
-        return earlier if touched and last.get("outcome") in (None, "failed") else ""
-    return ""

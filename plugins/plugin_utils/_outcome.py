@@ -13,6 +13,8 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Eve
 
 _REFUSED = re.compile(r"^(\S+: )?refused: ")
 _AGAIN = "run the same playbook again"
+# One of these is in a message that says what became of the cluster.
+_SAYS_STATE = ("the cluster now:", "nothing was", "not touched", "no server was stopped")
 # The phases in which a node is without a server that can be relied on.
 _AWAY = ("drain", "catch_up")
 
@@ -121,20 +123,64 @@ def story(events: Sequence[Event]) -> Story:
     )
 
 
+def last_words(msg: str, run: Story, events: Sequence[Event]) -> str:
+    """The message of a failure with what it does not say of itself: what the run did to the cluster, and what to do.
+
+    Whoever reads but the end of a job's log has to know.
+    """
+    said = msg.lower()
+    lines = []
+    if not any(word in said for word in _SAYS_STATE):
+        drained = any(event["kind"] == "phase" and event.get("phase") == "drain" for event in events)
+        done = f"Done: {', '.join(run.done) or 'none'}. Left: {', '.join(run.left) or 'none'}."
+        lines.append(done if drained else "No server was stopped.")
+    if "next: " not in said:
+        lines.append(f"Next: {run.next.partition('touched: ')[2] or run.next}.")
+    return "\n".join([msg, *lines])
+
+
 def turn_seconds(events: Sequence[Event], host: str, now: float) -> float:
     """How long the turn of a host has taken until now: since the first gate of it."""
     first = next((event for event in events if _is_phase(event, host, ("gate", *_AWAY))), None)
     return round(now - seconds_of(first["at"]), 3) if first else 0.0
 
 
-def away_seconds(events: Sequence[Event], host: str) -> float | None:
-    """How long a host's server was away: from the signal until it was current. Nothing where it was not, as far as is known."""
-    own = [event for event in events if _is_phase(event, host, _AWAY)]
-    began = [event for event in own if (event["phase"], event["state"]) == ("drain", "began")]
-    ended = [event for event in own if (event["phase"], event["state"]) == ("catch_up", "ended")]
-    if not began or not ended:
+@dataclass(frozen=True)
+class Outage:
+    """Assets with one replica on a server that went away: from the begin of its drain, at C(began), for so many seconds."""
+
+    began: str
+    seconds: float
+    assets: Sequence[str]
+    over: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        told = {"began": self.began, "seconds": self.seconds, "assets": list(self.assets)}
+        return told if self.over else {**told, "over": False}
+
+
+def outage(events: Sequence[Event], host: str, now: float, back: bool = False) -> Outage | None:
+    """What is down, or was, since a host's server went away the last time; nothing where it did not, or has no such assets.
+
+    It is over when the server was current again, or C(back), now; the events are also those of a run that broke off before.
+    """
+    began = ended = ""
+    planned: Mapping[str, Any] = {}
+    assets: Sequence[str] = ()
+    for event in events:
+        if event["kind"] == "planned":
+            planned = event.get("assets_down") or {}
+        elif event.get("host") == host and (event["kind"] in ("node_done", "put_back") or event.get("stopped") is False):
+            began = ended = ""
+        elif _is_phase(event, host, ("drain",)) and event["state"] == "began" and (ended or not began):
+            began, ended, assets = event["at"], "", planned.get(host) or ()
+        elif began and _is_phase(event, host, ("catch_up", "gate")) and event["state"] == "ended":
+            # The cluster can lose a server again that is there: another run has found it so.
+            ended = ended or event["at"]
+    if not began or not assets:
         return None
-    return round(seconds_of(ended[-1]["at"]) - seconds_of(began[0]["at"]), 3)
+    until = seconds_of(ended) if ended else now
+    return Outage(began, round(until - seconds_of(began), 3), assets, bool(ended) or back)
 
 
 def _is_phase(event: Event, host: str, phases: Sequence[str]) -> bool:

@@ -20,6 +20,10 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._report_values imp
 
 # Goes up when a part gets another meaning, or goes away. More parts may be added without.
 SCHEMA = 1
+_NOT_FOUND = (
+    "it goes on with run {run}, whose events are not in the folder beside this one (it ran on another controller, or its folder "
+    "was taken away): what that run did is not in this report"
+)
 # The place of a line that is no event, in what read_events returns.
 UNREADABLE = "unreadable"
 
@@ -54,7 +58,7 @@ def build(events: Iterable[Any]) -> dict[str, Any]:
     order = [server["host"] for server in servers]
     return {
         "schema": SCHEMA,
-        "run": values.text(next((event.data["run"] for event in read.all if event.data.get("run")), ""), values.LONGEST_LINE),
+        "run": _run(read),
         "began": read.began,
         "ended": read.all[-1].at if read.all and outcome["state"] != _report_outcome.NOT_ENDED else None,
         "last_event": read.all[-1].at if read.all else None,
@@ -62,6 +66,8 @@ def build(events: Iterable[Any]) -> dict[str, Any]:
         "outcome": outcome,
         "asked": asked,
         "resumed": _resumed(read),
+        "previous_run": _previous_run(read),
+        "next_run": read.taken_up_by or None,
         "plan": plan,
         "refusals": _findings(read, "refusals"),
         "waived": _findings(read, "waived"),
@@ -69,12 +75,19 @@ def build(events: Iterable[Any]) -> dict[str, Any]:
         "servers": servers,
         "timeline": _report_timeline.timeline(spans, order, read),
         "series": _report_series.series(read.of("sample", "draining")),
-        "r1_outages": [_outage(event, spans) for event in read.of("r1_outage")],
+        "r1_outages": _outages(read, spans),
         "client_view": [_client_view(event) for event in read.of("client_probe")],
         "put_back": [_told(event, "detail", version=values.short(event.data.get("version"))) for event in read.of("put_back")],
         "notes": [*(_told(event, "text") for event in read.of("note")), *_own_notes(read)],
-        "failures": [_failure(event) for event in read.of("failed")],
+        # Of the runs before, what failed is a note: it did not stop this one.
+        "failures": [_failure(event) for event in read.own("failed")],
     }
+
+
+def _run(events: Events) -> str:
+    """The id of the run, the last one where it goes on with others."""
+    began = events.own("run_began")
+    return values.short(next((event.data["run"] for event in [*began, *events.all] if event.data.get("run")), ""))
 
 
 def _asked(events: Events) -> dict[str, Any]:
@@ -95,7 +108,7 @@ def _asked(events: Events) -> dict[str, Any]:
             "user": values.short(controller.get("user")),
             "pid": values.count(controller.get("pid")),
         },
-        "resumes": said.get("resumes") is True,
+        "resumes": said.get("resumes") is True or bool(events.own("resumed")),
     }
 
 
@@ -104,8 +117,23 @@ def _as_text(limit: Any) -> str:
 
 
 def _resumed(events: Events) -> list[dict[str, Any]]:
-    """When somebody started the run again, in the same file."""
-    return [{"at": event.at, "second": event.second} for event in events.of("run_began")[1:]]
+    """When each run began after the first: they go on with one another."""
+    begins = zip(events.of("run_began")[1:], events.pauses)
+    return [
+        {
+            "at": event.at,
+            "second": event.second,
+            "run": values.short(event.data.get("run")),
+            "pause_seconds": round(until - since, 3),
+        }
+        for event, (since, until) in begins
+    ]
+
+
+def _previous_run(events: Events) -> dict[str, Any] | None:
+    """The run that this one goes on with, and whether what it wrote is in here."""
+    told = events.own("resumed")
+    return {"run": values.short(told[-1].data.get("previous_run")), "found": told[-1].data.get("found") is True} if told else None
 
 
 def _findings(events: Events, key: str) -> list[dict[str, Any]]:
@@ -129,26 +157,56 @@ def _told(event: Event, key: str, **more: Any) -> dict[str, Any]:
 
 
 def _own_notes(events: Events) -> list[dict[str, Any]]:
-    """What is not certain of the report itself."""
+    """What is not certain of the report itself, and what failed in the runs before."""
+    told = [_told(event, "", text=_failed_before(event)) for event in events.before("failed")]
+    previous = _previous_run(events)
+    if previous and not previous["found"]:
+        told.append(_note(events, _NOT_FOUND.format(**previous)))
     damaged = [event for event in events.of(UNREADABLE) if "line" in event.data]
-    told = []
     if damaged:
         numbers = ", ".join(values.text(event.data["line"], 20) for event in damaged[:10])
-        told.append(f"{len(damaged)} damaged line{'s' if len(damaged) > 1 else ''} of events.jsonl could not be read: {numbers}")
-    return [{"at": "", "second": events.seconds, "host": None, "text": one} for one in told]
+        text = f"{len(damaged)} damaged line{'s' if len(damaged) > 1 else ''} of events.jsonl could not be read: {numbers}"
+        told.append(_note(events, text))
+    return told
 
 
-def _outage(event: Event, spans: Sequence[Span]) -> dict[str, Any]:
-    """It is told when the node is done, and began with the drain: a server in lame duck serves no stream."""
+def _note(events: Events, text: str) -> dict[str, Any]:
+    return {"at": "", "second": events.seconds, "host": None, "text": text}
+
+
+def _failed_before(event: Event) -> str:
+    run, step = values.short(event.data.get("run")), values.short(event.data.get("step"))
+    first = values.short(values.text(event.data.get("msg")).strip().split("\n", 1)[0])
+    return f"run {run} failed before: {step}: {first}"
+
+
+def _outages(events: Events, spans: Sequence[Span]) -> list[dict[str, Any]]:
+    """Told of one more than once, by a run that broke off and by the one that saw its end, the last counts."""
+    found: dict[tuple[str | None, float], dict[str, Any]] = {}
+    for event in events.of("r1_outage"):
+        outage = _outage(event, events, spans)
+        found[outage["host"], outage["begin"]] = outage
+    return list(found.values())
+
+
+def _outage(event: Event, events: Events, spans: Sequence[Span]) -> dict[str, Any]:
+    """It is told when the node is back, or the run ends without it, and began with the drain: a server in lame duck serves no
+    stream."""
     seconds = values.duration(event.data.get("seconds"))
     drains = [span.begin for span in spans if (span.host, span.phase) == (event.host, "drain") and span.begin <= event.second]
-    begin = drains[-1] if drains else round(max(0.0, event.second - (seconds or 0.0)), 3)
+    begin = events.second_of(event.data.get("began"))
+    if begin is None:
+        begin = drains[-1] if drains else round(max(0.0, event.second - (seconds or 0.0)), 3)
+    end = begin + (seconds or 0.0)
     return {
         "at": event.at,
         "begin": begin,
         "host": event.host,
         "assets": values.texts(event.data.get("assets"), 1000),
         "seconds": seconds,
+        "over": event.data.get("over") is not False,
+        # It may have been shorter: nobody looked.
+        "at_most": any(begin < until and since < end for since, until in events.pauses),
     }
 
 

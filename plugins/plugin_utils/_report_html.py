@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _report_charts as charts
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _report_sections as sections
@@ -20,6 +21,7 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._report_markup imp
     join,
     seconds,
 )
+from ansible_collections.natsops.cluster.plugins.plugin_utils._report_pause import cut_short
 from ansible_collections.natsops.cluster.plugins.plugin_utils._report_sections import section
 from ansible_collections.natsops.cluster.plugins.plugin_utils._report_style import STYLE
 
@@ -61,6 +63,7 @@ def _policy() -> str:
 def _parts(report: Mapping[str, Any], clock: Clock) -> list[Element]:
     """In the order in which somebody under stress asks."""
     refused = report["outcome"]["state"] == "refused"
+    drawn, drawn_clock = cut_short(report)
     failures = join() if refused and report["refusals"] else sections.failures(report, clock)
     return [
         failures,
@@ -68,12 +71,12 @@ def _parts(report: Mapping[str, Any], clock: Clock) -> list[Element]:
         sections.next_step(report),
         sections.figures(report),
         sections.notes(report, clock),
-        _timeline(report, clock),
+        _timeline(drawn, drawn_clock),
         sections.servers(report),
         sections.turns(report, clock),
         sections.client_view(report),
-        _measured(report, clock),
-        _connections(report, clock),
+        _measured(drawn, drawn_clock),
+        _connections(drawn, drawn_clock),
         sections.outages(report, clock),
         sections.findings("warnings", "Warnings", "Said before the first node, and no reason to stop.", report["warnings"]),
         sections.findings("waived", "Waived", "Reasons to refuse that whoever started the run has accepted.", report["waived"]),
@@ -103,6 +106,7 @@ def _header(report: Mapping[str, Any], clock: Clock) -> Element:
         el("h1", icon, el("span", outcome["headline"])),
         el("p", outcome["sentence"], class_="sentence") if outcome["sentence"] else None,
         el("p", *_when(report, clock), class_="when"),
+        [el("p", *told, class_="when") for told in _other_runs(report)],
         class_=f"top o-{outcome['state']}",
     )
 
@@ -116,6 +120,21 @@ def _when(report: Mapping[str, Any], clock: Clock) -> list[Any]:
     by = f"{report['asked']['controller']['user']}@{report['asked']['controller']['host']}".strip("@")
     ended = "to" if report["ended"] else "to at least"
     return [began, f" {ended} {last} UTC, {seconds(end)}", f" \u00b7 started by {by}" if by else None]
+
+
+def _other_runs(report: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """Which run this one goes on with, and which has gone on with it: their folders are beside this one's."""
+    previous, after = report["previous_run"], report["next_run"]
+    if previous and previous["found"]:
+        yield ["Goes on with run ", _run(previous["run"]), ": what that one did is in this report, too."]
+    elif previous:
+        yield [f"Goes on with run {previous['run']}, whose report is not beside this one."]
+    if after:
+        yield ["Run ", _run(after), " has gone on with it."]
+
+
+def _run(run: str) -> Element:
+    return el("a", run, href=f"../{quote(run, safe='')}/report.html")
 
 
 def _timeline(report: Mapping[str, Any], clock: Clock) -> Element:
@@ -137,6 +156,7 @@ def _timeline(report: Mapping[str, Any], clock: Clock) -> Element:
         class_="lanes",
     )
     note = f"One lane per server, {clock.date()} UTC." if clock.known else "One lane per server."
+    note += " The time between two runs is cut short." if any(one["pause_seconds"] for one in report["resumed"]) else ""
     return section("timeline", "Timeline", _legend(report, spans), picture, _moves(moves, clock), note=note)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import html
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Iterator, Sequence
 
 # Without an end tag.
 _VOID = frozenset(["meta", "br"])
@@ -75,10 +75,13 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 class Clock:
-    """Times of day, from seconds after the begin of the run. All in UTC, as the events are."""
+    """Times of day, from seconds after the begin of the run. All in UTC, as the events are.
 
-    def __init__(self, began: str | None) -> None:
-        self._began = _parsed(began)
+    C(skips) are times that do not count, in order: after which second, and how many seconds.
+    """
+
+    def __init__(self, began: str | None, skips: Sequence[tuple[float, float]] = ()) -> None:
+        self._began, self._skips = _parsed(began), skips
 
     @property
     def known(self) -> bool:
@@ -93,9 +96,18 @@ class Clock:
         if self._began is None:
             return f"+{seconds(second)}"
         try:
-            return (self._began + timedelta(seconds=second)).strftime(form)
+            skipped = sum(skip for after, skip in self._skips if second >= after)
+            return (self._began + timedelta(seconds=second + skipped)).strftime(form)
         except (OverflowError, ValueError):
             return NONE
+
+    def stretches(self, total: float) -> Iterator[tuple[float, float, float]]:
+        """From which second to which one no time is left out, and how many seconds since 1970 the first second would be."""
+        begin, epoch = 0.0, self.epoch
+        for after, skip in self._skips:
+            yield begin, after, epoch
+            begin, epoch = after, epoch + skip
+        yield begin, total, epoch
 
     def date(self, second: float = 0) -> str:
         return self.at(second, "%Y-%m-%d") if self.known else ""

@@ -13,6 +13,8 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._report_values imp
 NOT_ENDED = "not_ended"
 STATES = ("done", "part_done", "nothing_to_do", "refused", "failed", NOT_ENDED)
 _STATUS = "To see what it left: ansible-playbook natsops.cluster.status -i INVENTORY"
+_UNKNOWN = "It was killed or its controller was lost, unless it is still at work"
+_TAKEN_UP = "It was killed or its controller was lost"
 _NEXT = {
     "part_done": "Run the same playbook again: it goes on with {left}.",
     "refused": "Mend what is refused, or waive it by its name (nats_upgrade_waive), and run the same playbook again.",
@@ -28,7 +30,7 @@ def outcome(
     ended = _end_of_last_run(events)
     state = values.short(ended.get("outcome")) if ended else NOT_ENDED
     if state not in STATES:
-        state = "failed" if events.of("failed") else "done"
+        state = "failed" if events.own("failed") else "done"
     # A run that resumes another adds to what that one has done.
     done = [server["host"] for server in servers if server["state"] == "done"]
     upgraded = list(dict.fromkeys([*done, *values.texts(ended.get("upgraded"))]))
@@ -36,6 +38,8 @@ def outcome(
     left = [host for host in (values.texts(ended["left"]) if "left" in ended else in_plan) if host not in upgraded]
     headline, sentence = _words(state, events, asked, found, upgraded, left)
     given_next = _sentence(values.text(ended.get("next")), servers)
+    if events.taken_up_by:
+        given_next = f"Nothing here: run {events.taken_up_by} has gone on with it, and its report says what became of it."
     return {
         "state": state,
         "headline": headline,
@@ -61,6 +65,8 @@ def _words(
     done = _done(asked, upgraded, len(upgraded) + len(left))
     if not events.all:
         return "Nothing was recorded", "There is no event in this run."
+    if state == NOT_ENDED and events.taken_up_by:
+        return "The run broke off", _last_sign(events, found, f"{done} so far. " if upgraded else "", _TAKEN_UP)
     if state == NOT_ENDED:
         return "The run has not ended", _last_sign(events, found, f"{done} so far. " if upgraded else "")
     if state == "failed":
@@ -87,27 +93,27 @@ def _servers(number: int) -> str:
 
 
 def _failed(events: Events) -> str:
-    failure = events.last("failed")
-    if not failure:
+    if not events.own("failed"):
         return "Failed"
+    failure = events.own("failed")[-1]
     step = values.short(failure.data.get("step"))
     # Most steps name their host already.
     where = f" at {failure.host}" if failure.host and failure.host not in step else ""
     return f"Failed{where}{': ' if step else ''}{step}"
 
 
-def _last_sign(events: Events, found: Sequence[Span], done: str) -> str:
+def _last_sign(events: Events, found: Sequence[Span], done: str, why: str = _UNKNOWN) -> str:
     """A run that is still at work looks the same: say what was last seen of it."""
     running = [f"'{span.phase}'{f' of {span.host}' if span.host else ''}" for span in found if span.state == "open"]
     during = f", during {named(running)}" if running else ""
     at = events.all[-1].at
     when = f"{at[:10]} {at[11:19]} UTC" if at.endswith("Z") else at or "an unknown time"
-    return f"{done}It was killed or its controller was lost, unless it is still at work: its last event is of {when}{during}."
+    return f"{done}{why}: its last event is of {when}{during}."
 
 
 def _refused(events: Events) -> list[str]:
     planned = [_name(one) for one in values.sequence(events.value("planned", "refusals"))]
-    return planned or [values.short(events.value("failed", "refusal"))]
+    return planned or [values.short(event.data.get("refusal")) for event in events.own("failed")[-1:]]
 
 
 def _name(finding: Any) -> str:

@@ -105,7 +105,8 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
         return
     done, left = len(report["outcome"]["upgraded"]), len(report["outcome"]["left"])
     yield "Servers done", f"{done} of {done + left}"
-    yield "The run took", seconds(report["seconds"])
+    idle = sum(again["pause_seconds"] for again in report["resumed"])
+    yield "The run took" if not idle else f"{counted(len(report['resumed']) + 1, 'run')} took", seconds(report["seconds"] - idle)
     yield "Longest turn", seconds(max(server["turn"]["seconds"] for server in touched))
     total = [value for _second, value in report["series"]["all_connections"] if value is not None]
     if total:
@@ -266,8 +267,9 @@ def outages(report: Report, clock: Clock) -> Element:
     items = [
         el(
             "li",
-            el("b", seconds(one["seconds"])),
-            f" while {one['host'] or 'a node'} was away, from {clock.at(one['begin'])} UTC: ",
+            el("b", f"{'at most ' if one['at_most'] and one['over'] else ''}{seconds(one['seconds'])}"),
+            f" while {one['host'] or 'a node'} was away, from {clock.at(one['begin'])} UTC",
+            ": " if one["over"] else ", and when the run ended it was not known to be back: ",
             ", ".join(one["assets"][:20]),
             f" and {len(one['assets']) - 20} more" if len(one["assets"]) > 20 else None,
         )
@@ -291,7 +293,7 @@ def asked(report: Report) -> Element:
         ("At most", counted(given["max_nodes"], "node") if given["max_nodes"] is not None else ""),
         ("Artifact and service", ", ".join(part for part in (given["artifact"], given["service"]) if part)),
         ("Waived by name", ", ".join(given["waive"])),
-        ("Resumes a run that broke off", "yes" if given["resumes"] else ""),
+        ("Goes on with run", report["previous_run"]["run"] if report["previous_run"] else "yes" if given["resumes"] else ""),
         *(
             (f"Cluster {cluster['name']}" if cluster["name"] else "No cluster", ", ".join(cluster["hosts"]))
             for cluster in _clusters(plan)

@@ -69,7 +69,7 @@ def servers(events: Events, planned: Mapping[str, Any] | None, found: Sequence[S
                 "connections_before": _first(finished.get("connections_before"), known.get("connections")),
                 "connections_after": _first(finished.get("connections_after")),
                 "connections_last": _first(now.get("connections")),
-                "turn": _turn(when.get(host), finished),
+                "turn": _turn(when.get(host), finished, events),
             }
         )
     return result
@@ -120,11 +120,13 @@ def _version_after(done: Event | None, put_back: Event | None) -> str:
     return values.short(done.data.get("new_version")) if done else ""
 
 
-def _turn(when: tuple[float, float] | None, finished: Mapping[str, Any]) -> dict[str, Any] | None:
+def _turn(when: tuple[float, float] | None, finished: Mapping[str, Any], events: Events) -> dict[str, Any] | None:
+    """How long it took does not count the time between two runs; of the turn, the last of them has measured its own part only."""
     if when is None:
         return None
-    took = values.duration(finished.get("seconds"))
-    return {"begin": when[0], "end": when[1], "seconds": took if took is not None else round(when[1] - when[0], 3)}
+    took, worked = values.duration(finished.get("seconds")), events.worked(*when)
+    whole = worked == round(when[1] - when[0], 3)
+    return {"begin": when[0], "end": when[1], "seconds": took if took is not None and whole else worked}
 
 
 def _first(*candidates: Any) -> int | None:

@@ -47,6 +47,7 @@ section, .top {
 .kicker { font-size: 13px; margin: 0 0 4px }
 .note { font-size: 13px; margin: -6px 0 12px }
 .when { margin: 0; font-size: 14px }
+.when a { color: inherit }
 .sentence { font-size: 16px }
 .at, .seen { font-size: 13px }
 .lines { white-space: pre-wrap }

@@ -65,11 +65,12 @@ def ticks(total: float, clock: Clock) -> Iterator[tuple[float, str]]:
     """Round times of day, not more than fit."""
     step = next((step for step in _STEPS if total / step <= _MOST_TICKS), math.ceil(total / _MOST_TICKS / 86400) * 86400)
     form = "%H:%M:%S" if step < 60 else "%H:%M" if step < 86400 else "%m-%d"
-    first = math.ceil(clock.epoch / step) * step - clock.epoch
-    for number in range(_MOST_TICKS + 1):
-        second = first + number * step
-        if second <= total:
-            yield second, clock.at(second, form)
+    for begin, end, epoch in clock.stretches(total):
+        first = math.ceil((epoch + begin) / step) * step - epoch
+        for number in range(_MOST_TICKS + 1):
+            second = first + number * step
+            if second <= end:
+                yield second, clock.at(second, form)
 
 
 def axis(total: float, clock: Clock, top: float, bottom: float) -> Element:
@@ -140,7 +141,7 @@ def lane_size(lanes: int) -> tuple[int, int]:
 
 
 def _outage(outage: Mapping[str, Any], total: float, top: float) -> Element:
-    took = outage["seconds"] or 0
+    took = outage.get("drawn_seconds", outage["seconds"]) or 0
     left = percent(outage["begin"], total)
     return el(
         "g",

@@ -93,8 +93,7 @@ def _close(span: Span, second: float, state: str) -> None:
 
 def _last_sign(events: Events, span: Span, of_next: Event) -> float:
     """When a run that was killed wrote its last event: the time until the next was started is not part of the phase."""
-    before = [event.second for event in events.all if event.second < of_next.second]
-    return max(span.begin, before[-1] if before else span.begin)
+    return max(span.begin, next((since for since, until in events.pauses if until == of_next.second), span.begin))
 
 
 def timeline(found: Sequence[Span], hosts: Sequence[str], events: Events) -> dict[str, Any]:

@@ -19,6 +19,7 @@ MOST_LINES = 400
 # No count and no duration comes near: what is beyond is damaged, and could not be drawn.
 _MOST = 1e15
 _YEAR_9000 = 221_845_392_000
+TAKEN_UP = "taken_up"
 # Colours of a terminal, and what no page may hold. Line ends and tabs stay.
 _NOT_TEXT = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -89,18 +90,47 @@ class Events:
 
     all: list[Event] = field(default_factory=list)
     began: str | None = None
+    # The run that has gone on with this one.
+    taken_up_by: str = ""
+    # When nobody was at work, because a run had broken off: until the next one began.
+    pauses: list[tuple[float, float]] = field(default_factory=list)
+    # Seconds since 1970 of the first second.
+    epoch: float = 0.0
 
     def __post_init__(self) -> None:
         self._kinds: dict[str, list[Event]] = {}
+        self._own: dict[str, list[Event]] = {}
 
     def append(self, event: Event) -> None:
+        if event.kind == "run_began" and self.of("run_began"):
+            self.pauses.append((self.seconds, event.second))
+            self._own.clear()
         self.all.append(event)
         self._kinds.setdefault(event.kind, []).append(event)
+        self._own.setdefault(event.kind, []).append(event)
 
     def of(self, *kinds: str) -> list[Event]:
         if len(kinds) == 1:
             return self._kinds.get(kinds[0], [])
         return [event for event in self.all if event.kind in kinds]
+
+    def own(self, kind: str) -> list[Event]:
+        """Those since the last begin: not those of the runs before that this one goes on with."""
+        return self._own.get(kind, [])
+
+    def before(self, kind: str) -> list[Event]:
+        """Those of the runs before."""
+        return self.of(kind)[: len(self.of(kind)) - len(self.own(kind))]
+
+    def second_of(self, at: Any) -> float | None:
+        """The second of a time as events have it."""
+        epoch = _epoch(at)
+        return None if epoch is None else round(max(0.0, epoch - self.epoch), 3)
+
+    def worked(self, begin: float, end: float) -> float:
+        """How long a run was at work from one second to another."""
+        idle = sum(max(0.0, min(end, until) - max(begin, since)) for since, until in self.pauses)
+        return round(end - begin - idle, 3)
 
     def last(self, kind: str) -> Event | None:
         return self.of(kind)[-1] if self.of(kind) else None
@@ -118,14 +148,22 @@ class Events:
 def read(events: Iterable[Any]) -> Events:
     """Put events in the order in which they happened: of a step on a node much is told only when it is over, with its own time.
 
-    The first second is that of the first C(run_began). An event without a time that can be read is as old as the one before it.
+    The first second is that of the first C(run_began), also of the runs that were taken up. An event without a time that can be
+    read is as old as the one before it.
     """
     given = [event for event in events if isinstance(event, dict)]
+    # Said by another run, when this one was over.
+    taken_up = [event for event in given if event.get("kind") == TAKEN_UP]
+    given = [event for event in given if event.get("kind") != TAKEN_UP]
     epochs = [_epoch(event.get("at")) for event in given]
-    began = next((at for event, at in zip(given, epochs) if at is not None and event.get("kind") == "run_began"), None)
     known = [at for at in epochs if at is not None]
-    first = began if began is not None else min(known, default=0.0)
-    found = Events(began=_state_files.utc_text(first, "milliseconds") if known else None)
+    begins = [at for event, at in zip(given, epochs) if at is not None and event.get("kind") == "run_began"]
+    first = min(begins or known, default=0.0)
+    found = Events(
+        began=_state_files.utc_text(first, "milliseconds") if known else None,
+        taken_up_by=short(taken_up[-1].get("by")) if taken_up else "",
+        epoch=first,
+    )
     last, timed = first, []
     for event, at in zip(given, epochs):
         last = last if at is None else at

@@ -14,17 +14,15 @@ from typing import Any, Mapping
 
 from ansible.utils.display import Display
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _outcome, _watching
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _folding, _outcome, _watching
 from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Log
 
 Result = dict[str, Any]
 SUMMARY = "nats_upgrade_summary"
 # Phases that are of the cluster, and not of the host that happens to run the task.
 _OF_ALL = ("surge_join", "surge_leave", "verify", "rebalance")
-# Of a result that is not shown in full: what says most.
-_SHORT = ("msg", "elapsed_seconds", "polls", "drain_seconds", "clients_at_start")
-# From this on everything is shown (-vvv).
-_ALL = 3
+# From this on (-vvv) also what is very long is shown whole.
+_WHOLE = 3
 display = Display()
 
 
@@ -107,6 +105,8 @@ class Teller:
         if event["kind"] == "node_done":
             self._done(about)
         else:
+            if event["kind"] == "put_back":
+                self._tell_outage(back=True)
             self.log.write(event["kind"], **{"host": self.host, **about})
         result.update(stats_of(self.log, "failed"))
 
@@ -114,15 +114,20 @@ class Teller:
         """A node is done: with what follows from the events before."""
         if self.log is None:
             return
-        events = self.log.read()
-        away = _outcome.away_seconds(events, self.host)
-        assets = (_outcome.story(events).planned.get("assets_down") or {}).get(self.host)
-        if assets and away is not None:
-            self.log.write("r1_outage", host=self.host, assets=assets, seconds=away)
-        self.log.write("node_done", host=self.host, seconds=_outcome.turn_seconds(events, self.host, time.time()), **about)
-        line = _outcome.so_far(self.log.read())
+        self._tell_outage(back=True)
+        seconds = _outcome.turn_seconds(self.log.own(), self.host, time.time())
+        self.log.write("node_done", host=self.host, seconds=seconds, **about)
+        line = _outcome.so_far(self.log.own())
         if line:
             _watching.screen(self._vars, self._templar).say_now(line)
+
+    def _tell_outage(self, *, back: bool) -> None:
+        """What was down while the server of this host was away, or still is."""
+        if self.log is None:
+            return
+        outage = _outcome.outage(self.log.read(), self.host, time.time(), back)
+        if outage:
+            self.log.write("r1_outage", host=self.host, **outage.as_dict())
 
     def _failed(self, result: Result) -> None:
         """Where the run ends with this failure: tell so, and say in its message where the report is."""
@@ -132,25 +137,31 @@ class Teller:
         refusal = result.get("refusal") or next(iter(result.get("refusals") or ()), None)
         msg = str(result.get("msg") or "failed").rstrip()
         told = {"step": self._task.name, "msg": msg, **({"refusal": refusal} if refusal else {}), **self.about}
+        if self._value("stage") == "untouched":
+            # It was about to be drained, and was not.
+            told["stopped"] = False
+        else:
+            self._tell_outage(back=False)
         self.log.write("failed", **{"host": self.host, **told})
-        self.write_end()
-        result["msg"] = f"{msg}\nReport: {self.log.page}"
+        story = self.write_end()
+        result["msg"] = f"{_outcome.last_words(msg, story, self.log.own())}\nReport: {self.log.page}"
 
     def write_end(self) -> _outcome.Story:
         if self.log is None:
             return _outcome.Story()
-        story = _outcome.story(self.log.read())
+        story = _outcome.story(self.log.own())
         self.log.write("run_ended", outcome=story.outcome, upgraded=story.upgraded, left=story.left, next=story.next)
         return story
 
     def fold(self, result: Result) -> None:
-        """With -v a line, and not all that was read of every server."""
-        if display.verbosity >= _ALL or result.get("failed"):
+        """Without -v nothing of a result is shown; with it everything, but of what is very long only the first of it."""
+        if display.verbosity >= _WHOLE or result.get("failed"):
             return
-        result["_ansible_verbose_override"] = True
-        said = [f"{key}: {result[key]}" for key in _SHORT if isinstance(result.get(key), (str, int, float))]
-        if display.verbosity and said:
-            display.v(f"{self.host}  {'  '.join(said)}  (-vvv for all)")
+        text = _folding.folded(result) if display.verbosity else ""
+        if text:
+            display.v(f"{self.host} => {text}  (-vvv for all)")
+        if text or not display.verbosity:
+            result["_ansible_verbose_override"] = True
 
 
 def _first_line(result: Mapping[str, Any]) -> str:
@@ -160,5 +171,5 @@ def _first_line(result: Mapping[str, Any]) -> str:
 def stats_of(log: Log | None, outcome: str, **more: Any) -> Result:
     """What a workflow gets of this run. It may be cut off after any task, so that until its end it counts as failed."""
     if log:
-        more[SUMMARY] = _outcome.story(log.read()).summary(outcome, log.page)
+        more[SUMMARY] = _outcome.story(log.own()).summary(outcome, log.page)
     return {"ansible_stats": {"data": more, "per_host": False, "aggregate": True}}

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.integration import explained
 from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK_SECONDS, run, said, upgrade
 from tests.lab.binaries import ROOT, LabError
 from tests.lab.cluster import LoopbackCluster
@@ -108,7 +109,9 @@ class Background:
         except subprocess.TimeoutExpired:
             end_marked(self.mark)
             raise LabError(f"the run did not end within {seconds:g} s:\n{self.output[-3000:]}") from None
-        return PlaybookRun(code, self.output, "", 0.0)
+        done = PlaybookRun(code, self.output, "", 0.0)
+        explained.check(done)
+        return done
 
 
 def is_server(process: Process) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.integration import explained
 from tests.lab.binaries import ROOT
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.inventory import inventory
@@ -52,7 +54,9 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: f
         end_marked(f"{MARK}={mark}")
         stdout, stderr = child.communicate(timeout=10)
         pytest.fail(f"{Path(argv[0]).name} did not end within {seconds:g} s:\n{stdout[-3000:]}{stderr[-3000:]}")
-    return PlaybookRun(child.returncode, stdout, stderr, time.monotonic() - begin)
+    done = PlaybookRun(child.returncode, stdout, stderr, time.monotonic() - begin)
+    explained.check(done)
+    return done
 
 
 def upgrade(
@@ -159,6 +163,25 @@ def events(run_folder: Path, kind: str = "") -> list[dict[str, Any]]:
     """What a run has written down as it happened, all of it or of one kind."""
     lines = (run_folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
     return [event for event in map(json.loads, lines) if kind in ("", event["kind"])]
+
+
+def reported(folder: Path, state: str, done: PlaybookRun | None = None) -> dict[str, Any]:
+    """Make sure that a run left a report that can be read and says how it ended, with its path in the last word of the run where
+    it had one. Return the report."""
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert (report["run"], report["outcome"]["state"]) == (folder.name, state), report["outcome"]
+    assert page.endswith("</html>\n")
+    assert html.escape(report["outcome"]["headline"]) in page
+    if done:
+        assert f"Report: {folder}/report.html" in said(done)
+    return report
+
+
+def phases(report: dict[str, Any], host: str) -> list[tuple[str, str]]:
+    """The phases of a node in a report, and how each ended."""
+    (lane,) = [lane for lane in report["timeline"]["lanes"] if lane["host"] == host]
+    return [(span["phase"], span["state"]) for span in lane["spans"]]
 
 
 def said(done: PlaybookRun) -> str:

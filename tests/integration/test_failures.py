@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.faults import clients, finishes_alone, first_and_others, in_turn, says
-from tests.integration.helpers import START_SECONDS, events, runs, said, starts, touched_by, upgrade, write_hosts
+from tests.integration.helpers import START_SECONDS, events, reported, runs, said, starts, touched_by, upgrade, write_hosts
 from tests.integration.releases import pack, publish, script
 from tests.lab.cluster import LoopbackCluster
+from tests.lab.load_assets import make_single
 from tests.lab.load_process import Load
 from tests.lab.node import Settings
 from tests.lab.processes import Process, all_processes, end, has_environment
@@ -51,6 +53,7 @@ def test_a_new_version_that_exits_at_once_is_put_back_and_a_good_one_finishes_it
     with LoopbackCluster("2.14.6") as cluster, Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
         first, others = first_and_others(cluster)
         before = starts(cluster)
+        single = asyncio.run(make_single(cluster.urls, first))
         broken = upgrade(write_hosts(cluster, source, **commands), BROKEN, nats_upgrade_start_timeout_seconds=START_SECONDS)
         after = starts(cluster)
         assert broken.returncode != 0
@@ -63,6 +66,10 @@ def test_a_new_version_that_exits_at_once_is_put_back_and_a_good_one_finishes_it
         _says_what_happened(said(broken), first, others)
         assert "cannot serve" in broken.stdout
         _is_written_down(runs(cluster)[-1], said(broken), first)
+        (outage,) = reported(runs(cluster)[-1], "failed", broken)["r1_outages"]
+        assert (outage["host"], outage["over"], outage["at_most"]) == (first, True, False)
+        assert f"APP > {single}" in outage["assets"]
+        assert outage["seconds"] > START_SECONDS
 
         finishes_alone(cluster, write_hosts(cluster, mirror), first)
         report = load.stop()
@@ -141,6 +148,7 @@ def test_without_rollback_the_node_is_left_down_and_a_good_release_of_that_versi
     with LoopbackCluster("2.14.6") as cluster:
         first, others = first_and_others(cluster)
         before = touched_by(cluster)
+        single = asyncio.run(make_single(cluster.urls, first))
         hosts = write_hosts(cluster, source, nats_upgrade_rollback=False)
         done = upgrade(hosts, "2.15.1", nats_upgrade_start_timeout_seconds=2)
         assert done.returncode != 0
@@ -148,8 +156,15 @@ def test_without_rollback_the_node_is_left_down_and_a_good_release_of_that_versi
         assert f"Next: mend what failed, and run the same playbook again; it goes on with {first}." in said(done)
         assert cluster.versions()[first] == "down"
         assert {name: touched_by(cluster)[name][1] for name in others} == {name: before[name][1] for name in others}
+        (outage,) = reported(runs(cluster)[-1], "failed", done)["r1_outages"]
+        assert (outage["host"], outage["assets"], outage["over"]) == (first, [f"APP > {single}"], False)
         # The archive was published anew under the same name: what was staged from the bad one is not taken for it.
-        finishes_alone(cluster, write_hosts(cluster, mirror), first)
+        again = finishes_alone(cluster, write_hosts(cluster, mirror), first)
+        report = reported(runs(cluster)[-1], "part_done", again)
+        assert report["previous_run"] == {"run": runs(cluster)[0].name, "found": True}
+        (both,) = report["r1_outages"]
+        assert (both["begin"], both["over"], both["at_most"]) == (outage["begin"], True, True)
+        assert both["seconds"] > outage["seconds"]
 
 
 def test_a_cluster_with_a_dead_server_is_refused_before_anything_is_touched(healthy: LoopbackCluster, mirror: Path) -> None:

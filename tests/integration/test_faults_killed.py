@@ -23,7 +23,7 @@ from tests.integration.faults import (
     steps,
     stop_at,
 )
-from tests.integration.helpers import starts, upgrade, write_hosts
+from tests.integration.helpers import phases, reported, runs, starts, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
 from tests.lab.node import Settings, server_processes
@@ -41,6 +41,8 @@ class Dying:
         commands: dict[str, Any] = {"nats_upgrade_hold_command": ["sh", "-c", hold], "nats_upgrade_release_command": release}
         self.hosts = write_hosts(cluster, mirror, **commands)
         self.begun = starts(cluster)
+        # The folders of the killed runs.
+        self.killed: list[Path] = []
 
     @property
     def node(self) -> str:
@@ -53,6 +55,8 @@ class Dying:
         assert not [name for name in self.cluster.nodes if name != self.node and steps(self.cluster, name)]
         now = starts(self.cluster)
         assert not [name for name in self.cluster.nodes if name != self.node and now[name] != self.begun[name]]
+        self.killed.append(runs(self.cluster)[-1])
+        reported(self.killed[-1], "not_ended")
 
     def staging(self) -> None:
         self._stopped(f"/nats-server-{NEW}")
@@ -117,13 +121,31 @@ def test_a_run_after_killed_ones_finishes_the_job_and_loses_nothing(mirror: Path
         dying = Dying(cluster, mirror, tmp_path)
         for moment in moments:
             dying.at(moment)
+        node = dying.node
         again = upgrade(dying.hosts, NEW)
         assert again.returncode == 0, again.stdout[-5000:]
         finished(cluster, NEW)
+        taken_up(dying, reported(runs(cluster)[-1], "done", again), node)
         assert not dying.held.exists()
         idle = upgrade(dying.hosts, NEW)
         assert (idle.returncode, idle.changed) == (0, 0), idle.stdout[-3000:]
         nothing_lost(load)
+
+
+def taken_up(dying: Dying, report: dict[str, Any], node: str) -> None:
+    """Make sure that the report of the run that finishes the job has what the killed ones did, and that theirs lead there."""
+    assert [server["state"] for server in report["servers"]] == ["done"] * 3
+    assert [one["run"] for one in report["resumed"]] == [folder.name for folder in dying.killed[1:]] + [report["run"]]
+    assert report["previous_run"] == {"run": dying.killed[-1].name, "found": True}
+    told = phases(report, node)
+    assert {phase for phase, state in told if state == "interrupted"} & {"drain", "catch_up"}
+    assert "drain" in [phase for phase, _state in told]
+    assert told[-1] == ("catch_up", "ended")
+    for folder, following in zip(dying.killed, [*dying.killed[1:], None]):
+        by = following.name if following else report["run"]
+        killed = reported(folder, "not_ended")
+        assert (killed["next_run"], killed["outcome"]["headline"]) == (by, "The run broke off")
+        assert f'href="../{by}/report.html"' in (folder / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -145,6 +167,10 @@ def test_a_drain_whose_run_was_killed_is_waited_for_by_the_next_run(
     assert slow.process(node) == before[node]
     again = finishes_alone(slow, dying.hosts, node)
     says(again, "resumed: it broke off at ")
+    report = reported(runs(slow)[-1], "done", again)
+    assert [state for phase, state in phases(report, node) if phase == "drain"] == ["interrupted", "ended"]
+    assert "broke off" in (runs(slow)[-1] / "report.html").read_text(encoding="utf-8")
+    assert reported(dying.killed[-1], "not_ended")["next_run"] == report["run"]
     assert not dying.held.exists()
     # Of the two that could have started it, one has.
     assert steps(slow, node).count("starting") == 1

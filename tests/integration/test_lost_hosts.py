@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.helpers import said, touched_by, upgrade, write_hosts
+from tests.integration.helpers import phases, reported, runs, said, touched_by, upgrade, write_hosts
 from tests.integration.releases import pack, publish, script
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.playbook import PlaybookRun
@@ -66,6 +66,9 @@ def test_a_host_that_is_lost_while_it_drains_stops_the_run_and_the_message_names
     assert f"{first}: it cannot be reached. Automatic restarts may still be held there." in message
     for name in others:
         assert f"{name} 2.14.6 up " in message
+    report = reported(runs(cluster)[-1], "failed", done)
+    assert phases(report, first)[-1] == ("drain", "failed")
+    assert report["servers"][0]["state"] == "failed"
 
 
 @pytest.mark.parametrize("env", FATAL[1:])
@@ -81,6 +84,7 @@ def test_a_host_that_is_lost_while_its_restarts_are_held_stops_the_run_before_it
     assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
     assert f"{first} was lost in the step 'Hold automatic restarts': it cannot be reached" in said(done)
     assert f"STOPPED in the turn of {first}" in said(done)
+    assert reported(runs(cluster)[-1], "failed", done)["r1_outages"] == []
 
 
 @pytest.mark.parametrize("env", FATAL)
@@ -94,7 +98,8 @@ def test_a_host_that_is_lost_while_the_new_version_is_staged_stops_the_run_befor
     assert done.returncode != 0
     assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
     assert f"{last} was lost in the step 'Unpack it beside the running version" in said(done)
-    assert f"No server was stopped. Bring {last} back, and run the same playbook again" in said(done)
+    assert f"No server was stopped. Next: bring {last} back, and run the same playbook again" in said(done)
+    assert ("stage", "failed") in phases(reported(runs(cluster)[-1], "failed", done), last)
 
 
 def test_a_host_that_is_lost_while_its_supervisor_stops_what_does_not_come_up_is_told_as_any_other(

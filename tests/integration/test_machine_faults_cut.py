@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.integration.faults import Background, nothing_lost, playbook
-from tests.integration.helpers import said
+from tests.integration.helpers import phases, reported, runs, said
 from tests.integration.machines import (
     LONG_LAME_DUCK,
     NEW,
@@ -41,7 +41,10 @@ def test_cuts_and_a_dead_controller_in_mid_turn(mirror: Path, tmp_path: Path) ->
         _status_of_a_stalled_roll(cluster, inventory_file, first)
         second = _cut(cluster, inventory_file, first, silent=True)
         _killed(cluster, inventory_file, first, second)
-        finishes(cluster, inventory_file)
+        last = finishes(cluster, inventory_file)
+        report = reported(runs(cluster)[-1], "done", last)
+        assert len(report["resumed"]) == len(runs(cluster)) - 1
+        assert sorted(report["outcome"]["upgraded"]) == sorted(cluster.nodes)
         nothing_lost(load)
 
 
@@ -53,8 +56,10 @@ def _cut(cluster: ContainerCluster, inventory_file: Path, *done: str, silent: bo
         roll.until(lambda: "draining" in [step(cluster, name) for name in todo], "a node drains")
         name = next(name for name in todo if step(cluster, name) == "draining")
         cluster.cut_ssh(name, silent=silent)
-        text = message(roll.wait())
+        ended = roll.wait()
+    text = message(ended)
     stopped_in(text, name)
+    assert phases(reported(runs(cluster)[-1], "failed", ended), name)[-1] == ("drain", "failed")
     assert f"What failed: {name} was lost in the step '{LAME_DUCK} {name}': it cannot be reached" in text
     assert f"{name}: it cannot be reached. Automatic restarts may still be held there." in text
     assert f"Next: bring {name} back, and run the same playbook again; it goes on with {name}." in text
@@ -96,6 +101,7 @@ def _killed(cluster: ContainerCluster, inventory_file: Path, *done: str) -> None
         roll.until(lambda: "draining" in [step(cluster, name) for name in todo], "a node drains")
         name = next(name for name in todo if step(cluster, name) == "draining")
         roll.kill()
+    assert phases(reported(runs(cluster)[-1], "not_ended"), name)[-1] == ("drain", "open")
     assert has_hold(cluster, name)
     assert step(cluster, name) == "draining"
     assert sorted(host for host in cluster.nodes if kept(cluster, host, "lock")) == sorted(cluster.nodes)

@@ -21,6 +21,7 @@ LOCAL_STREAM, LOCAL_SUBJECTS = "LOCAL", "local.>"
 COPY_STREAM = "COPY"
 DURABLE = "worker"
 LOCAL_MESSAGES = 10
+MOST_SINGLES = 60
 MESSAGE_ID = "Nats-Msg-Id"
 CONNECT_SECONDS = 60.0
 ASSET_SECONDS = 120.0
@@ -109,6 +110,21 @@ async def make_copy(servers: Sequence[str], domain: str, leaf: str) -> None:
         await _ensure_stream(client, StreamConfig(name=COPY_STREAM, mirror=source))
     finally:
         await client.close()
+
+
+async def make_single(servers: Sequence[str], on: str, user: str = "app", password: str = "app") -> str:
+    """Make streams of one replica until the cluster puts one on the server of this name; return the name of that."""
+    client = await connect(servers, user, password)
+    try:
+        jetstream = client.jetstream(timeout=5)
+        for number in range(MOST_SINGLES):
+            name = f"SINGLE{number}"
+            made = await jetstream.add_stream(StreamConfig(name=name, subjects=[f"single.{number}"], num_replicas=1))
+            if made.cluster and made.cluster.leader == on:
+                return name
+    finally:
+        await client.close()
+    raise LabError(f"none of {MOST_SINGLES} streams came to {on}")
 
 
 async def until_done(work: Callable[[], Awaitable[None]]) -> None:

@@ -82,7 +82,6 @@ class Roll:
                 "controller": {"host": "ops1", "user": "deploy", "pid": 4711},
                 "collection_version": "0.1.0",
                 "ansible_version": "2.19.14",
-                "resumes": False,
                 **more,
             },
         )
@@ -279,6 +278,14 @@ def killed() -> list[Event]:
     return roll.events
 
 
+def taken_up() -> list[Event]:
+    """The same, after another run has gone on with it: said by that one."""
+    roll = Roll()
+    roll.events, roll.second = killed(), 95.0
+    roll.add("taken_up", by="20261121T140336-4802")
+    return roll.events
+
+
 def nothing_to_do() -> list[Event]:
     """All run the target."""
     roll = Roll(old="2.15.1")
@@ -300,13 +307,15 @@ def part_done() -> list[Event]:
 
 
 def resumed() -> list[Event]:
-    """A run that was killed, and the next one, in one file."""
+    """A run that was killed, and the next one, which has taken up its events."""
     roll = Roll()
-    roll.events = killed()
+    roll.events, earlier = killed(), roll.run
+    roll.run = "20261121T140336-4802"
     roll.versions["n1"] = roll.new
     roll.second = 90.0
-    roll.begin(resumes=True)
+    roll.begin()
     roll.plan(order=["n2", "n3"])
+    roll.add("resumed", previous_run=earlier, found=True)
     roll.turn("n2", drain=2.0)
     roll.turn("n3")
     roll.end("done", ["n2", "n3"])
@@ -333,6 +342,7 @@ STORIES = {
     "failed": failed,
     "refused": refused,
     "killed": killed,
+    "taken_up": taken_up,
     "nothing_to_do": nothing_to_do,
     "part_done": part_done,
     "resumed": resumed,

@@ -59,7 +59,7 @@ def test_a_run_begins_with_its_folder_and_says_who_asked_for_what(run: Run, tmp_
     assert run.begun["folder"] == str(tmp_path / run.begun["run"])
     assert {key: began[key] for key in BEGAN} == {**BEGAN, "max_nodes": 1}
     assert began["controller"]["host"] == os.uname().nodename
-    assert (began["check_mode"], began["resumes"], began["collection_version"]) == (False, False, "0.1.0")
+    assert (began["check_mode"], began["collection_version"]) == (False, "0.1.0")
     # Until the end it counts as failed for a workflow, for it may be cut off at any time.
     summary = run.begun["ansible_stats"]["data"]["nats_upgrade_summary"]
     assert (summary["outcome"], summary["left"], summary["report"]) == ("failed", ["n1", "n2"], run.begun["report"])
@@ -123,9 +123,8 @@ def test_an_event_that_a_task_stands_for_is_told_once_it_has_succeeded(run: Run)
 
 def test_a_node_that_is_done_tells_how_long_it_took_and_what_was_down_meanwhile(run: Run, shown: list[str]) -> None:
     log, now = Log(run.begun["folder"], run.begun["run"]), time.time()
-    log.write(
-        "planned", order=["n1", "n2"], clusters={"c1": ["n1", "n2"]}, seconds={"n1": 9, "n2": 9}, assets_down={"n1": ["A > B"]}
-    )
+    about = {"clusters": {"c1": ["n1", "n2"]}, "seconds": {"n1": 9, "n2": 9}, "assets_down": {"n1": ["A > B"]}}
+    log.write("planned", at=now - 10, order=["n1", "n2"], **about)
     for at, phase, state in [(-9, "gate", "began"), (-8, "drain", "began"), (-1, "catch_up", "ended")]:
         log.write("phase", at=now + at, host="n1", phase=phase, state=state)
     result = run.module(event={"kind": "node_done", "old_version": "2.14.6", "new_version": "2.15.1"})
@@ -157,7 +156,11 @@ def test_a_failure_that_nothing_sees_to_ends_the_run_and_says_where_the_report_i
     result = fail(run)
     (failed,), (ended,) = run.events("failed"), run.events("run_ended")
     assert result["failed"]
-    assert result["msg"] == f"{failed['msg']}\nReport: {run.begun['report']}"
+    said, *more, next_, report = result["msg"].removeprefix(failed["msg"]).split("\n")
+    assert said == ""
+    assert more == ([] if "Nothing was touched" in failed["msg"] else ["No server was stopped."])
+    assert next_.startswith("Next: mend what ")
+    assert report == f"Report: {run.begun['report']}"
     assert ended["outcome"] == ("refused" if failed["msg"].startswith("refused") else "failed")
     assert ended["left"] == ["n1", "n2"]
 
@@ -185,12 +188,24 @@ def test_a_run_that_ends_says_so_in_a_line_with_the_path_of_the_report(run: Run)
     assert run.events()[-1]["outcome"] == "part_done"
 
 
-def test_the_next_run_says_which_one_it_goes_on_with(tmp_path: Path) -> None:
+def test_the_next_run_takes_up_the_report_of_the_one_that_was_killed(tmp_path: Path) -> None:
     first = Run(tmp_path)
     first.module(phase="drain")
-    os.rename(first.begun["folder"], tmp_path / "20200101T000000Z-1")
-    (began,) = Run(tmp_path).events()
-    assert (began["resumes"], began["previous_run"]) == (True, "20200101T000000Z-1")
+    earlier = tmp_path / "20200101T000000Z-1"
+    os.rename(first.begun["folder"], earlier)
+    text = (earlier / "events.jsonl").read_text(encoding="utf-8")
+    (earlier / "events.jsonl").write_text(text.replace(first.begun["run"], earlier.name), encoding="utf-8")
+    run = Run(tmp_path)
+    # Until the lock is taken it is nobody's: that run may be at work still.
+    run.host.run("nats_upgrade_event", kind="resumed", check=True)
+    assert [e["kind"] for e in run.events()] == ["run_began"]
+    run.host.run("nats_upgrade_event", kind="resumed")
+    (told,) = run.events("resumed")
+    assert (told["previous_run"], told["found"]) == (earlier.name, True)
+    assert [e["state"] for e in run.events("phase")] == ["began", "ended"]
+    (taken,) = [e for e in Log(earlier, earlier.name).read() if e["kind"] == "taken_up"]
+    assert taken["by"] == run.begun["run"]
+    assert run.begun["run"] in (earlier / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_check_tells_no_phases_and_an_event_only_of_its_end(run: Run) -> None:
@@ -212,16 +227,65 @@ def test_outside_of_a_run_nothing_is_told_and_results_are_shown_as_ever() -> Non
         host.run("nats_journal", action="node_module")
 
 
-@pytest.mark.parametrize(("verbosity", "folded"), [(0, True), (1, True), (2, True), (3, False)])
-def test_a_result_is_short_until_everything_is_asked_for(
-    run: Run, verbosity: int, folded: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("verbosity", "assets", "hidden", "said"),
+    [(0, 3, True, False), (1, 3, False, False), (0, 80_000, True, False), (1, 80_000, True, True), (3, 80_000, False, False)],
+)
+def test_with_v_all_of_a_result_is_shown_and_of_a_very_long_one_the_first_of_it(
+    run: Run, verbosity: int, assets: int, hidden: bool, said: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    shown: list[str] = []
     monkeypatch.setattr(_telling.display, "verbosity", verbosity)
-    monkeypatch.setattr(_telling.display, "v", said.append)
-    result = run.module(answer={"changed": True, "drain_seconds": 8.1, "servers": {"n1": {}}})
-    assert result.get("_ansible_verbose_override", False) is folded
-    assert said == (["n1  drain_seconds: 8.1  (-vvv for all)"] if verbosity in (1, 2) else [])
+    monkeypatch.setattr(_telling.display, "v", shown.append)
+    result = run.module(answer={"changed": True, "drain_seconds": 8.1, "assets": [f"A > {n}" for n in range(assets)]})
+    assert result.get("_ansible_verbose_override", False) is hidden
+    assert bool(shown) is said
+    for text in shown:
+        assert '"drain_seconds": 8.1' in text
+        assert '"... 79980 more"' in text
+        assert text.startswith("n1 => {")
+        assert text.endswith("(-vvv for all)")
+        assert len(text.splitlines()) < 40
+
+
+def outages(run: Run) -> list[dict[str, Any]]:
+    told = [{key: e.get(key) for key in ("host", "assets", "over")} for e in run.events("r1_outage")]
+    assert all(7 <= round(e["seconds"]) < 60 and e["began"] < e["at"] for e in run.events("r1_outage"))
+    return told
+
+
+def drained(run: Run, **ended: Any) -> None:
+    """A node with an asset of one replica, whose drain began seven seconds ago."""
+    log = Log(run.begun["folder"], run.begun["run"])
+    about = {"clusters": {"c1": ["n1", "n2"]}, "assets_down": {"n1": ["A > B"]}}
+    log.write("planned", at=time.time() - 8, order=["n1", "n2"], **about)
+    log.write("phase", at=time.time() - 7, host="n1", phase="drain", state="began")
+    log.write("phase", at=time.time() - 6, host="n1", phase="drain", **{"state": "ended", **ended})
+
+
+DOWN = {"host": "n1", "assets": ["A > B"], "over": None}
+
+
+def test_what_was_down_until_a_node_was_put_back_is_told_once(run: Run) -> None:
+    drained(run)
+    run.module(event={"kind": "put_back", "version": "2.14.6", "detail": ""})
+    run.host.run("nats_upgrade_event", kind="failed", msg="STOPPED")
+    assert outages(run) == [DOWN]
+    assert [e["kind"] for e in run.events()][-4:] == ["r1_outage", "put_back", "failed", "run_ended"]
+
+
+def test_what_is_down_when_the_run_ends_is_told_as_open(run: Run) -> None:
+    drained(run)
+    run.host.run("nats_upgrade_event", kind="failed", msg="STOPPED")
+    assert outages(run) == [{**DOWN, "over": False}]
+
+
+def test_nothing_was_down_where_nothing_was_stopped(run: Run) -> None:
+    drained(run, state="failed")
+    run.host.task_vars["__nats_upgrade_stage"] = "untouched"
+    run.host.run("nats_upgrade_event", kind="failed", msg="STOPPED")
+    assert run.events("r1_outage") == []
+    assert run.events("failed")[0]["stopped"] is False
 
 
 def test_a_wait_writes_what_its_polls_have_seen_and_asks_for_nothing_more(run: Run, shown: list[str]) -> None:

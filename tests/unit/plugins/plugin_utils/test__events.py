@@ -11,8 +11,6 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _report, _report_html
 from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Event, Log
 
-BEGAN = {"group": "nats", "mode": "upgrade", "target": "2.15.1"}
-
 
 @pytest.fixture(autouse=True)
 def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -63,6 +61,18 @@ def test_the_report_is_made_anew_after_what_is_important_and_else_now_and_then(
     assert sorted(path.name for path in log.folder.iterdir()) == ["events.jsonl", "report.html", "report.json"]
 
 
+@pytest.mark.parametrize(
+    ("phase", "state", "at_once"),
+    [("drain", "began", True), ("start", "failed", True), ("drain", "ended", False), ("gate", "began", False)],
+)
+def test_whoever_looks_after_a_run_was_killed_sees_that_a_node_was_without_its_server(
+    log: Log, made: list[int], phase: str, state: str, at_once: bool
+) -> None:
+    log.write("run_began")
+    log.write("phase", host="n1", phase=phase, state=state)
+    assert (made == [1, 2]) is at_once
+
+
 def test_many_writers_lose_nothing_and_the_report_has_everything(log: Log) -> None:
     def write(number: int) -> None:
         for count in range(20):
@@ -105,31 +115,3 @@ def test_a_mistake_in_the_report_is_a_warning_and_the_event_is_kept(log: Log, mo
     log.write("node_done", host="n1")
     assert "cannot be made (KeyError: 'no such key')" in log.warnings[0]
     assert [event["kind"] for event in log.read()] == ["node_done"]
-
-
-def earlier(folder: Path, run: str, *kinds: str, **ended: Any) -> None:
-    log = _events.begin(folder, run)
-    log.write("run_began", **BEGAN)
-    for kind in kinds:
-        log.write(kind)
-    if ended:
-        log.write("run_ended", **ended)
-
-
-@pytest.mark.parametrize(
-    ("kinds", "ended", "found"),
-    [
-        (["phase"], {}, "20261121T1"),
-        (["phase"], {"outcome": "failed"}, "20261121T1"),
-        (["phase"], {"outcome": "part_done"}, ""),
-        (["phase"], {"outcome": "done"}, ""),
-        ([], {}, ""),
-    ],
-)
-def test_the_run_before_is_gone_on_with_where_it_did_something_and_did_not_end_well(
-    tmp_path: Path, kinds: list[str], ended: dict[str, Any], found: str
-) -> None:
-    earlier(tmp_path, "20261121T1", *kinds, **ended)
-    _events.begin(tmp_path, "20261121T2")
-    assert _events.interrupted(tmp_path, "20261121T2", BEGAN) == found
-    assert _events.interrupted(tmp_path, "20261121T2", {**BEGAN, "target": "2.15.0"}) == ""

@@ -33,6 +33,7 @@ def failed(msg: str) -> Event:
 
 
 ALL = [done("n1"), done("n2"), done("n3")]
+MEND = "Next: mend what failed, and run the same playbook again; nodes that are done are not touched again."
 CANARY = planned("n1", later=["n2", "n3"])
 
 
@@ -86,6 +87,25 @@ def test_a_run_says_what_to_do_next(events: list[Event], outcome: str, next_: st
     assert story.next.startswith(next_)
 
 
+@pytest.mark.parametrize(
+    ("msg", "more", "lines"),
+    [
+        ("boom", [], ["No server was stopped.", MEND]),
+        ("n2: no disk. Nothing was changed", [], [MEND]),
+        (
+            "refused: x: y. Nothing was touched.",
+            [],
+            ["Next: mend what is said, or waive it where it can be waived, and run the same playbook again."],
+        ),
+        ("boom", [done("n1")], ["Done: n1. Left: n2, n3.", MEND]),
+        ("STOPPED\n\nThe cluster now:\n  n1\n\nNext: do this.", [done("n1")], []),
+    ],
+)
+def test_a_failure_says_what_became_of_the_cluster_and_what_to_do(msg: str, more: list[Event], lines: list[str]) -> None:
+    events = [began(), planned(), *([phase("n1", "drain", "began", 1)] if more else []), *more, failed(msg)]
+    assert _outcome.last_words(msg, _outcome.story(events), events) == "\n".join([msg, *lines])
+
+
 def test_of_a_run_that_is_cut_off_the_workflow_knows_what_is_left() -> None:
     summary = _outcome.story([began(), planned(), done("n1")]).summary("failed", "/r/report.html")
     assert summary == {
@@ -120,7 +140,7 @@ def phase(host: str, name: str, state: str, second: float) -> Event:
     return event("phase", second, host=host, phase=name, state=state)
 
 
-def test_a_turn_and_the_time_without_its_server_are_measured_by_the_events() -> None:
+def test_a_turn_is_measured_by_the_events() -> None:
     events = [
         phase("n1", "gate", "began", 0),
         phase("n2", "stage", "began", 0),
@@ -131,6 +151,35 @@ def test_a_turn_and_the_time_without_its_server_are_measured_by_the_events() -> 
         phase("n2", "catch_up", "ended", 18.5),
     ]
     assert _outcome.turn_seconds(events, "n2", 1_700_000_020) == 10
-    assert _outcome.away_seconds(events, "n2") == 6.5
-    assert _outcome.away_seconds(events, "n1") is None
     assert _outcome.turn_seconds(events, "n3", 1_700_000_020) == 0
+
+
+AWAY = [planned(assets_down={"n2": ["A > B"]}), phase("n2", "gate", "ended", 9), phase("n2", "drain", "began", 10)]
+
+
+@pytest.mark.parametrize(
+    ("more", "host", "seconds", "over"),
+    [
+        pytest.param([phase("n2", "catch_up", "ended", 18.5)], "n2", 8.5, True, id="current_again"),
+        pytest.param([], "n2", 90, False, id="still_away"),
+        pytest.param([], "n1", None, None, id="another_host"),
+        pytest.param([event("put_back", 20, host="n2")], "n2", None, None, id="told_already"),
+        pytest.param([event("failed", 20, host="n2", stopped=False)], "n2", None, None, id="nothing_was_stopped"),
+        # The next run waits for the same drain.
+        pytest.param([began(), planned(), phase("n2", "drain", "began", 60)], "n2", 90, False, id="resumed"),
+        # The next run finds it running, and nobody knows since when.
+        pytest.param([began(), planned(), phase("n2", "gate", "ended", 60)], "n2", 50, True, id="found_running"),
+        pytest.param(
+            [event("put_back", 20, host="n2"), planned(assets_down={"n2": ["C"]}), phase("n2", "drain", "began", 60)],
+            "n2",
+            40,
+            False,
+            id="taken_again",
+        ),
+    ],
+)
+def test_assets_are_down_from_the_begin_of_the_drain_until_their_server_is_back(
+    more: list[Event], host: str, seconds: float | None, over: bool | None
+) -> None:
+    outage = _outcome.outage([*AWAY, *more], host, 1_700_000_100)
+    assert (outage and (outage.seconds, outage.over)) == ((seconds, over) if seconds is not None else None)

@@ -58,6 +58,7 @@ def test_the_page_of_the_docs_explains_every_part() -> None:
         ("failed", "failed", "Failed: Start the new version on n2"),
         ("refused", "refused", "Refused: stepping_stone, ghost_peer"),
         ("killed", "not_ended", "The run has not ended"),
+        ("taken_up", "not_ended", "The run broke off"),
         ("nothing_to_do", "nothing_to_do", "Nothing to do: every server runs 2.15.1 already"),
         ("part_done", "part_done", "1 of 5 servers upgraded to 2.15.1"),
         ("resumed", "done", "All 3 servers upgraded to 2.15.1"),
@@ -79,6 +80,19 @@ def test_of_a_run_that_was_killed_the_last_sign_is_said_and_what_to_do() -> None
     assert spans(report, "n2")[-1][0::3] == ("drain", "open")
     assert spans(report, "n2")[-1][2] == report["seconds"]
     assert [server["state"] for server in report["servers"]] == ["done", "under_way", "left"]
+
+
+def test_of_a_run_that_another_has_gone_on_with_that_is_said_and_nothing_else_changes() -> None:
+    before, after = build(*report_events.killed()), build(*report_events.taken_up())
+    assert after["next_run"] == "20261121T140336-4802"
+    assert after["outcome"]["sentence"] == (
+        "1 of 3 servers upgraded to 2.15.1 so far. It was killed or its controller was lost: "
+        "its last event is of 2026-11-21 14:02:49 UTC, during 'drain' of n2."
+    )
+    assert after["outcome"]["next"].startswith("Nothing here: run 20261121T140336-4802 has gone on with it")
+    assert {key: after[key] for key in after if key not in ("next_run", "outcome")} == {
+        key: before[key] for key in before if key not in ("next_run", "outcome")
+    }
 
 
 def test_a_failure_keeps_the_log_the_message_and_what_became_of_the_node() -> None:
@@ -170,6 +184,30 @@ def test_the_end_of_a_run_before_is_not_that_of_the_one_that_resumes_it() -> Non
     report = build(began(), event(5, "run_ended", outcome="failed"), began(9, resumes=True))
     assert report["outcome"]["state"] == "not_ended"
     assert report["asked"]["resumes"]
+
+
+def test_what_failed_in_a_run_before_is_a_note_in_the_next_ones() -> None:
+    failed_ = {**event(4, "failed", host="n1", step="Start n1", msg="n1: no room\nmore"), "run": "r0"}
+    ended = [event(5, "run_ended", outcome="failed"), {**began(100), "run": "r2"}, event(110, "run_ended", outcome="done")]
+    report = build(began(), planned(), phase(3, "n1", "drain"), failed_, *ended)
+    assert (report["run"], report["outcome"]["state"], report["failures"]) == ("r2", "done", [])
+    assert [note["text"] for note in report["notes"]] == ["run r0 failed before: Start n1: n1: no room"]
+
+
+def test_the_time_between_two_runs_counts_in_no_turn() -> None:
+    done = event(130, "node_done", host="n1", seconds=9.5)
+    report = build(
+        began(),
+        planned(),
+        phase(3, "n1", "drain"),
+        sample(10, n1=1),
+        began(100),
+        phase(120, "n1", "drain"),
+        phase(128, "n1", "drain", "ended"),
+        done,
+    )
+    assert report["resumed"] == [{"at": at(100), "second": 100, "run": "r1", "pause_seconds": 90}]
+    assert report["servers"][0]["turn"] == {"begin": 3, "end": 128, "seconds": 35}
 
 
 def test_servers_know_before_and_after() -> None:

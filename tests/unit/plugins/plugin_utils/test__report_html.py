@@ -16,7 +16,7 @@ from tests.lab.report_events import STORIES
 
 VOID = {"meta", "br"}
 # Elements and attributes by which a page could load or run something.
-LOADING = {"script", "link", "img", "iframe", "object", "embed", "base", "form", "a", "image", "use", "foreignObject"}
+LOADING = {"script", "link", "img", "iframe", "object", "embed", "base", "form", "image", "use", "foreignObject"}
 NASTY = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
 
 
@@ -66,7 +66,10 @@ every_page = pytest.mark.parametrize("shown", PAGES.values(), ids=list(PAGES))
 def test_it_loads_and_runs_nothing(shown: Page) -> None:
     assert {tag for tag, _attributes in shown.elements} & LOADING == set()
     names = {name for _tag, attributes in shown.elements for name in attributes}
-    assert [name for name in names if name.startswith("on") or name in ("src", "href", "xlink:href", "style", "action")] == []
+    assert [name for name in names if name.startswith("on") or name in ("src", "xlink:href", "style", "action")] == []
+    # It leads to nothing but the reports of other runs, beside its own.
+    assert {tag for tag, attributes in shown.elements if "href" in attributes} <= {"a"}
+    assert [link for link in shown.all("a") if not re.fullmatch(r"\.\./[\w%.-]+/report\.html", link["href"])] == []
     assert re.findall(r"@import|https?:|url\((?!#)", STYLE) == []
 
 
@@ -124,6 +127,7 @@ def test_where_nothing_was_touched_there_is_no_timeline(story: str) -> None:
         ("failed", "Failed: Start the new version on n2", "failure"),
         ("refused", "Refused: stepping_stone, ghost_peer", "refused"),
         ("killed", "The run has not ended", "next"),
+        ("taken_up", "The run broke off", "next"),
     ],
 )
 def test_the_outcome_and_why_come_first(story: str, title: str, first: str) -> None:
@@ -153,6 +157,28 @@ def test_what_does_not_end_well_is_marked_by_more_than_a_colour() -> None:
     assert len(PAGES["failed"].classed("failure")) == 1
     assert "no end recorded" in PAGES["killed"].said()
     assert PAGES["good"].classed("cross") == []
+
+
+def test_runs_that_go_on_with_one_another_lead_to_one_another() -> None:
+    earlier, later = "20261121T140207-4711", "20261121T140336-4802"
+    assert [link["href"] for link in PAGES["resumed"].all("a")] == [f"../{earlier}/report.html"]
+    assert [link["href"] for link in PAGES["taken_up"].all("a")] == [f"../{later}/report.html"]
+    assert f"Run  {later}  has gone on with it." in PAGES["taken_up"].said()
+    assert "started again" in PAGES["resumed"].said("text")
+    # The pause between them is nobody's time.
+    assert "2 runs took" in PAGES["resumed"].said("dt")
+    *begun, last = report_events.killed()[:4]
+    gone = page(*begun, {**last, "kind": "resumed", "previous_run": "r0", "found": False})
+    assert "Goes on with run r0, whose report is not beside this one." in gone.said("p")
+    assert gone.all("a") == []
+
+
+def test_of_what_was_down_is_said_whether_it_is_over() -> None:
+    events = report_events.failed()
+    outage = {**events[-2], "kind": "r1_outage", "host": "n2", "assets": ["A > B"], "seconds": 21.0}
+    said = page(*events, {**outage, "over": False}).said()
+    assert "21 s  while n2 was away, from 14:02:" in said
+    assert "and when the run ended it was not known to be back: A > B" in said
 
 
 def test_moves_of_the_leader_are_numbered_and_told() -> None:

@@ -95,6 +95,19 @@ def test_an_outage_of_single_replicas_began_with_the_drain() -> None:
     assert [outage["begin"] for outage in report["r1_outages"]] == [10, 29]
 
 
+def test_an_outage_over_two_runs_is_one_and_nobody_looked_in_between() -> None:
+    report = build(
+        began(),
+        phase(10, "n1", "drain"),
+        event(20, "r1_outage", host="n1", assets=["A > B"], seconds=10, began=at(10), over=False),
+        began(50),
+        phase(60, "n1", "drain"),
+        event(80, "r1_outage", host="n1", assets=["A > B"], seconds=70, began=at(10)),
+    )
+    (outage,) = report["r1_outages"]
+    assert (outage["begin"], outage["seconds"], outage["over"], outage["at_most"]) == (10, 70, True, True)
+
+
 def test_a_phase_took_what_was_measured_on_the_node() -> None:
     report = build(began(), phase(2, "n1", "drain"), phase(9, "n1", "drain", "ended", seconds=6.5), phase(9, "n1", "swap"))
     report_of_odd = build(began(), phase(2, "n1", "drain"), phase(9, "n1", "drain", "ended", seconds=99))
