@@ -118,10 +118,11 @@ async def make_single(servers: Sequence[str], on: str, user: str = "app", passwo
     try:
         jetstream = client.jetstream(timeout=5)
         for number in range(MOST_SINGLES):
-            name = f"SINGLE{number}"
-            made = await jetstream.add_stream(StreamConfig(name=name, subjects=[f"single.{number}"], num_replicas=1))
+            config = StreamConfig(name=f"SINGLE{number}", subjects=[f"single.{number}"], num_replicas=1)
+            await until_done(lambda config=config: _ensure_stream(client, config))
+            made = await jetstream.stream_info(f"SINGLE{number}")
             if made.cluster and made.cluster.leader == on:
-                return name
+                return f"SINGLE{number}"
     finally:
         await client.close()
     raise LabError(f"none of {MOST_SINGLES} streams came to {on}")
