@@ -13,8 +13,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._findings import F
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Trouble
 
 
-def judge(situation: Situation, host: str, container: Mapping[str, Any]) -> Iterator[Trouble]:
-    """Every reason not to replace this container by one with another image."""
+def judge(situation: Situation, host: str, container: Mapping[str, Any], *, stays: bool = False) -> Iterator[Trouble]:
+    """Every reason not to replace this container by one with another image, or to start it again where it stays the same one."""
     name, image = container["name"], container["wanted_image"]
     if image and not _recreating.is_exact(image):
         message = (
@@ -29,7 +29,9 @@ def judge(situation: Situation, host: str, container: Mapping[str, Any]) -> Iter
             "runs it"
         )
         yield Trouble(Finding("removed_on_exit", message, waivable=False, seen=(host,)))
-    for server in situation.servers:
+    if container["started_by_units"]:
+        yield Trouble(Finding("started_by_unit", _started(host, container), seen=(host,)))
+    for server in () if stays else situation.servers:
         folder = server.facts.store_dir if server.host == host else ""
         if folder and not lies_on(container["data_paths"], folder):
             volumes = ", ".join(container["data_paths"]) or "it has none"
@@ -40,6 +42,17 @@ def judge(situation: Situation, host: str, container: Mapping[str, Any]) -> Iter
             )
             yield Trouble(Finding("no_data_volume", message, waivable=False, seen=(host,)))
     yield from _composed(host, container)
+
+
+def _started(host: str, container: Mapping[str, Any]) -> str:
+    name, units = container["name"], " and ".join(container["started_by_units"])
+    return (
+        f"{host}: container {name} is run by {units}, whose docker client ends as soon as the server has drained: systemd would "
+        "then start the old container again, or do to the new one whatever else the unit does at its end. Have docker alone run "
+        f"it, one node at a time: systemctl disable --now {units}, docker update --restart=always {name}, docker start {name}. "
+        "Where the unit makes its container (docker run), make it once by the same words with --detach and --restart=always, "
+        "without --rm"
+    )
 
 
 def _composed(host: str, container: Mapping[str, Any]) -> Iterator[Trouble]:

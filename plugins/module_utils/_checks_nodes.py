@@ -27,7 +27,9 @@ def judge(situation: Situation, target: ServerVersion | None) -> Iterator[Troubl
         if unit:
             yield from _unsafe_unit(host, node, unit)
         if node.get("container"):
-            yield from _checks_containers.judge(situation, host, node["container"])
+            # A restart starts the same container again, but for a unit of podman, which makes another one.
+            stays = target is None and not unit
+            yield from _checks_containers.judge(situation, host, node["container"], stays=stays)
         yield from _lame_duck_settings(host, node)
         yield from _leftover(situation, host, node)
         if target and host in running and not situation.unfinished(host):

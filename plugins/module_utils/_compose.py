@@ -27,11 +27,15 @@ def project(container: Mapping[str, Any]) -> str:
     return str(_labels(container).get(f"{LABEL}project", ""))
 
 
+def folder(container: Mapping[str, Any]) -> str:
+    """The folder of the project; empty where compose did not make the container."""
+    return str(_labels(container).get(f"{LABEL}project.working_dir", ""))
+
+
 def files(container: Mapping[str, Any]) -> list[str]:
     """The files of the project, as compose wrote them down when it made the container."""
-    folder = _labels(container).get(f"{LABEL}project.working_dir", "")
     named = _labels(container).get(f"{LABEL}project.config_files", "")
-    return [os.path.join(folder, file) for file in named.split(",") if file]
+    return [os.path.join(folder(container), file) for file in named.split(",") if file]
 
 
 def service(container: Mapping[str, Any]) -> str:
@@ -69,7 +73,7 @@ def _labels(container: Mapping[str, Any]) -> Mapping[str, str]:
 def _say(container: Mapping[str, Any], *words: str) -> str:
     own = _labels(container)
     argv = ["docker-compose"] if own.get(f"{LABEL}version", "").startswith("1.") else ["docker", "compose"]
-    argv += ["--project-name", project(container), "--project-directory", own.get(f"{LABEL}project.working_dir", "/")]
+    argv += ["--project-name", project(container), "--project-directory", folder(container) or "/"]
     for file in files(container):
         argv += ["--file", file]
     return _process.done([*argv, *words], timeout_seconds=60.0).stdout

@@ -12,7 +12,14 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _compose, _engine, _process, _recreating, _state_files
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _compose,
+    _docker_units,
+    _engine,
+    _process,
+    _recreating,
+    _state_files,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Found, Process
@@ -67,13 +74,16 @@ def facts(name: str, wanted_image: str | None) -> dict[str, Any] | None:
     container = _engine.inspect(name) or _engine.inspect(previous_name(name))
     if container is None:
         return None
+    mounts = [mount for mount in container.get("Mounts") or [] if mount.get("Type") in ("bind", "volume")]
     return {
         "name": name,
         "id": container["Id"],
         "image": container["Config"]["Image"],
         "restart": policy_text(container["HostConfig"].get("RestartPolicy") or {}),
         "removed_on_exit": bool(container["HostConfig"].get("AutoRemove")),
-        "data_paths": sorted(m["Destination"] for m in container.get("Mounts") or [] if m.get("Type") in ("bind", "volume")),
+        "started_by_units": _docker_units.running(container),
+        "data_paths": sorted(mount["Destination"] for mount in mounts),
+        "mounts": [{"source": mount["Source"], "destination": mount["Destination"]} for mount in mounts],
         "compose_project": _compose.project(container),
         "compose_service": _compose.service(container),
         "compose_files": _compose.files(container),
@@ -91,14 +101,20 @@ def policy_text(policy: Mapping[str, Any]) -> str:
 
 
 def stage(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Have the image on the node, prove its version, and have it accept the deployed configuration."""
-    reference, service = params["image"], params.get("service")
+    """Have the image on the node, prove its version, and have it accept the deployed configuration.
+
+    Without C(image) it is the one that a restart starts anyhow: nothing is fetched then, and check mode asks it too.
+    """
+    given, service = params["image"], params.get("service")
     program = _engine.PODMAN if service else _engine.DOCKER
-    result: dict[str, Any] = {"changed": _engine.image(reference, program) is None, "image": reference, "said": ""}
-    if check_mode:
-        return {**result, "said": "not checked until staged"}
-    if result["changed"]:
-        _fetch(reference, params["image_file"], program)
+    reference = given or _image_of_a_restart(params)
+    result: dict[str, Any] = {"changed": False, "image": reference, "said": "", "digest": ""}
+    if given:
+        result["changed"] = _engine.image(reference, program) is None
+        if check_mode:
+            return {**result, "said": "not checked until staged"}
+        if result["changed"]:
+            _fetch(reference, params["image_file"], program)
     if service:
         # Here and not above: a module on a node compiles whatever it imports each time it runs.
         from ansible_collections.natsops.cluster.plugins.module_utils import _podman
@@ -108,25 +124,53 @@ def stage(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
         running, ask = _asker(params["container"], reference)
     said = ask(["--version"])
     version = said.stdout.split()[-1].lstrip("v") if said.returncode == 0 and "nats-server" in said.stdout else ""
-    if version != params["version"]:
+    if not version or version != (params["version"] or version):
         what = f"nats-server {version}" if version else f"no nats-server that answers --version: {_words(said)}"
-        raise NatsError(
+        raise _wrong_image(params, reference, what)
+    if params["config_path"] and running:
+        result.update(_config_checked(params, version, reference, ask))
+    return result
+
+
+def _image_of_a_restart(params: Mapping[str, Any]) -> str:
+    """Docker starts the same container again, whatever its tag names by now; a unit of podman makes another one, of the tag."""
+    if not params.get("service"):
+        return str(find(params["container"])[1]["Image"])
+    from ansible_collections.natsops.cluster.plugins.module_utils import _podman
+
+    return _podman.image_of(_process.systemctl_show(params["service"]))
+
+
+def _wrong_image(params: Mapping[str, Any], reference: str, what: str) -> NatsError:
+    if params["image"]:
+        return NatsError(
             f"the image {reference} holds {what}, and not nats-server {params['version']}: nothing was touched. Set "
             "nats_upgrade_image to an image of that version",
             refusal="wrong_image",
         )
-    if params["config_path"] and running:
-        said = ask(["-c", params["config_path"], "-t"])
-        if said.returncode != 0:
-            where = f"unit {service}" if service else f"container {params['container']}"
-            raise NatsError(
-                f"nats-server {version} of the image {reference} refuses {params['config_path']} of {where}: "
-                f"{_words(said)}. A server that refuses its configuration does not start: mend the configuration (keys of a "
-                "newer version go in after the last node has it), and run again. Nothing was changed",
-                refusal="config",
-            )
-        result["said"] = _words(said)
-    return result
+    return NatsError(
+        f"the image {reference} of a restart holds {what}, and not nats-server {params['version']}, which runs: nothing was "
+        "touched. Upgrade to what it holds with natsops.cluster.upgrade, or give its name back to the image that runs",
+        refusal="wrong_image",
+    )
+
+
+def _config_checked(
+    params: Mapping[str, Any], version: str, reference: str, ask: Callable[[list[str]], _process.Output]
+) -> dict[str, Any]:
+    """What the server says of the configuration as it is mounted now, and the digest of that where it tells one."""
+    from ansible_collections.natsops.cluster.plugins.module_utils import _node
+
+    said = ask(["-c", params["config_path"], "-t"])
+    if said.returncode != 0:
+        where = f"unit {params['service']}" if params.get("service") else f"container {params['container']}"
+        raise NatsError(
+            f"nats-server {version} of the image {reference} refuses {params['config_path']} of {where}: "
+            f"{_words(said)}. A server that refuses its configuration does not start: mend the configuration (keys of a "
+            "newer version go in after the last node has it), and run again. Nothing was changed",
+            refusal="config",
+        )
+    return {"said": _words(said), "digest": _node.digest_in(said.stdout + said.stderr)}
 
 
 def _fetch(reference: str, file: str | None, program: str) -> None:
@@ -251,9 +295,19 @@ def end(name: str, *, check_mode: bool) -> dict[str, Any]:
     return {"changed": running}
 
 
-def put_back(name: str, *, check_mode: bool) -> dict[str, Any]:
-    """Give the name back to the container that was replaced; the one that took its place is removed."""
+def put_back(name: str, reference: str | None, *, check_mode: bool) -> dict[str, Any]:
+    """Give the name back to the container that was replaced; the one that took its place is removed.
+
+    Where none is kept, a container of another image than this one is the old one: nothing took its place, or it is back already.
+    """
     if _engine.inspect(previous_name(name)) is None:
+        container, image = _engine.inspect(name), _engine.image(reference) if reference else None
+        if container is None or image is None or container["Image"] == image["Id"]:
+            raise NatsError(
+                f"nothing is kept to put back: docker has no container {previous_name(name)}, and {name} is "
+                f"{'not there' if container is None else 'of the image ' + container['Config']['Image']}. Make the container as "
+                "it was, with the old image, and start it"
+            )
         return {"changed": False}
     if not check_mode:
         _engine.remove(name)

@@ -42,6 +42,7 @@ NAMES: Mapping[str, str] = {
     "single_route": "a server knows only one other by its configuration",
     "single_server": "a server is alone in its cluster",
     "skipped_minor": "the target is more than one minor away",
+    "started_by_unit": "a unit of systemd runs the container by a docker client, and would start it again",
     "stepping_stone": "the target wants another version to run before it",
     "surge_config": "a temporary server would serve other clients than the cluster does, or be known to none",
     "target_changed": "a roll to another version has not ended",

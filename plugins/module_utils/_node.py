@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _config, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _config, _mounted, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Found, Process
 
@@ -89,7 +89,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of the server on this node, as C(ansible_facts.nats_node)."""
     found, unit = find(params)
     process = found.process
-    container, root = _container(params, unit, process)
+    container, root, at_start = _container(params, unit, process)
     # The words of podman are none of the server's, and its paths are those in the container.
     words = [] if container else exec_start_argv(unit.get("ExecStart", ""))
     argv = list(process.argv) if process else words or list(params.get("start_argv") or [])
@@ -104,10 +104,10 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         binary_path, config_path = turn["binary_path"], params.get("config_path") or turn.get("config_path") or config_path
     binary_path = params.get("binary_path") or binary_path
     files: list[str] = []
-    # The configuration of a container is seen through its server alone.
+    # The configuration of a container that does not run may lie in it alone.
     is_seen = process is not None or not container
     known = config_path if is_seen else ""
-    settings, used, leafnode_min_version = _settings(known, process, _reader(root, files))
+    settings, used, leafnode_min_version = _settings(known, process, _reader(at_start, files))
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
         "running": process is not None,
@@ -120,7 +120,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "binary_path": binary_path,
         "binary_version": None if container else installed_version(binary_path),
         "config_path": config_path,
-        "config_modified": last_modified(files),
+        "config_modified": last_modified([at_start(path) for path in files]),
         "cwd": cwd_of(process) or turn.get("cwd"),
         "output_path": output_file(process),
         "log_path": _absolute(settings.get("log_file") or settings.get("logfile") or "", process) or output_file(process),
@@ -131,36 +131,42 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "leafnode_min_version": leafnode_min_version,
         "go_arch": GO_ARCH.get(platform.machine(), platform.machine()),
         "unit": unit_facts(unit) if unit else None,
-        "container": container,
+        "container": container and {**container, "config_replaced": _mounted.replaced(root, at_start, files)},
         "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
         **kept,
-        **(_access_facts(params, known, argv, process, root) if is_seen and params.get("fingerprint_key") else {}),
+        **(_access_facts(params, known, argv, process, at_start) if is_seen and params.get("fingerprint_key") else {}),
     }
 
 
 def _access_facts(
-    params: Mapping[str, Any], config_path: str, argv: Sequence[str], process: Process | None, root: str
+    params: Mapping[str, Any], config_path: str, argv: Sequence[str], process: Process | None, at_start: Callable[[str], str]
 ) -> dict[str, Any]:
     """Who may connect to the server, as a fact to compare with other servers."""
     # Here and not above, as below.
     from ansible_collections.natsops.cluster.plugins.module_utils import _access, _config_tree
 
     with _naming_what_cannot_be_read():
-        tree = _config_tree.read(config_path, _reader(root, []), environment_of(process)) if config_path else {}
+        tree = _config_tree.read(config_path, _reader(at_start, []), environment_of(process)) if config_path else {}
     return {"access": _access.facts(tree, argv, params["fingerprint_key"])}
 
 
-def _container(params: Mapping[str, Any], unit: Mapping[str, str], process: Process | None) -> tuple[dict[str, Any] | None, str]:
-    """The facts of the container that the server runs in, and where its files are, seen from the host."""
-    if runs_podman(unit):
-        from ansible_collections.natsops.cluster.plugins.module_utils import _containers, _podman
-
-        return _podman.facts(unit, params.get("image")), _containers.root_of(process)
-    if not params.get("container"):
-        return None, ""
+def _container(
+    params: Mapping[str, Any], unit: Mapping[str, str], process: Process | None
+) -> tuple[dict[str, Any] | None, str, Callable[[str], str]]:
+    """The facts of the container that the server runs in, where its files are, and what tells where its next start reads one."""
+    podman = runs_podman(unit)
+    if not podman and not params.get("container"):
+        return None, "", str
     from ansible_collections.natsops.cluster.plugins.module_utils import _containers
 
-    return _containers.facts(params["container"], params.get("image")), _containers.root_of(process)
+    root, image = _containers.root_of(process), params.get("image")
+    if podman:
+        from ansible_collections.natsops.cluster.plugins.module_utils import _podman
+
+        found: dict[str, Any] | None = _podman.facts(unit, image)
+    else:
+        found = _containers.facts(params["container"], image)
+    return found, root, _mounted.at_start(root, (found or {}).get("mounts", ()))
 
 
 def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
@@ -293,12 +299,12 @@ def _naming_what_cannot_be_read() -> Iterator[None]:
         ) from exc
 
 
-def _reader(root: str, files: list[str]) -> Callable[[str], str]:
-    """What reads a file of the configuration, below a folder, and adds it to the files that were read."""
+def _reader(located: Callable[[str], str], files: list[str]) -> Callable[[str], str]:
+    """What reads a file of the configuration where it lies, and adds it to the files that were read."""
 
     def text_of(path: str) -> str:
-        files.append(f"{root}{path}")
-        return Path(files[-1]).read_text(encoding="utf-8", errors="replace")
+        files.append(path)
+        return Path(located(path)).read_text(encoding="utf-8", errors="replace")
 
     return text_of
 
@@ -390,8 +396,13 @@ def check_config(binary: str, config: str, process: Process | None) -> dict[str,
             "configuration (keys of a newer version go in after the last node has it), and run again. Nothing was changed",
             refusal="config",
         )
+    return {"config_path": config, "said": said, "digest": digest_in(said)}
+
+
+def digest_in(said: str) -> str:
+    """The digest of the configuration in what a server said with -t; empty for one before 2.11, which tells none."""
     digest = _DIGEST.search(said)
-    return {"config_path": config, "said": said, "digest": digest.group() if digest else ""}
+    return digest.group() if digest else ""
 
 
 def _becoming(identity: Identity) -> Callable[[], None]:

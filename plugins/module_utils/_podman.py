@@ -88,7 +88,9 @@ def facts(unit: Mapping[str, str], wanted_image: str | None) -> dict[str, Any]:
         "image": word,
         "restart": "",
         "removed_on_exit": False,
+        "started_by_units": [],
         "data_paths": sorted(mount["Destination"] for mount in kept),
+        "mounts": [{"source": mount["Source"], "destination": mount["Destination"]} for mount in _mounts(container)],
         "compose_project": "",
         "compose_service": "",
         "compose_files": [],
@@ -197,9 +199,18 @@ def asker(service: str, reference: str) -> tuple[bool, Callable[[list[str]], Out
     return bool(container and container["State"]["Running"]), ask
 
 
-def put_back(service: str, *, check_mode: bool) -> dict[str, Any]:
-    """Give the unit its old file back."""
+def put_back(service: str, reference: str | None, *, check_mode: bool) -> dict[str, Any]:
+    """Give the unit its old file back. One that starts another image than this one has it already."""
     left = _left(service)
+    if not left:
+        unit = _process.systemctl_show(service)
+        word = image_of(unit)
+        if not reference or word == reference:
+            raise NatsError(
+                f"nothing is kept to put back: unit {service} starts {word}, and no copy FILE{PREVIOUS} of its files "
+                f"({', '.join(_files(unit))}) is there. Write the image that it had into them, run systemctl daemon-reload, and "
+                "start it"
+            )
     if left and not check_mode:
         _process.wait_for_unit_end(service, STOP_SECONDS)
         for path in left:

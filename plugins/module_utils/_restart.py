@@ -125,6 +125,9 @@ def _reasons(facts: ServerFacts, node: Mapping[str, Any]) -> Iterator[str]:
     if facts.config_digest and digest:
         if facts.config_digest != digest:
             yield "its configuration was changed"
+    elif (node.get("container") or {}).get("config_replaced"):
+        # Whatever its times are: the container goes on with the file that was there before, also when its server reloads.
+        yield "its configuration was changed"
     elif not facts.config_load_time or not modified:
         yield "nobody can tell whether its configuration was changed"
     elif _health.is_later(modified, facts.config_load_time):

@@ -14,13 +14,15 @@ description:
     container take its place is for M(natsops.cluster.nats_swap).
   - V(staged) has O(image) on the node, loaded from O(image_file) or else pulled. It proves that its server is O(version), and has
     it accept O(config_path) with the mounts, the environment and the user of the running container, in a container of its own
-    without a network, which is removed again.
+    without a network, which is removed again. Without O(image) it asks the image that a restart starts anyhow, the one that the
+    container has or that the unit names, also in check mode, and fetches nothing.
   - V(held) sets the restart policy to C(no), after writing the one that it was to C(container.json) in O(state_dir). Measured
     with docker 20.10, a server that drains by a signal that docker has not sent is restarted with C(always) and
     C(unless-stopped).
   - V(released) gives the policy back, to whatever container has the name by then.
   - V(started) starts the container, V(ended) ends what runs in it and does not come up.
-  - V(put_back) gives the name back to the container that was replaced, and removes the one that took its place.
+  - V(put_back) gives the name back to the container that was replaced, and removes the one that took its place. It fails where
+    no container is kept, and the one that has the name is of O(image).
   - With O(service) instead of O(container), it is a container that a systemd unit runs by C(podman run). V(staged) is the same
     then, V(put_back) gives the unit the file back that M(natsops.cluster.nats_swap) has changed, and V(released) removes the
     copy of it with O(remove_previous). The other states are those of the unit, for M(natsops.cluster.nats_unit_hold) and others.
@@ -37,14 +39,14 @@ options:
     description: Name of the systemd unit that runs the server's container by podman.
     type: str
   image:
-    description: The image, with a digest or an exact tag. For O(state=staged).
+    description: The image, with a digest or an exact tag. For O(state=staged), and for O(state=put_back) the one to get rid of.
     type: str
   image_file:
     description: >-
       File of C(docker save) or C(podman save), on the controller, to load the image from where the node does not have it.
     type: path
   version:
-    description: The version that the image has to hold. For O(state=staged).
+    description: The version that the image has to hold. For O(state=staged). Without it, any.
     type: str
   config_path:
     description: Configuration file in the container. Without it, nothing is asked of the configuration.
@@ -80,7 +82,11 @@ image:
 said:
   description:
     - What the new server said of the configuration; empty where it was not asked.
-    - V(not checked until staged) in check mode.
+    - V(not checked until staged) in check mode with O(image).
+  type: str
+  returned: with O(state=staged)
+digest:
+  description: Digest of the configuration as it is mounted now, as the server tells it from 2.11 on; else empty.
   type: str
   returned: with O(state=staged)
 restart:
@@ -121,7 +127,7 @@ def act(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
         return _containers.start(name, check_mode=check_mode)
     if state == "ended":
         return _containers.end(name, check_mode=check_mode)
-    return _containers.put_back(name, check_mode=check_mode)
+    return _containers.put_back(name, params["image"], check_mode=check_mode)
 
 
 def _act_on_unit(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -129,7 +135,7 @@ def _act_on_unit(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     from ansible_collections.natsops.cluster.plugins.module_utils import _podman
 
     if params["state"] == "put_back":
-        return _podman.put_back(params["service"], check_mode=check_mode)
+        return _podman.put_back(params["service"], params["image"], check_mode=check_mode)
     if params["state"] == "released":
         return _podman.release(params["service"], remove_previous=params["remove_previous"], check_mode=check_mode)
     raise NatsError(f"{params['state']} is done to the unit {params['service']} itself, and not by this module")
@@ -155,7 +161,6 @@ def main() -> None:
         },
         mutually_exclusive=[("container", "service")],
         required_one_of=[("container", "service")],
-        required_if=[("state", "staged", ("image", "version"))],
         supports_check_mode=True,
     )
     try:

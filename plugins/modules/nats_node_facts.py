@@ -160,9 +160,12 @@ ansible_facts:
         container:
           description: >-
             C(name), C(id), C(image), C(restart) (its restart policy, as C(docker update) takes it), C(removed_on_exit),
-            C(data_paths) (what is mounted in it and outlives it), C(compose_project), C(compose_service), C(compose_files),
-            C(compose_image) (what these files give the service now), C(wanted_image) (O(image)) and C(wanted_image_is_here) of
-            its container, or null. With podman, C(restart) is empty, and C(image) is what the unit says.
+            C(started_by_units) (units of systemd that run it by a docker client), C(config_replaced) (whether its next start
+            reads something else in a file of the configuration than its server sees), C(data_paths) (what is mounted in it and
+            outlives it), C(mounts) (each with C(source) and C(destination)), C(compose_project), C(compose_service),
+            C(compose_files), C(compose_image) (what these files give the service now), C(wanted_image) (O(image)) and
+            C(wanted_image_is_here) of its container, or null. With podman, C(restart) is empty, and C(image) is what the unit
+            says.
           type: dict
         journal:
           description: >-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,8 +40,12 @@ def name(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def is_ready(name: str) -> bool:
+    return times_ready(name) > 0
+
+
+def times_ready(name: str) -> int:
     logged = run(["docker", "logs", name], seconds=20)
-    return "Server is ready" in logged.stdout + logged.stderr
+    return (logged.stdout + logged.stderr).count("Server is ready")
 
 
 def volumes_of(name: str) -> set[str]:
@@ -117,7 +122,10 @@ def test_the_old_container_is_put_back_and_a_turn_that_stopped_nothing_leaves_no
     before = _engine.inspect(name)
     hold(name, tmp_path)
     broken_off(name, 4)
-    assert _containers.put_back(name, check_mode=False)["changed"]
+    assert _containers.put_back(name, server_image(NEW), check_mode=False)["changed"]
+    assert not _containers.put_back(name, server_image(NEW), check_mode=False)["changed"]
+    with pytest.raises(NatsError, match=f"nothing is kept to put back: docker has no container {name}-natsops-previous"):
+        _containers.put_back(name, server_image(OLD), check_mode=False)
     _containers.start(name)
     broken_off(name, 1)
     assert release(name, tmp_path)["removed"] == [_containers.next_name(name)]
@@ -165,6 +173,57 @@ def test_an_image_is_proven_and_asked_about_the_configuration_before_anything_st
         stage(name, config_path="/data/bad.conf")
     assert refused.value.details["refusal"] == "config"
     assert (image_of(name), others(name)) == (f"natsops-nats:{OLD} running always", [])
+
+
+def test_a_mounted_file_that_was_replaced_is_read_as_the_next_start_will(name: str, tmp_path: Path) -> None:
+    config, other = tmp_path / "nats.conf", f"{name}-other"
+    config.write_text("http: 8222\nlame_duck_duration: 40s\n", encoding="utf-8")
+    options = [f"--name={other}", "--network=none", f"--volume={config}:/nats.conf:ro", *labels(name)]
+    docker("run", "--detach", *options, server_image(OLD), "-c", "/nats.conf")
+    assert wait_until(lambda: is_ready(other), 20)
+    facts = _node.facts({"container": other})
+    before = stage(other, image=None, version=OLD, config_path="/nats.conf")
+    assert (facts["container"]["config_replaced"], before["changed"], before["digest"][:7]) == (False, False, "sha256:")
+    # Older than what runs: only what stands in it tells.
+    fresh = tmp_path / "fresh.conf"
+    fresh.write_text("http: 8222\nlame_duck_duration: 50s\n", encoding="utf-8")
+    os.utime(fresh, ns=(0, 1_000_000_000_000_000_000))
+    fresh.replace(config)
+    facts = _node.facts({"container": other})
+    assert (facts["container"]["config_replaced"], facts["lame_duck_duration_seconds"]) == (True, 50.0)
+    assert facts["config_modified"] == "2001-09-09T01:46:40.000000000Z"
+    assert stage(other, image=None, version=OLD, config_path="/nats.conf")["digest"] not in ("", before["digest"])
+
+
+# Docker takes a signal of its own for a stop, but with a stop signal that one alone.
+@pytest.mark.parametrize(
+    ("name", "restarts"),
+    [((), False), (("--stop-signal=SIGUSR2",), False), (("--stop-signal=SIGTERM",), True)],
+    indirect=["name"],
+    ids=["none", "SIGUSR2", "SIGTERM"],
+)
+def test_a_container_with_a_stop_signal_drains_to_its_end_and_is_not_restarted_where_it_is_held(
+    name: str, restarts: bool, tmp_path: Path
+) -> None:
+    begun = state_of(name)["StartedAt"]
+    docker("kill", "--signal=SIGUSR2", name)
+    if restarts:
+        assert wait_until(lambda: state_of(name)["StartedAt"] != begun, 20)
+    else:
+        assert (docker("wait", name), state_of(name)["Status"], state_of(name)["StartedAt"]) == ("0", "exited", begun)
+        docker("start", name)
+    assert wait_until(lambda: times_ready(name) == 2, 20)
+    hold(name, tmp_path)
+    begun = state_of(name)["StartedAt"]
+    docker("kill", "--signal=SIGUSR2", name)
+    # The engine decides on a restart when it learns of the exit: it has another status then.
+    assert (docker("wait", name), state_of(name)["Status"], state_of(name)["StartedAt"]) == ("0", "exited", begun)
+
+
+def state_of(name: str) -> dict[str, Any]:
+    found = _engine.inspect(name)
+    assert found is not None
+    return dict(found["State"])
 
 
 def test_an_image_that_is_not_there_is_loaded_from_a_file_or_said_to_be_missing(name: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.integration.faults import nothing_lost, playbook
@@ -30,6 +31,19 @@ ALWAYS = "Restart=always starts the old binary again after a lame duck by hand; 
 DROPS = "ExecStop (/bin/kill -s SIGINT $MAINPID) sends SIGINT, so that systemctl stop drops every client at once: use SIGUSR2"
 SHORT = "TimeoutStopSec is 20 s and a drain may take 30 s, so that systemctl stop kills it in the middle: set 60 s or more"
 EDITED = "its files were edited and not loaded (NeedDaemonReload): the hold reloads them and makes that edit take effect"
+# A client that says this of a container, and else goes on as one in the foreground does.
+DOCKER = """#!/bin/sh
+case "$1" in
+  container) echo 'INSPECTED' ;;
+  *) sleep infinity & wait ;;
+esac
+"""
+CLIENTS = {
+    "nats-by-name": "/usr/local/bin/docker run --rm --name=nats nats:2.14.6",
+    "nats-by-shell": "/bin/sh -c 'true; exec docker start --attach nats'",
+    "nats-by-variable": "/usr/local/bin/docker start --attach ${CONTAINER}",
+    "other": "/usr/local/bin/docker start --attach other",
+}
 
 
 def plan(inventory_file: Path) -> str:
@@ -87,9 +101,35 @@ def test_a_stop_timeout_below_the_drain_and_an_edit_that_is_not_loaded_are_warne
         cluster.shell("n2", f"echo '# edited' >> {UNIT_FOLDER}/{UNIT}")
         told = plan(hosts(cluster, mirror))
         assert cluster.unit("n2")["NeedDaemonReload"] == "yes"
+        _tells_which_units_run_a_container(cluster, hosts(cluster, mirror))
     assert f"unsafe_unit: n1: unit {UNIT}: {SHORT}" in told
     assert f"unsafe_unit: n2: unit {UNIT}: {SHORT}; {EDITED}" in told
     assert told.count(EDITED) == 1
+
+
+def _tells_which_units_run_a_container(cluster: ContainerCluster, inventory_file: Path) -> None:
+    """By what systemd says of units that are there, with a played docker: machines have no engine."""
+    inspected = {
+        "Id": "a" * 64,
+        "Name": "/nats",
+        "Image": "sha256:b",
+        "Config": {"Image": f"nats:{OLD}"},
+        "HostConfig": {},
+        "State": {"Running": True, "Status": "running", "Pid": int(cluster.unit("n1")["MainPID"])},
+    }
+    put(cluster, "/usr/local/bin/docker", DOCKER.replace("INSPECTED", json.dumps([inspected])))
+    for name, command in CLIENTS.items():
+        text = f"[Service]\nEnvironment=CONTAINER=nats\nExecStart={command}\nRestart=always\n"
+        put(cluster, f"{UNIT_FOLDER}/{name}.service", text)
+    cluster.shell("n1", f"systemctl daemon-reload; systemctl start {' '.join(CLIENTS)}")
+    found = adhoc(inventory_file, "n1", "nats_node_facts", container="nats")["n1"]
+    units = found["ansible_facts"]["nats_node"]["container"]["started_by_units"]
+    assert units == ["nats-by-name.service", "nats-by-shell.service", "nats-by-variable.service"]
+
+
+def put(cluster: ContainerCluster, path: str, text: str) -> None:
+    written = cluster.exec("n1", "install", "-D", "/dev/stdin", path, stdin=text)
+    assert written.returncode == 0, written.stderr
 
 
 def test_a_new_version_that_exits_at_once_is_put_back_with_its_log_and_a_good_one_finishes(mirror: Path, tmp_path: Path) -> None:

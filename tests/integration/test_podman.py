@@ -78,6 +78,7 @@ def test_a_unit_that_runs_podman_is_upgraded_by_its_image_and_put_back(tmp_path:
         _runs(cluster, NEW, before.replace(f"natsops-nats:{OLD}", f"natsops-nats:{NEW}"), old)
         again = upgrade(own, NEW, *for_users, **image)
         assert (again.returncode, again.changed) == (0, 0), again.stdout[-4000:]
+        _restarts_where_its_configuration_was_replaced(cluster, own, for_users)
 
 
 def _serve(cluster: ContainerCluster, folder: Path) -> None:
@@ -104,6 +105,15 @@ def _refuses_what_would_be_lost(own: Path, for_users: Sequence[str]) -> None:
     assert done.returncode != 0
     for refusal in ("floating_image", "no_data_volume"):
         assert f"refused: {refusal}: n1: " in said(done), done.stdout[-4000:]
+
+
+def _restarts_where_its_configuration_was_replaced(cluster: ContainerCluster, own: Path, for_users: Sequence[str]) -> None:
+    # As Ansible and editors do it: the container has the old file mounted still.
+    cluster.shell("n1", f"cp {CONFIG} {CONFIG}.new; echo 'max_connections: 1234' >> {CONFIG}.new; mv {CONFIG}.new {CONFIG}")
+    done = run([str(BIN / "ansible-playbook"), "-i", str(own), *for_users, "playbooks/restart.yml"], seconds=PLAYBOOK_SECONDS)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert f"1. n1 {NEW} its configuration was changed" in said(done), done.stdout[-4000:]
+    assert (cluster.ask("n1", "/varz").field("max_connections"), cluster.versions()) == (1234, {"n1": NEW})
 
 
 async def _stored(urls: list[str]) -> int:

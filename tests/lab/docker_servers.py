@@ -35,8 +35,11 @@ GIVEN = [
 class DockerServers(MonitoredCluster[Machine]):
     """Starts in ``with``, and nothing of it is left behind."""
 
-    def __init__(self, version: str, size: int = 3, *, options: list[str] | None = None, volume: bool = True) -> None:
-        self.version, self.size, self.volume = version, size, volume
+    def __init__(
+        self, version: str, size: int = 3, *, options: list[str] | None = None, volume: bool = True, image: str = ""
+    ) -> None:
+        """``image`` is the name of another image with the server of this version."""
+        self.version, self.size, self.volume, self.image = version, size, volume, image
         self.options = GIVEN if options is None else options
         self.settings = Settings()
         self.nodes = {}
@@ -64,7 +67,7 @@ class DockerServers(MonitoredCluster[Machine]):
         options += [f"--network={self.name}", f"--ip={machine.host}", f"--network-alias={machine.name}"]
         # A volume without a name: nobody but the container knows which one it is.
         options += ["--volume=/var/lib/nats"] if self.volume else []
-        docker("run", "--detach", *options, *self.options, server_image(self.version), "-c", "/etc/nats/nats.conf")
+        docker("run", "--detach", *options, *self.options, self.image or server_image(self.version), "-c", "/etc/nats/nats.conf")
 
     def stop(self) -> None:
         if not self.name:

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.unit.situations import changed, cluster, found, plan_of, refusals, warnings, with_facts
+from ansible_collections.natsops.cluster.plugins.module_utils import _restart
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
+from tests.unit.situations import POLICY, changed, cluster, found, plan_of, refusals, warnings, with_facts
 
 CONTAINER: dict[str, Any] = {
     "name": "nats",
     "image": "nats:2.15.1",
     "restart": "always",
     "removed_on_exit": False,
+    "started_by_units": [],
     "data_paths": ["/data", "/etc/nats"],
     "compose_project": "",
     "compose_service": "",
@@ -49,6 +52,20 @@ def test_what_would_lose_something_is_refused_for_good(container: dict[str, Any]
     assert (finding.seen, finding.waivable) == (("n1",), False)
     assert finding.message.startswith("n1: ")
     assert said in finding.message
+
+
+def test_a_container_that_a_unit_starts_again_is_refused_with_what_to_do() -> None:
+    plan = plan_of(READINGS, n1=node(started_by_units=["nats.service"]), n2=node(), n3=node())
+    assert (refusals(plan), found(plan, "started_by_unit").seen) == (["started_by_unit"], ("n1",))
+    assert "systemctl disable --now nats.service, docker update --restart=always nats" in found(plan, "started_by_unit").message
+    assert refusals(plan_of(READINGS, "started_by_unit", n1=node(started_by_units=["nats.service"]))) == []
+
+
+def test_a_restart_leaves_the_data_in_a_container_of_docker_where_they_are() -> None:
+    of_docker = {**node(data_paths=[], wanted_image=""), "unit": None}
+    of_podman = {**of_docker, "unit": {"name": "container-nats.service", "enabled": "enabled"}}
+    plan = _restart.make_plan(Situation.of(READINGS, {"n1": of_docker, "n3": of_podman}), POLICY, every=True)
+    assert (refusals(plan), found(plan, "no_data_volume").seen) == (["no_data_volume"], ("n3",))
 
 
 def test_the_data_of_a_server_that_does_not_answer_are_not_judged() -> None:

@@ -35,3 +35,15 @@ def test_files_are_where_the_project_is() -> None:
     labels = {f"{_compose.LABEL}project.working_dir": "/srv", f"{_compose.LABEL}project.config_files": "a.yml,/etc/b.yml"}
     assert _compose.files({"Config": {"Labels": labels}}) == ["/srv/a.yml", "/etc/b.yml"]
     assert (_compose.files({"Config": {"Labels": None}}), _compose.project({"Config": {}})) == ([], "")
+
+
+@pytest.mark.parametrize("more", [{}, {_compose.IMAGE: "sha256:old"}], ids=["compose 1", "compose 2"])
+def test_a_successor_has_the_labels_by_which_compose_takes_it_for_its_own(
+    more: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"config": CONFIG, "config --hash nats": "nats 0a1b\n"}
+    monkeypatch.setattr(_compose, "_say", lambda _container, *words: said[" ".join(words)])
+    labels = {f"{_compose.LABEL}project": "web", f"{_compose.LABEL}service": "nats", **more}
+    given = _compose.labels({"Config": {"Labels": labels}}, "nats:2.15.1", "sha256:new")
+    assert given == {_compose.HASH: "0a1b", **dict.fromkeys(more, "sha256:new")}
+    assert _compose.labels({"Config": {"Labels": labels}}, "nats:2.15.2", "sha256:new") == {}

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _node, _podman
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from tests.unit.systemd import UNIT
+from tests.unit.systemd import UNIT, Systemd
 
 OLD, NEW = "docker.io/library/nats:2.14.6", "docker.io/library/nats:2.15.1"
 # A podman that has these images, a container of no unit, and nothing else.
@@ -105,6 +105,16 @@ def test_an_image_in_several_files_of_a_unit_or_in_none_is_refused_with_their_na
         _podman.facts(unit(FragmentPath=str(own)), NEW)
     # Nothing is exchanged by a restart: it is the same to it.
     assert _podman.facts(unit(FragmentPath=str(own)), None)["image"] == OLD
+
+
+def test_nothing_kept_is_an_error_unless_the_old_image_is_in_the_unit_already(systemd: Systemd, tmp_path: Path) -> None:
+    file = tmp_path / "nats.service"
+    file.write_text(f"[Service]\nExecStart={RUN}\n", encoding="utf-8")
+    systemd.set(**unit(FragmentPath=str(file)))
+    assert _podman.put_back("nats", NEW, check_mode=False) == {"changed": False}
+    for reference in (OLD, None):
+        with pytest.raises(NatsError, match=rf"nothing is kept to put back: unit nats starts {OLD}, and no copy .*\({file}\)"):
+            _podman.put_back("nats", reference, check_mode=False)
 
 
 @pytest.mark.parametrize(("command", "is_one"), [(RUN, True), ("/usr/sbin/nats-server -c x", False), ("", False)])

@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.natsops.cluster.plugins.module_utils import _checks_nodes, _plan_text, _restart
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
+from tests.unit.plugins.module_utils.test__checks_containers import CONTAINER
 from tests.unit.situations import LEADER, POLICY, RUNNING, cluster, found, journal, plan_of, refusals, silent, with_facts
 
 DIGEST, OTHER = "sha256:aa", "sha256:bb"
@@ -63,6 +64,17 @@ def test_a_server_before_2_11_says_only_when_it_has_loaded_its_configuration(
     facts: dict[str, Any], taken: tuple[str, ...]
 ) -> None:
     plan = restart_of(digest="", n1=node(**facts), n2=node(config_path=""), n3=node(config_path=""))
+    assert why(plan) == ({"n1": taken} if taken else {})
+
+
+@pytest.mark.parametrize(("digest", "taken"), [("", ("its configuration was changed",)), (DIGEST, ())])
+def test_a_file_that_was_replaced_under_a_container_counts_whatever_its_time_but_not_against_a_digest(
+    digest: str, taken: tuple[str, ...]
+) -> None:
+    replaced = node(
+        container={**CONTAINER, "wanted_image": "", "config_replaced": True}, config_modified="2026-11-20T15:00:00.0Z"
+    )
+    plan = restart_of(digest=digest, n1=replaced, n2=node(config_path=""), n3=node(config_path=""))
     assert why(plan) == ({"n1": taken} if taken else {})
 
 

@@ -265,9 +265,11 @@ def test_a_container_that_is_not_there_is_neither_ended_nor_put_back(
     docker.write_text('#!/bin/sh\necho "$*" >> "$0.calls"\necho "Error: No such $1: $3" >&2\nexit 1\n', encoding="utf-8")
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert "image, version" in run("nats_container", state="staged", container="nats")["msg"]
-    for state in ("held", "ended", "put_back", "released"):
+    assert "docker has no container named nats" in run("nats_container", state="staged", container="nats")["msg"]
+    for state in ("held", "ended", "released"):
         assert not run("nats_container", state=state, container="nats", state_dir=str(tmp_path / "state"))["changed"]
+    nothing = run("nats_container", state="put_back", container="nats", image="nats:2.15.1", check=True)["msg"]
+    assert "docker has no container nats-natsops-previous, and nats is not there" in nothing
     assert run("nats_container", state="started", container="nats", check=True)["changed"]
     assert "container inspect nats" in (tmp_path / "docker.calls").read_text(encoding="utf-8")
     assert "docker has no container named nats" in run("nats_node_facts", container="nats")["msg"]
@@ -276,8 +278,7 @@ def test_a_container_that_is_not_there_is_neither_ended_nor_put_back(
 def test_an_image_takes_the_place_of_a_container_only(run: Run, systemd: Systemd) -> None:
     assert "that container or service names" in run("nats_swap", pid=1, image="nats:2.15.1")["msg"]
     assert "is done to the unit nats itself" in run("nats_container", state="held", service="nats")["msg"]
-    for state in ("put_back", "released"):
-        assert not run("nats_container", state=state, service="nats", remove_previous=True)["changed"]
+    assert not run("nats_container", state="released", service="nats", remove_previous=True)["changed"]
     systemd.set(LoadState="not-found")
     missing = run("nats_node_facts", service="nats", image="nats:2.15.1")["msg"]
     assert "A container of podman that no unit runs cannot be upgraded" in missing
