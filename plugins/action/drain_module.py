@@ -42,7 +42,7 @@ class ActionModule(ReadingAction):
         try:
             if self.account(self.told.host, task_vars):
                 return None
-            target = Target(self.told.host, self.address(self.told.host, how, task_vars))
+            target = Target(self.told.host, self.address(self.told.host, task_vars))
         except NatsError:
             return None
         how["request_timeout_seconds"] = _REQUEST_SECONDS

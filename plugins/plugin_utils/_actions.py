@@ -11,14 +11,20 @@ from dataclasses import replace
 from typing import Any, ClassVar, Dict, Mapping, Sequence
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _looking, _over_nats, _over_nodes, _over_several, _targets
+from ansible_collections.natsops.cluster.plugins.plugin_utils import (
+    _looking,
+    _over_nats,
+    _over_nodes,
+    _over_several,
+    _targets,
+    _ways,
+)
 from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import Teller
 
 Result = Dict[str, Any]
@@ -151,9 +157,7 @@ class ReadingAction(NatsAction):
     """An action that reads servers: on the controller, in this process, or through its module on the node."""
 
     SPEC: ClassVar[dict[str, dict[str, Any]]] = {}
-    # The system account that the task itself gives, for all hosts; and what each host is read by.
-    _given: dict[str, Any] | None = None
-    _accounts: dict[str, dict[str, Any] | None]
+    _read_by: _ways.Ways
 
     def arguments(self, task_vars: dict[str, Any]) -> Result:
         """The options, with what the inventory says of the host where they say nothing."""
@@ -162,41 +166,30 @@ class ReadingAction(NatsAction):
         if params["hosts"] is not None:
             params["servers"] = self.servers_of(params, task_vars)
         elif params["servers"] is None and params["monitor_url"] is None:
-            params["monitor_url"] = self.address(task_vars["inventory_hostname"], params, task_vars)
+            params["monitor_url"] = self.address(task_vars["inventory_hostname"], task_vars)
         return params
 
     def fill(self, params: Result, task_vars: dict[str, Any]) -> None:
-        """Put in what the inventory says of how to read, where the options say nothing."""
-        host = task_vars["inventory_hostname"]
-        for option in ("probe_from", "validate_certs", "ca_path"):
-            if params[option] is None:
-                params[option] = _targets.host_variable(f"nats_upgrade_{option}", host, task_vars, self._templar)
-        params["probe_from"] = params["probe_from"] or "controller"
-        try:
-            params["validate_certs"] = boolean(True if params["validate_certs"] is None else params["validate_certs"])
-        except TypeError as exc:
-            raise NatsError(f"nats_upgrade_validate_certs is neither true nor false: {exc}") from exc
-        self._fill_account(params, task_vars)
+        """Put in how the task's own host is read, where the options say nothing. Each host may have a way of its own.
 
-    def _fill_account(self, params: Result, task_vars: dict[str, Any]) -> None:
-        """C(params["system_account"]) becomes one by which some host of the task is read; each host may have its own."""
-        self._given, self._accounts = params["system_account"], {}
+        C(params["system_account"]) becomes one by which some host of the task is read.
+        """
+        host = task_vars["inventory_hostname"]
         # Where the task itself names addresses it means HTTP.
-        if params.get("servers") is not None or params.get("monitor_url") is not None:
-            if self._given:
-                raise NatsError("system_account reads hosts of the inventory: give hosts, and not servers or monitor_url")
-            return
+        by_http = params.get("servers") is not None or params.get("monitor_url") is not None
+        if by_http and params["system_account"]:
+            raise NatsError("system_account reads hosts of the inventory: give hosts, and not servers or monitor_url")
+        self._read_by = _ways.Ways(params, self._templar, by_http=by_http)
         known = _targets.remembering(task_vars)
-        hosts = [*(params.get("hosts") or [task_vars["inventory_hostname"]]), *(params.get("surge") or ())]
-        accounts = [self.account(host, known) for host in hosts]
-        params["system_account"] = next((account for account in accounts if account), None)
+        own = self._read_by.of(host, known)
+        hosts = [*(params.get("hosts") or [host]), *(params.get("surge") or ())]
+        accounts = [] if by_http else [self.account(one, known) for one in hosts]
+        account = next((account for account in accounts if account), None)
+        params.update(own.http_options, probe_from=own.probe_from, system_account=account)
 
     def account(self, host: str, task_vars: dict[str, Any]) -> dict[str, Any] | None:
         """The system account by which the server of a host is read; None where it is read by HTTP."""
-        if host not in self._accounts:
-            account = self._given or _targets.host_variable(_over_nats.VARIABLE, host, task_vars, self._templar)
-            self._accounts[host] = _over_nats.check(account) if account else None
-        return self._accounts[host]
+        return self._read_by.of(host, task_vars).account
 
     def without_account(self, hosts: Sequence[str], task_vars: dict[str, Any]) -> list[str]:
         """The hosts of these whose servers are read by HTTP."""
@@ -206,33 +199,29 @@ class ReadingAction(NatsAction):
     def servers_of(self, params: Result, task_vars: dict[str, Any]) -> list[dict[str, str]]:
         """Name and address of each host that the option hosts names."""
         known = _targets.remembering(task_vars)
-        return [{"name": host, "monitor_url": self.address(host, params, known)} for host in params["hosts"]]
+        return [{"name": host, "monitor_url": self.address(host, known)} for host in params["hosts"]]
 
-    def address(self, host: str, params: Result, task_vars: dict[str, Any]) -> str:
+    def address(self, host: str, task_vars: dict[str, Any]) -> str:
         """Where the server of a host is read, or over NATS its name."""
-        if self.account(host, task_vars):
+        way = self._read_by.of(host, task_vars)
+        if way.account:
             return _arguments.OVER_NATS + _targets.server_names(host, task_vars, self._templar)[0]
-        return _targets.monitor_url(host, params["probe_from"], task_vars, self._templar)
+        return _targets.monitor_url(host, way.probe_from, task_vars, self._templar)
 
     def source(self, task_vars: dict[str, Any]) -> _arguments.OpenSource:
         """What makes the way to read that the options name, or the ways where hosts differ in it."""
 
         def opened(params: Mapping[str, Any]) -> _monitor.Source:
             hosts = params.get("hosts") or [task_vars["inventory_hostname"]]
-            if not params["system_account"]:
-                return self._by_http(hosts, params, task_vars)
             known = _targets.remembering(task_vars)
-            ways: list[tuple[dict[str, Any] | None, list[str]]] = []
-            for host in hosts:
-                account = self.account(host, known)
-                alike = next((of_it for other, of_it in ways if other == account), None)
-                if alike is None:
-                    ways.append((account, [host]))
-                else:
-                    alike.append(host)
             sources = [
-                (self._over_nats(account, hosts, params, known) if account else self._by_http(of_it, params, task_vars), of_it)
-                for account, of_it in ways
+                (
+                    self._over_nats(way.account, hosts, params, known)
+                    if way.account
+                    else self._by_http(way, of_it, params, task_vars),
+                    of_it,
+                )
+                for way, of_it in self._read_by.alike(hosts, known)
             ]
             if len(sources) == 1:
                 return sources[0][0]
@@ -246,24 +235,18 @@ class ReadingAction(NatsAction):
         # All of the group: any of them that has this account lets us in, and no answer of theirs is a stranger's.
         known = _targets.with_group(hosts, task_vars, self._templar)
         names = {host: _targets.server_names(host, task_vars, self._templar) for host in known}
-        ours = [] if account.get("servers") else [host for host in known if self._has(host, account, task_vars)]
+        ours = [] if account.get("servers") else [host for host in known if self._read_by.has_account(host, account, task_vars)]
         urls = _targets.client_urls(ours, task_vars, self._templar)
         return _over_nats.SystemAccount(account, urls, names, params["request_timeout_seconds"])
 
-    def _has(self, host: str, account: dict[str, Any], task_vars: dict[str, Any]) -> bool:
-        try:
-            return self.account(host, task_vars) == account
-        except NatsError:
-            # What is wrong with the account of a host that is not read is said once it is.
-            return False
-
-    def _by_http(self, hosts: list[str], params: Mapping[str, Any], task_vars: dict[str, Any]) -> _monitor.Source:
-        if params["probe_from"] == "node":
+    def _by_http(self, way: _ways.Way, hosts: list[str], params: Mapping[str, Any], task_vars: dict[str, Any]) -> _monitor.Source:
+        options = {**params, **way.http_options}
+        if way.probe_from == "node":
             nodes = _over_nodes.Hosts(self, task_vars)
             nodes.prepare(hosts)
-            return _over_nodes.OverNodes(nodes.run, {name: params[name] for name in _HTTP_OPTIONS if params[name] is not None})
+            return _over_nodes.OverNodes(nodes.run, {name: options[name] for name in _HTTP_OPTIONS if options[name] is not None})
         warn_without_httpx()
-        return _arguments.open_http(params)
+        return _arguments.open_http(options)
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         params = self.arguments(task_vars)

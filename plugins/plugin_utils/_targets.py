@@ -75,8 +75,15 @@ def _templated(name: str, host: str, task_vars: Mapping[str, Any], templar: Any)
         return None
     if host == here:
         return templar.template(task_vars[name])
+    # No template, as most defaults of the role: the same for every host. Many hosts are asked about at once.
+    if _is_plain(task_vars[name]):
+        return task_vars[name]
     of_host = templar.copy_with_new_env(available_variables={**task_vars, **_raw(host, hostvars)})
     return of_host.template(task_vars[name])
+
+
+def _is_plain(value: Any) -> bool:
+    return not value or isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{" not in value)
 
 
 def _raw(host: str, hostvars: Any) -> Mapping[str, Any]:

@@ -62,3 +62,31 @@ def test_clients_are_not_moved_where_a_host_has_no_account_to_ask_them_by() -> N
     host.task_vars["hostvars"]["n2"].update(account(WEST))
     result = host.run("nats_rebalance", hosts=["n1", "n2"])
     assert (result["failed"], result["refusal"]) == (True, "rebalance_account")
+
+
+def test_each_host_is_read_with_the_authority_and_from_where_its_own_variables_say() -> None:
+    host = Host()
+    east, west = {"nats_upgrade_ca_path": "/east.pem"}, {"nats_upgrade_validate_certs": "no", "nats_upgrade_probe_from": "node"}
+    inventory = {"n1": east, "n2": east, "n3": west, "n4": {}}
+    host.task_vars = {
+        **east,
+        "inventory_hostname": "n1",
+        "hostvars": {n: {"inventory_hostname": n, **v} for n, v in inventory.items()},
+    }
+    plugin = host.action("nats_version_facts", "nats_version_facts", False, {"hosts": list(inventory)})
+    params = plugin.arguments(host.task_vars)
+    ways = {tuple(hosts): way for way, hosts in plugin._read_by.alike(list(inventory), host.task_vars)}
+    assert {hosts: (way.ca_path, way.validate_certs, way.probe_from) for hosts, way in ways.items()} == {
+        ("n1", "n2"): ("/east.pem", True, "controller"),
+        ("n3",): (None, False, "node"),
+        ("n4",): (None, True, "controller"),
+    }
+    assert [server["monitor_url"] for server in params["servers"]][2:] == ["http://127.0.0.1:8222", "http://n4:8222"]
+
+
+def test_what_a_task_says_of_how_to_read_counts_for_all_its_hosts() -> None:
+    host = Host()
+    host.task_vars["hostvars"]["n2"]["nats_upgrade_ca_path"] = "/west.pem"
+    plugin = host.action("nats_version_facts", "nats_version_facts", False, {"hosts": ["n1", "n2"], "ca_path": "/ours.pem"})
+    plugin.arguments(host.task_vars)
+    assert [way.ca_path for way, _hosts in plugin._read_by.alike(["n1", "n2"], host.task_vars)] == ["/ours.pem"]
