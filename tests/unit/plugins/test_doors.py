@@ -175,12 +175,12 @@ def test_sockets_are_of_the_two_doors_that_have_some() -> None:
     assert users_of("socket") == {"module_utils/_http.py", "module_utils/_engine.py"}
 
 
-def test_nothing_catches_every_exception() -> None:
+def test_nothing_catches_every_exception_but_an_action_in_a_run_which_tells_it_as_a_failure() -> None:
     broad = [
-        f"{path.name}:{node.lineno}"
+        path.name
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
     ]
-    assert broad == []
+    assert broad == ["_actions.py"]
