@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
@@ -96,15 +97,18 @@ def _require_folder(output: str | None) -> None:
 
 def _write(path: str, text: str) -> None:
     """Replace the file in one step: whoever reads it at that moment sees the old or the new one, and no half."""
+    folder = os.path.dirname(os.path.abspath(path))
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=os.path.dirname(os.path.abspath(path)), delete=False) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), 0o644)
-                os.replace(file.name, path)
-            except OSError:
-                os.unlink(file.name)
-                raise
+        # What cannot be encoded becomes a question mark: for one odd name the whole file would be lost.
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="replace", dir=folder, delete=False
+        ) as file, contextlib.ExitStack() as left:
+            # Whatever happens: the folder may be one in which every file is read.
+            left.callback(os.unlink, file.name)
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.replace(file.name, path)
+            left.pop_all()
     except OSError as exc:
         raise NatsError(f"nats_audit_output: {path} cannot be written: {exc.strerror or exc}") from exc

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import text
+
 # Says nothing about what an asset needs, and may be long.
 _BULKY = ("subjects", "description", "name", "durable_name", "filter_subject")
 
@@ -69,7 +71,7 @@ def _stream(label: str, stream: Mapping[str, Any], server_name: str, leader: str
         replicas=_replicas(config),
         memory=config.get("storage") == "memory",
         durable=True,
-        created=stream.get("created", ""),
+        created=text(stream, "created"),
         last_sequence=int(state.get("last_seq", 0)),
         consumers=int(state.get("consumer_count", 0)),
         config=_told(config),
@@ -87,7 +89,7 @@ def _consumer(label: str, consumer: Mapping[str, Any], server_name: str, leader:
         memory=bool(config.get("mem_storage")) or stream.get("storage") == "memory",
         # An ephemeral one comes and goes with its client.
         durable=bool(config.get("durable_name")),
-        created=consumer.get("created", ""),
+        created=text(consumer, "created"),
         last_sequence=0,
         consumers=0,
         config=_told(config),

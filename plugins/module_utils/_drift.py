@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from typing import Any, Collection, Iterator, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _drift_members, _drift_rules, _policy, _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._fleet import (
@@ -63,11 +63,22 @@ class Outlier:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Several versions in one cluster: C(state) is active, stale or overdue. Ages are None where no server tells its start."""
+    """Several versions in one cluster: C(state) is active, stale or overdue. Ages are None where no server tells its start.
+
+    Servers tell since when they run, and not what they ran before. C(sure_seconds) is for how long several versions have been
+    there whatever that was. C(age_seconds) is the time since the first start of a newer server; it is longer than that where
+    C(doubtful), the servers of another version, were started later: either again, or for the first time with that version.
+    """
 
     state: str
     age_seconds: float | None
+    sure_seconds: float | None
     last_start_seconds: float | None
+    doubtful: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        ages = {name: _whole(getattr(self, name)) for name in ("age_seconds", "sure_seconds", "last_start_seconds")}
+        return {"state": self.state, **ages}
 
 
 @dataclass(frozen=True)
@@ -92,12 +103,7 @@ class Cluster:
             "servers": len(self.servers),
             "versions": self.versions,
             "majority": self.majority,
-            "mismatch": self.mismatch
-            and {
-                "state": self.mismatch.state,
-                "age_seconds": _whole(self.mismatch.age_seconds),
-                "last_start_seconds": _whole(self.mismatch.last_start_seconds),
-            },
+            "mismatch": self.mismatch and self.mismatch.as_dict(),
             "outliers": [
                 {"host": one.server.host, "version": one.server.facts.version, "gap": one.gap.as_dict()} for one in self.outliers
             ],
@@ -204,46 +210,70 @@ def _gap(policy: Policy, text: str, majority: str) -> Gap:
 
 
 def _mismatch(servers: Sequence[Server], limits: Limits) -> Mismatch:
-    by_version: dict[str, list[float]] = defaultdict(list)
+    up: dict[str, list[float]] = {server.facts.version: [] for server in servers}
     for server in servers:
-        by_version[server.facts.version] += [] if server.uptime_seconds is None else [server.uptime_seconds]
-    oldest = min(by_version, key=_rank)
-    old = by_version.pop(oldest)
-    new = [uptime for uptimes in by_version.values() for uptime in uptimes]
-    # On the way down it is the older side that came last, and all of it.
-    down = bool(old and new and max(old) < min(new) and min(old) < limits.active_seconds)
-    came = old if down else new
-    if not came:
-        return Mismatch("stale", None, None)
-    age, last = max(came), min(came)
+        up[server.facts.version] += [] if server.uptime_seconds is None else [server.uptime_seconds]
+    oldest = min(up, key=_rank)
+    old = up[oldest]
+    new = [uptime for version, uptimes in up.items() if version != oldest for uptime in uptimes]
+    if not new:
+        return Mismatch("stale", None, None, None)
+    age = max(new)
+    # Two versions have been there together since a server of each was up.
+    longest, sure, *_unused = sorted((max(uptimes, default=0.0) for uptimes in up.values()), reverse=True)
+    # Where all of the older side came last it may be a roll to the older version, or servers that were left behind and were
+    # restarted: nothing tells one from the other. Within the limit it counts as the roll. Beyond it, it is overdue, or a server
+    # that is restarted now and then would hide a mismatch for ever.
+    last = min(old if old and max(old) < min(new) else new)
     state = "overdue" if age > limits.max_mismatch_seconds else "active" if last < limits.active_seconds else "stale"
-    return Mismatch(state, age, last)
+    return Mismatch(state, age, sure, last, _not_of(servers, up, longest) if sure < age else ())
+
+
+def _not_of(servers: Sequence[Server], up: Mapping[str, Sequence[float]], longest: float) -> tuple[str, ...]:
+    """The hosts of all but the version that has been up for longest."""
+    first = next(version for version, uptimes in up.items() if longest in uptimes)
+    return tuple(server.host for server in servers if server.facts.version != first)
 
 
 def _mismatch_finding(cluster: Cluster, limits: Limits) -> Iterator[DriftFinding]:
     if cluster.mismatch is None:
         return
-    state, age = cluster.mismatch.state, cluster.mismatch.age_seconds
-    since = "for an unknown time" if age is None else f"for {span(age)} at least"
-    last = cluster.mismatch.last_start_seconds
-    lately = f"; the last start was {span(last)} ago" if last is not None and last != age else ""
+    mismatch = cluster.mismatch
     by_gap: dict[str, list[str]] = defaultdict(list)
     for one in cluster.outliers:
         by_gap[f"{one.server.facts.version} ({one.gap})"].append(one.server.host)
     which = "; ".join(f"{named(hosts)} {'run' if len(hosts) > 1 else 'runs'} {what}" for what, hosts in by_gap.items())
     most = cluster.versions[cluster.majority]
-    if state == "active":
+    if mismatch.state == "active":
         todo = f"Let the roll end; it is overdue after {span(limits.max_mismatch_seconds)}"
     else:
+        maybe = "If a roll to the older version has just begun, let it end. Else finish" if mismatch.doubtful else "Finish"
         todo = (
-            "Finish the roll or take it back; what to run for either says: ansible-playbook natsops.cluster.status -i INVENTORY"
+            f"{maybe} the roll or take it back; what to run for either says: ansible-playbook natsops.cluster.status -i INVENTORY"
         )
     yield DriftFinding(
-        f"mismatch_{state}",
-        f"{cluster.name} runs {len(cluster.versions)} versions, {since}{lately}. {most} of {len(cluster.servers)} servers run "
+        f"mismatch_{mismatch.state}",
+        f"{cluster.name} runs {len(cluster.versions)} versions, {_since(mismatch)}. {most} of {len(cluster.servers)} servers run "
         f"{cluster.majority}; {which}",
         todo,
         cluster.name,
         tuple(one.server.host for one in cluster.outliers),
-        details={"majority": cluster.majority, "age_seconds": _whole(age), "versions": cluster.versions},
+        details={
+            "majority": cluster.majority,
+            "age_seconds": _whole(mismatch.age_seconds),
+            "sure_seconds": _whole(mismatch.sure_seconds),
+            "versions": cluster.versions,
+        },
     )
+
+
+def _since(mismatch: Mismatch) -> str:
+    """For how long, as far as it can be known, and where it cannot what it hangs on."""
+    age, sure, last = mismatch.age_seconds, mismatch.sure_seconds, mismatch.last_start_seconds
+    if age is None or sure is None or last is None:
+        return "for an unknown time"
+    told = f"for {span(sure)} at least"
+    if mismatch.doubtful and span(sure) != span(age):
+        were = "were" if len(mismatch.doubtful) > 1 else "was"
+        told += f", and for {span(age)} if {named(mismatch.doubtful)} {were} only restarted"
+    return told + (f"; the last start was {span(last)} ago" if last not in (age, sure) else "")

@@ -224,7 +224,7 @@ def _metrics(drift: Drift, at: float) -> dict[str, tuple[str, _Samples]]:
             ],
         ),
         "nats_audit_mismatch_age_seconds": (
-            "How long a cluster has run several versions at least; 0 where it runs one.",
+            "Time since the first start of a newer server in a cluster that runs several versions; 0 where it runs one.",
             [
                 ({"cluster": cluster.name}, (cluster.mismatch.age_seconds or 0.0) if cluster.mismatch else 0.0)
                 for cluster in drift.clusters
@@ -265,4 +265,8 @@ def _metric(name: str, told: str, samples: _Samples) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     # A carriage return ends a line for some readers, and has no escape of its own.
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", " ")
+    return _encodable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", " ")
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

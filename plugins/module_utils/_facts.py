@@ -13,7 +13,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
 SPEC: _arguments.Spec = dict(_arguments.MONITORING)
-_UPTIME = re.compile(r"(\d+)([ydhms])")
+_UPTIME = re.compile(r"([0-9]{1,9})([ydhms])")
 _SECONDS = {"y": 365 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 

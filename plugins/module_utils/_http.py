@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gzip
 import http.client
 import importlib
 import importlib.util
-import json
 import re
+import resource
 import socket
 import ssl
 import sys
@@ -31,10 +32,17 @@ from typing import IO, Any, Iterator, Protocol, Sequence, Union
 
 from ansible.module_utils.urls import open_url
 
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD, decoded
+
 try:
     import httpx
 except ImportError:
     httpx = None  # type: ignore[assignment]  # the fallback below needs nothing but Ansible
+
+# Servers share this many pools of connections, and each pool keeps so many for the next requests. The servers of a cluster have
+# one each. With one pool for 1000 servers, which looks through all its connections for every request, that alone took 23 s;
+# with one for each of them a fleet had as many sockets open, and a process may have 1024 files where nobody says otherwise.
+_POOLS, _KEPT = 50, 4
 
 
 @dataclass(frozen=True)
@@ -99,13 +107,14 @@ class Door:
 
 
 class HttpxDoor(Door):
-    """Through httpx: one event loop, and a connection pool for each server."""
+    """Through httpx: one event loop, and a bounded number of connection pools."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._loop = asyncio.new_event_loop()
         self._context: ssl.SSLContext | None = None
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._pools: list[httpx.AsyncClient] = []
+        self._places: dict[str, int] = {}
 
     def get_many(self, urls: Sequence[str]) -> list[Reply]:
         if self._context is None:
@@ -119,30 +128,32 @@ class HttpxDoor(Door):
         # Loading the system's certificates takes longer than ten polls, so it is done for https only.
         return ssl_context(self.settings) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-    def _client(self, url: str) -> httpx.AsyncClient:
-        """The client of the server that an address is of.
-
-        A pool looks through all its connections for every request: with one pool for 1000 servers that alone took 23 s.
-        """
+    def _pool(self, url: str) -> httpx.AsyncClient:
+        """The pool of the server that an address is of: servers get them in turn."""
         server = "/".join(url.split("/", 3)[:3])
-        if server not in self._clients:
-            self._clients[server] = httpx.AsyncClient(
-                verify=self._context or True,
-                timeout=self.settings.timeout_seconds,
-                limits=httpx.Limits(max_connections=None),
-                trust_env=False,
+        place = self._places.setdefault(server, len(self._places) % _POOLS)
+        if place == len(self._pools):
+            kept = max(1, min(_KEPT, _most_files() // 4 // _POOLS))
+            self._pools.append(
+                httpx.AsyncClient(
+                    verify=self._context or True,
+                    # A request is bounded as a whole, below: bounds of its own for each read cost a tenth of all the work.
+                    timeout=None,
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=kept),
+                    trust_env=False,
+                )
             )
-        return self._clients[server]
+        return self._pools[place]
 
     def warm_up(self) -> None:
         self._context = self._new_context(secure=False)
-        self._client("http://127.0.0.1:8222")
+        self._pool("http://127.0.0.1:8222")
         with contextlib.suppress(ImportError):
             importlib.import_module("anyio._backends._asyncio")
         self.close()
 
     async def _gather(self, urls: Sequence[str]) -> list[Reply]:
-        places = asyncio.Semaphore(self.settings.max_in_flight)
+        places = asyncio.Semaphore(_most_at_once(self.settings))
 
         async def get(url: str) -> Reply:
             wrong = _address_fault(url)
@@ -150,17 +161,17 @@ class HttpxDoor(Door):
                 return wrong
             async with places:
                 try:
-                    # httpx bounds each read; this bounds the whole, for a server that drips a byte at a time.
-                    reply = await asyncio.wait_for(self._client(url).get(url), self.settings.timeout_seconds)
-                except (httpx.HTTPError, httpx.InvalidURL, OSError, asyncio.TimeoutError) as exc:
+                    # The whole, and not each read, for a server that drips a byte at a time.
+                    reply = await asyncio.wait_for(self._pool(url).get(url), self.settings.timeout_seconds)
+                    return _answer(reply.status_code, reply.content, reply.headers.get("location"))
+                except (httpx.HTTPError, httpx.InvalidURL, OSError, asyncio.TimeoutError, *ODD) as exc:
                     return _fault(exc, self.settings)
-                return _answer(reply.status_code, reply.text, reply.headers.get("location"))
 
         return list(await asyncio.gather(*(get(url) for url in urls)))
 
     def close(self) -> None:
-        for client in self._clients.values():
-            self._loop.run_until_complete(client.aclose())
+        for pool in self._pools:
+            self._loop.run_until_complete(pool.aclose())
         self._loop.close()
 
 
@@ -168,7 +179,7 @@ class UrlsDoor(Door):
     """Through ansible.module_utils.urls, a thread for each request in flight: slower, and there wherever Ansible is."""
 
     def get_many(self, urls: Sequence[str]) -> list[Reply]:
-        with ThreadPoolExecutor(max_workers=max(1, min(len(urls), self.settings.max_in_flight))) as pool:
+        with ThreadPoolExecutor(max_workers=max(1, min(len(urls), _most_at_once(self.settings)))) as pool:
             return list(pool.map(self._get, urls))
 
     def _get(self, url: str) -> Reply:
@@ -194,9 +205,9 @@ class UrlsDoor(Door):
                 body = _read_until(reply, deadline)
                 if reply.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                return _answer(reply.status, body.decode("utf-8", "replace"), reply.headers.get("Location"))
+                return _answer(reply.status, body, reply.headers.get("Location"))
         # ValueError: an address that urllib does not take. Ansible's own ConnectionError and SSLValidationError are OSErrors.
-        except (OSError, http.client.HTTPException, ValueError, EOFError, zlib.error) as exc:
+        except (OSError, http.client.HTTPException, EOFError, zlib.error, *ODD) as exc:
             return _fault(exc, self.settings)
 
 
@@ -267,7 +278,20 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def _answer(status: int, text: str, location: str | None) -> Reply:
+def _most_files() -> int:
+    """How many files and sockets this process may have open at once."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def _most_at_once(settings: Settings) -> int:
+    """Requests under way at once: as many as allowed, and no more than there are files for. A host name may take two sockets."""
+    return max(1, min(settings.max_in_flight, _most_files() // 3))
+
+
+def _answer(status: int, content: bytes, location: str | None) -> Reply:
+    # Whatever else the headers say: JSON is UTF-8, and there are names of encodings that no text is in.
+    text = content.decode("utf-8", "replace")
     if 300 <= status < 400:
         return Fault(f"HTTP {status} redirects to {location or 'nowhere'}: give the final address", lasting=True)
     if "HTTP request to an HTTPS server" in text:
@@ -279,8 +303,8 @@ def _answer(status: int, text: str, location: str | None) -> Reply:
             lasting=True,
         )
     try:
-        body = json.loads(text)
-    except ValueError:
+        body = decoded(text)
+    except ODD:
         if status in (502, 503, 504):
             return Fault(f"HTTP {status} from a proxy: no server behind it")
         return Answer(status, None, text)
@@ -315,6 +339,11 @@ def _chain(exc: BaseException | None) -> Iterator[BaseException]:
 def _fault(exc: BaseException, settings: Settings) -> Fault:
     causes = list(_chain(exc))
     text = "; ".join(str(cause) for cause in causes)
+    if any(isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE) for cause in causes):
+        return Fault(
+            f"no more files can be opened on this side, of {_most_files()} at once: raise that (ulimit -n), or ask fewer servers "
+            "at once (max_in_flight)"
+        )
     for cause in causes:
         if isinstance(cause, FileNotFoundError):
             return _ca_fault(cause, settings)
@@ -334,7 +363,7 @@ def _fault(exc: BaseException, settings: Settings) -> Fault:
     closed = any(isinstance(cause, (ConnectionResetError, http.client.RemoteDisconnected)) for cause in causes)
     if closed or "disconnected" in text:
         return Fault("the server closed the connection without an answer")
-    return Fault(str(exc) or type(exc).__name__, lasting=isinstance(exc, ValueError))
+    return Fault(str(exc) or type(exc).__name__, lasting=isinstance(exc, ODD))
 
 
 def _tls_fault(causes: Sequence[BaseException], text: str) -> Fault | None:

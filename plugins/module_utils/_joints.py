@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import text, texts
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -30,7 +32,7 @@ def parse_gatewayz(body: Any) -> frozenset[str]:
     Inbound gateways are not looked at: they lie wherever the servers of other clusters have found this one, so that a healthy
     server may have none. Each is the outbound gateway of another server.
     """
-    return frozenset(_answer(body).get("outbound_gateways") or ())
+    return frozenset(texts(_answer(body).get("outbound_gateways") or (), "outbound_gateways"))
 
 
 def parse_gateway_ids(body: Any) -> dict[str, frozenset[str]]:
@@ -38,16 +40,16 @@ def parse_gateway_ids(body: Any) -> dict[str, frozenset[str]]:
     answer = _answer(body)
     found: dict[str, set[str]] = {}
     for name, gateway in (answer.get("outbound_gateways") or {}).items():
-        found.setdefault(name, set()).add((gateway.get("connection") or {}).get("name", ""))
+        found.setdefault(name, set()).add(text(gateway.get("connection") or {}, "name"))
     for name, gateways in (answer.get("inbound_gateways") or {}).items():
-        found.setdefault(name, set()).update((one.get("connection") or {}).get("name", "") for one in gateways)
+        found.setdefault(name, set()).update(text(one.get("connection") or {}, "name") for one in gateways)
     return {name: frozenset(ids - {""}) for name, ids in found.items()}
 
 
 def parse_leafz(body: Any) -> tuple[Leaf, ...]:
     """The leaf node connections of this server, in both directions."""
     leafs = _answer(body).get("leafs") or ()
-    return tuple(Leaf(leaf.get("name", ""), leaf.get("account", ""), bool(leaf.get("is_spoke"))) for leaf in leafs)
+    return tuple(Leaf(text(leaf, "name"), text(leaf, "account"), bool(leaf.get("is_spoke"))) for leaf in leafs)
 
 
 def _answer(body: Any) -> Mapping[str, Any]:

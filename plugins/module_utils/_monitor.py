@@ -19,6 +19,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _j
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._http import Fault, Reply, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD
 
 # The server's own page size (2.10 to 2.15): asking for more returns no more.
 ACCOUNTS_IN_A_PAGE = 1024
@@ -68,7 +69,7 @@ class _NoReadingError(Exception):
 def read_facts(source: Source, targets: Sequence[Target]) -> list[Reading]:
     """Read /varz and /routez of each server."""
     replies = _ask(source, targets, ("/varz", "/routez"))
-    return [_facts_of(target, *replies[target]) for target in targets]
+    return [_guarded(target, _facts_of, target, *replies[target]) for target in targets]
 
 
 def read_members(source: Source, targets: Sequence[Target]) -> list[Reading]:
@@ -105,14 +106,22 @@ def _with_members(reading: Reading, path: str, reply: Reply) -> Reading:
 def _guarded(target: Target, read: Callable[..., Reading], *given: Any) -> Reading:
     """The reading, or one with an error where the answer is not what a server would give, whatever it is."""
     try:
-        return read(*given)
+        with _judging_shapes():
+            return read(*given)
     except _NoReadingError as silent:
         return silent.of(target)
+
+
+@contextlib.contextmanager
+def _judging_shapes() -> Iterator[None]:
+    """The one guard: inside it, whatever is wrong with an answer is a _NoReadingError. Nothing takes an answer apart outside."""
+    try:
+        yield
     except NatsError as exc:
-        return _NoReadingError(str(exc), lasting=True).of(target)
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        message = f"an answer has another shape than a NATS server's ({exc}): is this the monitoring port of one?"
-        return _NoReadingError(message, lasting=True).of(target)
+        raise _NoReadingError(str(exc), lasting=True) from None
+    except ODD as exc:
+        message = f"an answer has another shape than a NATS server's ({str(exc)[:100]}): is this the monitoring port of one?"
+        raise _NoReadingError(message, lasting=True) from None
 
 
 def read_state(source: Source, targets: Sequence[Target], *, assets: bool = False) -> list[Reading]:
@@ -139,32 +148,28 @@ def _no_collection() -> Iterator[None]:
 
 def _read_state(source: Source, targets: Sequence[Target], assets: bool) -> list[Reading]:
     replies = _ask(source, targets, ("/varz", "/routez", "/healthz?details=true", _jsz(0, assets)))
-    readings: dict[Target, Reading] = {}
-    accounts: dict[Target, tuple[str, ...]] = {}
-    for target in targets:
-        varz, routez, healthz, jsz = replies[target]
-        reading = _facts_of(target, varz, routez)
-        try:
-            if not reading.error:
-                reading = _with_health(reading, healthz)
-                reading, accounts[target] = _with_placements(source, target, reading, jsz, assets)
-        except _NoReadingError as silent:
-            reading = silent.of(target)
-        except NatsError as exc:
-            reading = _NoReadingError(str(exc), lasting=True).of(target)
-        readings[target] = reading
-    _add_groups_and_joints(source, readings, accounts)
+    wanted: list[tuple[Target, str]] = []
+    readings = {target: _guarded(target, _state_of, source, target, replies[target], assets, wanted) for target in targets}
+    for (target, path), reply in zip(wanted, source.ask(wanted) if wanted else []):
+        if not readings[target].error:
+            readings[target] = _guarded(target, _with_answer, readings[target], path, reply)
     return [readings[target] for target in targets]
+
+
+def _state_of(
+    source: Source, target: Target, replies: Sequence[Reply], assets: bool, wanted: list[tuple[Target, str]]
+) -> Reading:
+    """What the first answers tell; what is to be asked next is added to those wanted."""
+    varz, routez, healthz, jsz = replies
+    reading = _with_health(_facts_of(target, varz, routez), healthz)
+    reading, accounts = _with_placements(source, target, reading, jsz, assets)
+    wanted += [(target, path) for path in (_next_paths(reading.facts, accounts) if reading.facts else ())]
+    return reading
 
 
 def read_clients(source: Source, target: Target, most: int) -> list[dict[str, Any]]:
     """The clients of a server as /connz gives them. Raises NatsError where it cannot be read."""
-    path = f"/connz?state=open&limit={most}"
-    try:
-        body = _body("/connz", source.ask([(target, path)])[0])
-    except _NoReadingError as silent:
-        raise NatsError(f"{target.name} {target.shown_url}: {silent}") from None
-    return list(body.get("connections") or [])
+    return _connections(target, source.ask([(target, f"/connz?state=open&limit={most}")])[0])
 
 
 def read_connections(source: Source, targets: Sequence[Target]) -> dict[str, list[dict[str, Any]]]:
@@ -175,15 +180,20 @@ def read_connections(source: Source, targets: Sequence[Target]) -> dict[str, lis
         path = f"/connz?auth=true&limit={CONNECTIONS_IN_A_PAGE}&offset={offset}"
         replies = _ask(source, left, (path,))
         for target in list(left):
-            try:
-                page = _body("/connz", replies[target][0]).get("connections") or []
-            except _NoReadingError as silent:
-                raise NatsError(f"{target.name} {target.shown_url}: {silent}") from None
+            page = _connections(target, replies[target][0])
             found[target.name] += page
             if len(page) < CONNECTIONS_IN_A_PAGE:
                 left.remove(target)
         offset += CONNECTIONS_IN_A_PAGE
     return found
+
+
+def _connections(target: Target, connz: Reply) -> list[dict[str, Any]]:
+    try:
+        with _judging_shapes():
+            return [dict(one) for one in _body("/connz", connz).get("connections") or ()]
+    except _NoReadingError as silent:
+        raise NatsError(f"{target.name} {target.shown_url}: {silent}") from None
 
 
 def _jsz(offset: int, config: bool) -> str:
@@ -197,14 +207,7 @@ def _ask(source: Source, targets: Sequence[Target], paths: Sequence[str]) -> dic
 
 
 def _facts_of(target: Target, varz: Reply, routez: Reply) -> Reading:
-    try:
-        facts = _servers.parse_varz(_body("/varz", varz))
-        peers = _servers.parse_routez(_body("/routez", routez))
-    except _NoReadingError as silent:
-        return silent.of(target)
-    except NatsError as exc:
-        return _NoReadingError(str(exc), lasting=True).of(target)
-    return Reading(target.name, target.shown_url, facts=facts, peers=peers)
+    return replace(_varz_of(target, varz), peers=_servers.parse_routez(_body("/routez", routez)))
 
 
 def _with_health(reading: Reading, healthz: Reply) -> Reading:
@@ -235,8 +238,9 @@ def _with_placements(
 def follow_ups(varz: Reply, jsz: Reply) -> list[str]:
     """What C(read_state) asks a server next, once these two answers have come; nothing where they tell of no server."""
     try:
-        return _next_paths(_servers.parse_varz(_body("/varz", varz)), _servers.parse_accounts(_body("/jsz", jsz)))
-    except (_NoReadingError, NatsError):
+        with _judging_shapes():
+            return _next_paths(_servers.parse_varz(_body("/varz", varz)), _servers.parse_accounts(_body("/jsz", jsz)))
+    except _NoReadingError:
         return []
 
 
@@ -245,18 +249,6 @@ def _next_paths(facts: _servers.ServerFacts, accounts: Sequence[str]) -> list[st
     # Without ?acc= a server answers for the system account only, where the meta group is.
     raftz = ["/raftz", *(f"/raftz?acc={quote(account, safe='')}" for account in accounts)] if facts.jetstream else []
     return raftz + (["/gatewayz"] if facts.has_gateways else []) + (["/leafz"] if facts.leafnodes else [])
-
-
-def _add_groups_and_joints(source: Source, readings: dict[Target, Reading], accounts: dict[Target, tuple[str, ...]]) -> None:
-    wanted = [
-        (target, path)
-        for target, reading in readings.items()
-        if reading.facts
-        for path in _next_paths(reading.facts, accounts[target])
-    ]
-    for (target, path), reply in zip(wanted, source.ask(wanted) if wanted else []):
-        if not readings[target].error:
-            readings[target] = _guarded(target, _with_answer, readings[target], path, reply)
 
 
 def _with_answer(reading: Reading, path: str, reply: Reply) -> Reading:

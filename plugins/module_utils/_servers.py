@@ -16,6 +16,7 @@ from typing import Any, Iterator, Mapping
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._joints import Leaf
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import text, texts
 
 META_GROUP = "_meta_"
 
@@ -197,26 +198,30 @@ def parse_varz(body: Any) -> ServerFacts:
         client_port=int(varz.get("port") or 0),
         connections=int(varz.get("connections", 0)),
         max_connections=int(varz.get("max_connections", 0)),
-        configured_routes=tuple((varz.get("cluster") or {}).get("urls") or ()),
+        configured_routes=texts((varz.get("cluster") or {}).get("urls") or (), "cluster.urls"),
         # What clients are told, the server's own address first; nothing with no_advertise (measured, 2.10.26 and 2.15.1).
-        connect_urls=tuple(varz.get("connect_urls") or ()),
+        connect_urls=texts(varz.get("connect_urls") or (), "connect_urls"),
         used=_used(varz),
         jetstream=bool(jetstream.get("config")),
         store_dir=(jetstream.get("config") or {}).get("store_dir", ""),
         # 2.10 has no levels; 2.11 is 1, 2.12 is 3, 2.14 is 4, 2.15 is 5.
-        api_level=((jetstream.get("stats") or {}).get("api") or {}).get("level"),
+        api_level=_count(((jetstream.get("stats") or {}).get("api") or {}).get("level")),
         meta_leader=meta.get("leader", ""),
         meta_cluster_size=int(meta.get("cluster_size", 0)),
         config_digest=varz.get("config_digest", ""),
         config_load_time=varz.get("config_load_time", ""),
         system_account=varz.get("system_account", ""),
-        configured_gateways=tuple(sorted(one["name"] for one in (varz.get("gateway") or {}).get("gateways") or ())),
+        configured_gateways=texts(sorted(one["name"] for one in (varz.get("gateway") or {}).get("gateways") or ()), "gateways"),
         leafnodes=int(varz.get("leafnodes", 0)),
     )
     wrong = [one.name for one in fields(facts) if one.type == "str" and not isinstance(getattr(facts, one.name), str)]
     if wrong:
         raise NatsError(f"/varz has no text in {', '.join(wrong)}: this is not the monitoring port of a NATS server")
     return facts
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _used(varz: Mapping[str, Any]) -> frozenset[str]:
@@ -251,7 +256,7 @@ def _health_error(error: Mapping[str, Any]) -> HealthError:
 def parse_routez(body: Any) -> frozenset[str]:
     """Names of the servers that this one has a route to. Each peer has several routes (pool, per account)."""
     routes = _record(body, "/routez").get("routes") or []
-    return frozenset(route.get("remote_name") or route.get("remote_id", "") for route in routes)
+    return frozenset(texts((route.get("remote_name") or route.get("remote_id", "") for route in routes), "/routez"))
 
 
 def parse_raftz(body: Any) -> tuple[RaftGroup, ...]:
@@ -259,8 +264,8 @@ def parse_raftz(body: Any) -> tuple[RaftGroup, ...]:
     return tuple(
         RaftGroup(
             name=name,
-            state=group.get("state", ""),
-            leader=group.get("leader", ""),
+            state=text(group, "state"),
+            leader=text(group, "leader"),
             catching_up=bool(group.get("catching_up")),
             paused=bool(group.get("paused")),
             committed=int(group.get("committed", 0)),
@@ -273,12 +278,12 @@ def parse_raftz(body: Any) -> tuple[RaftGroup, ...]:
 
 
 def _peers(group: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(peer["name"] for peer in (group.get("peers") or {}).values() if peer.get("name"))
+    return frozenset(text(peer, "name") for peer in (group.get("peers") or {}).values() if peer.get("name"))
 
 
 def _replicas(cluster: Mapping[str, Any]) -> tuple[Replica, ...]:
     return tuple(
-        _replica(replica.get("name", ""), bool(replica.get("current")), bool(replica.get("offline")), int(replica.get("lag", 0)))
+        _replica(text(replica, "name"), bool(replica.get("current")), bool(replica.get("offline")), int(replica.get("lag", 0)))
         for replica in cluster.get("replicas") or ()
     )
 
@@ -292,8 +297,8 @@ def _replica(name: str, current: bool, offline: bool, lag: int) -> Replica:
 def _placement(label: str, cluster: Mapping[str, Any], last_sequence: int | None = None) -> Placement:
     return Placement(
         label=label,
-        raft_group=cluster.get("raft_group", ""),
-        leader=cluster.get("leader", ""),
+        raft_group=text(cluster, "raft_group"),
+        leader=text(cluster, "leader"),
         replicas=_replicas(cluster),
         last_sequence=last_sequence,
     )
@@ -301,7 +306,7 @@ def _placement(label: str, cluster: Mapping[str, Any], last_sequence: int | None
 
 def _stream_placements(account: str, stream: Mapping[str, Any]) -> Iterator[Placement]:
     label = f"{account} > {stream['name']}"
-    sequence = (stream.get("state") or {}).get("last_seq")
+    sequence = _count((stream.get("state") or {}).get("last_seq"))
     yield _placement(label, stream.get("cluster") or {}, sequence)
     for consumer in stream.get("consumer_detail") or []:
         yield _placement(f"{label} > {consumer['name']}", consumer.get("cluster") or {})
@@ -320,7 +325,7 @@ def parse_jsz(body: Any) -> tuple[Placement, ...]:
             Placement(
                 label=META_GROUP,
                 raft_group=META_GROUP,
-                leader=meta.get("leader", ""),
+                leader=text(meta, "leader"),
                 replicas=_replicas(meta),
             )
         )
@@ -342,7 +347,7 @@ def parse_streams(body: Any) -> frozenset[str]:
 def parse_accounts(body: Any) -> tuple[str, ...]:
     """Ids of the accounts with JetStream in an answer of /jsz?accounts=true; in operator mode an id is a public key."""
     details = _record(body, "/jsz").get("account_details") or []
-    return tuple(account.get("id") or account["name"] for account in details)
+    return texts((account.get("id") or account["name"] for account in details), "account_details")
 
 
 # What is only of use inside a poll, or is said in other words.

@@ -12,9 +12,10 @@ from typing import Any
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
+# With numbers of a length that can be counted through: a version is what some program says.
 _SEMVER = re.compile(
-    r"^(?P<major>0|[1-9]\d*)\.(?P<minor>0|[1-9]\d*)\.(?P<patch>0|[1-9]\d*)"
-    r"(?:-(?P<suffix>[0-9A-Za-z][0-9A-Za-z.-]*))?(?:\+(?P<build>[0-9A-Za-z.-]+))?\Z"
+    r"^(?P<major>0|[1-9][0-9]{0,4})\.(?P<minor>0|[1-9][0-9]{0,4})\.(?P<patch>0|[1-9][0-9]{0,4})"
+    r"(?:-(?P<suffix>[0-9A-Za-z][0-9A-Za-z.-]{0,99}))?(?:\+(?P<build>[0-9A-Za-z.-]+))?\Z"
 )
 # NATS published these after the release they are named for: 2.10.27-binary was an embargoed security release and
 # 2.11.17-hotfix.1 mends 2.11.17. Semantic versioning would sort them before it.

@@ -104,8 +104,9 @@ audit:
     clusters:
       description: >-
         Of each cluster C(name), C(servers) (how many), C(versions) (how many run each), C(majority), C(mismatch) (null, or
-        C(state), C(age_seconds) and C(last_start_seconds)), and C(outliers), each with C(host), C(version) and C(gap) (C(level)
-        V(major), V(minor), V(patch), V(build) or V(unknown), C(count), C(direction)). The name is empty for those in no cluster.
+        C(state), C(age_seconds), C(sure_seconds) and C(last_start_seconds)), and C(outliers), each with C(host), C(version) and
+        C(gap) (C(level) V(major), V(minor), V(patch), V(build) or V(unknown), C(count), C(direction)). The name is empty for
+        those in no cluster.
       type: list
       elements: dict
     findings:

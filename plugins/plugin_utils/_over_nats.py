@@ -20,6 +20,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _http
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Fault, Reply
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD, decoded, text
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _nats_client
 
 VARIABLE = "nats_upgrade_system_account"
@@ -278,10 +279,13 @@ def _value(key: str, text: str) -> Any:
 def _read(data: bytes) -> tuple[str, Reply]:
     """Name of the server and what it would have answered by HTTP."""
     try:
-        body = json.loads(data)
-        name = body["server"]["name"]
-    except (ValueError, KeyError, TypeError):
+        return _answered(decoded(data.decode("utf-8", "replace")))
+    except ODD:
         return "", Fault("its answer over NATS is none of a NATS server")
+
+
+def _answered(body: Any) -> tuple[str, Reply]:
+    name = text(body["server"], "name")
     if body.get("error"):
         return name, Answer(int(body["error"].get("code") or 500), body["error"], "")
     inner = body.get("data")

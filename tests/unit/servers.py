@@ -87,6 +87,11 @@ class WebServer(_Background):
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self
 
+    @property
+    def connections(self) -> int:
+        """How many were made."""
+        return len(self._server.connections)
+
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()

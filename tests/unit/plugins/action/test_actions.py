@@ -160,6 +160,27 @@ def test_the_file_of_an_audit_is_replaced_in_one_step_and_not_touched_in_check_m
     assert done["audit"] == {**checked["audit"], "at": done["audit"]["at"]}
 
 
+def test_an_audit_that_cannot_be_written_leaves_nothing_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is one in which every file is read: of what is left there, too."""
+    host = Host(nats_upgrade_monitor_url=f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr(os, "replace", lambda *_unused: (_ for _ in ()).throw(UnicodeError("of no kind that is expected")))
+    with pytest.raises(UnicodeError):
+        audit(host, output=str(tmp_path / "nats.prom"), format="prometheus")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("form", ["table", "json", "prometheus"])
+def test_a_name_that_cannot_be_encoded_is_no_reason_to_write_nothing(tmp_path: Path, form: str) -> None:
+    with SimulatedServer() as server:
+        server.answers["/varz"]["body"]["server_name"] = "n\ud800"
+        host = Host(nats_upgrade_monitor_url=server.url)
+        done = audit(host, output=str(tmp_path / "audit"), format=form)
+    assert not done.get("failed")
+    assert json.dumps(done, ensure_ascii=False).encode()
+    told = (tmp_path / "audit").read_text(encoding="utf-8")
+    assert form == "table" or '"n?"' in told
+
+
 def test_without_a_file_the_task_shows_what_it_would_hold() -> None:
     host = Host(nats_upgrade_monitor_url=f"http://127.0.0.1:{free_port()}")
     assert json.loads("\n".join(audit(host, format="json")["lines"]))["summary"]["answered"] == 0

@@ -28,29 +28,59 @@ def test_a_cluster_of_one_version_has_nothing_to_tell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("newer_up", "older_up", "state", "age"),
+    ("newer_up", "older_up", "state", "age", "sure"),
     [
-        pytest.param([300], [9 * DAY, 9 * DAY], "active", 300, id="a roll began"),
-        pytest.param([5 * HOUR, 60], [9 * DAY], "active", 5 * HOUR, id="a slow roll goes on"),
-        pytest.param([5 * HOUR, 4 * HOUR], [9 * DAY], "stale", 5 * HOUR, id="a roll stopped"),
-        pytest.param([5 * HOUR, 4 * HOUR], [60], "active", 60, id="a roll to the older version began"),
-        pytest.param([2 * DAY, 4 * HOUR], [9 * DAY], "overdue", 2 * DAY, id="overdue"),
-        pytest.param([2 * DAY, 60], [9 * DAY], "overdue", 2 * DAY, id="overdue, and somebody is at it"),
-        pytest.param([2 * DAY], [2 * HOUR, 2 * HOUR], "overdue", 2 * DAY, id="those left behind were only restarted"),
-        pytest.param([DAY], [9 * DAY], "stale", DAY, id="the last moment that is allowed"),
+        pytest.param([300], [9 * DAY, 9 * DAY], "active", 300, 300, id="a roll began"),
+        pytest.param([5 * HOUR, 60], [9 * DAY], "active", 5 * HOUR, 5 * HOUR, id="a slow roll goes on"),
+        pytest.param([5 * HOUR, 4 * HOUR], [9 * DAY], "stale", 5 * HOUR, 5 * HOUR, id="a roll stopped"),
+        pytest.param([5 * HOUR, 4 * HOUR], [60], "active", 5 * HOUR, 60, id="it is taken back"),
+        pytest.param([5 * HOUR, 4 * HOUR], [2 * HOUR], "stale", 5 * HOUR, 2 * HOUR, id="taking it back stopped"),
+        pytest.param([2 * DAY, 4 * HOUR], [9 * DAY], "overdue", 2 * DAY, 2 * DAY, id="overdue"),
+        pytest.param([2 * DAY, 60], [9 * DAY], "overdue", 2 * DAY, 2 * DAY, id="overdue, and somebody is at it"),
+        pytest.param([2 * DAY], [2 * HOUR, 2 * HOUR], "overdue", 2 * DAY, 2 * HOUR, id="those left behind were restarted"),
+        pytest.param([30 * DAY, 30 * DAY], [60], "overdue", 30 * DAY, 60, id="the one left behind was restarted now"),
+        pytest.param([DAY], [9 * DAY], "stale", DAY, DAY, id="the last moment that is allowed"),
     ],
 )
 def test_several_versions_are_a_roll_or_one_that_stopped_or_overdue(
-    newer_up: list[float], older_up: list[float], state: str, age: int
+    newer_up: list[float], older_up: list[float], state: str, age: int, sure: int
 ) -> None:
     drift = judged(mixed(newer_up, older_up))
     mismatch = drift.clusters[0].mismatch
     assert mismatch is not None
-    assert (mismatch.state, mismatch.age_seconds) == (state, age)
+    assert (mismatch.state, mismatch.age_seconds, mismatch.sure_seconds) == (state, age, sure)
     finding = found(drift, f"mismatch_{state}")
     assert finding.severity == {"active": "note", "stale": "warn", "overdue": "fail"}[state]
-    assert finding.details["age_seconds"] == age
+    assert (finding.details["age_seconds"], finding.details["sure_seconds"]) == (age, sure)
     assert drift.failed == (("mismatch_overdue",) if state == "overdue" else ())
+
+
+@pytest.mark.parametrize(
+    ("newer_up", "older_up", "said"),
+    [
+        ([5 * HOUR, 60], [9 * DAY], "for 5 h at least; the last start was 60 s ago. "),
+        ([30 * DAY, 30 * DAY], [2 * HOUR], "for 2 h at least, and for 30 d if n3 was only restarted. "),
+        (
+            [30 * DAY],
+            [3 * HOUR, 2 * HOUR],
+            "for 3 h at least, and for 30 d if n2, n3 were only restarted; the last start was 2 h ago",
+        ),
+        ([30 * DAY, 60], [2 * HOUR], "for 2 h at least, and for 30 d if n3 was only restarted; the last start was 60 s ago. "),
+    ],
+)
+def test_at_least_is_said_of_what_is_sure(newer_up: list[float], older_up: list[float], said: str) -> None:
+    """A server says since when it runs, and not whether it ran another version before."""
+    drift = judged(mixed(newer_up, older_up))
+    (finding,) = [finding for finding in drift.findings if finding.name.startswith("mismatch_")]
+    assert finding.message.startswith(f"lab runs 2 versions, {said}")
+    assert finding.next.startswith("If a roll to the older version has just begun, let it end") is ("only restarted" in said)
+
+
+def test_of_three_versions_two_that_have_long_been_there_are_sure_whoever_was_restarted() -> None:
+    readings = [server("n1", CLEAN, 30 * DAY), server("n2", "2.14.7", 10 * DAY), server("n3", "2.14.6", HOUR)]
+    mismatch = judged(readings).clusters[0].mismatch
+    assert mismatch is not None
+    assert (mismatch.age_seconds, mismatch.sure_seconds, mismatch.doubtful) == (30 * DAY, 10 * DAY, ("n2", "n3"))
 
 
 def test_the_limits_are_the_users() -> None:

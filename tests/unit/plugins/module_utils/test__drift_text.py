@@ -94,6 +94,13 @@ def test_names_from_servers_break_neither_a_terminal_nor_a_line() -> None:
     assert (info.labels["cluster"], info.labels["server_name"], info.labels["version"]) == (EVIL, EVIL, "2.15.2\nx")
 
 
+def test_what_cannot_be_encoded_spoils_no_file() -> None:
+    drift = judged([server("n1", server_name="n\ud800"), silent("h\udcff")])
+    told = _drift_text.prometheus(drift, 1.0) + _drift_text.as_json(drift) + text(drift) + _drift_text.failure(drift)
+    assert told.encode()
+    assert 'server_name="n?"' in told
+
+
 def samples(drift: Drift) -> dict[str, dict[tuple[str, ...], float]]:
     """Values by metric and labels, as Prometheus itself reads them."""
     families = list(text_string_to_metric_families(_drift_text.prometheus(drift, NOW.timestamp())))

@@ -63,7 +63,20 @@ def test_a_version_of_ones_own_making_is_not_taken_apart() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("0s", 0), ("59s", 59), ("1m0s", 60), ("1h2m3s", 3723), ("2d0h0m1s", 172801), ("1y2d3h4m5s", 31719845), ("", 0)],
+    [
+        ("0s", 0),
+        ("59s", 59),
+        ("1m0s", 60),
+        ("1h2m3s", 3723),
+        ("2d0h0m1s", 172801),
+        ("1y2d3h4m5s", 31719845),
+        ("", 0),
+        ("s" * 9, 0),
+    ],
 )
 def test_an_uptime_is_counted_in_seconds(text: str, seconds: int) -> None:
     assert _facts.uptime_seconds(text) == seconds
+
+
+def test_an_uptime_that_no_server_has_is_no_crash() -> None:
+    assert _facts.uptime_seconds("9" * 5000 + "s") > 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
+import os
+import resource
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -344,9 +346,45 @@ def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> 
     assert _http.without_credentials(url) == shown
 
 
-def test_each_server_has_connections_of_its_own_that_are_kept_between_requests() -> None:
+def test_a_server_of_a_cluster_has_connections_of_its_own_that_are_kept_between_requests() -> None:
     """One pool for a thousand servers looks through all of its connections for every request."""
     with WebServer(lambda _: {}) as one, WebServer(lambda _: {}) as other, HttpxDoor(Settings()) as door:
         for _unused in range(2):
             door.get_many([f"{one.url}/varz", f"{one.url}/routez", f"{other.url}/nats/varz"])
-        assert sorted(door._clients) == sorted([one.url, other.url])
+        assert sorted(door._places) == sorted([one.url, other.url])
+        assert len(door._pools) == 2
+        assert (one.connections, other.connections) == (2, 1)
+
+
+@pytest.mark.parametrize("charset", ["undefined", "hex", "idna", "utf-16", "no-such-charset"])
+def test_json_is_utf_8_whatever_the_headers_say(get: GET, charset: str) -> None:
+    content = {"Content-Type": f"application/json; charset={charset}"}
+    with one_address((200, content, '{"name": "ä"}'.encode())) as server:
+        assert get(server.url) == Answer(200, {"name": "ä"}, "")
+
+
+@pytest.mark.parametrize("garbage", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000])
+def test_what_python_cannot_decode_is_no_json(get: GET, garbage: bytes) -> None:
+    with one_address((200, {}, garbage)) as server:
+        assert get(server.url) == Answer(200, None, garbage.decode())
+
+
+def test_where_no_more_files_can_be_opened_that_is_said_and_not_that_the_server_is_down(open_door: type[Door]) -> None:
+    url, taken = f"http://127.0.0.1:{servers.free_port()}", []
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open_door(Settings()) as door:
+        # What is opened at the first request only.
+        assert door.get_many([url]) == [Fault("connection refused")]
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(os.open(os.devnull, os.O_RDONLY))
+            (reply,) = door.get_many([url])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            for one in taken:
+                os.close(one)
+    assert isinstance(reply, Fault)
+    assert reply.message.startswith("no more files can be opened on this side, of 200 at once")
+    assert not reply.lasting

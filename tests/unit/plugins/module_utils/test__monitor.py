@@ -1,17 +1,28 @@
 from __future__ import annotations
 
 import gc
+import json
+import pickle
 import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Door, Fault, HttpxDoor, Settings, UrlsDoor
-from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target, read_facts, read_members, read_state
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Door, Fault, HttpxDoor, Settings, UrlsDoor
+from ansible_collections.natsops.cluster.plugins.module_utils._monitor import (
+    Target,
+    read_clients,
+    read_connections,
+    read_facts,
+    read_members,
+    read_state,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
-from tests.lab.binaries import server_binary
+from tests.lab.binaries import ROOT, server_binary
 from tests.lab.certificates import Authority
 from tests.lab.many_servers import ManyServers
 from tests.lab.ports import free_ports
@@ -19,7 +30,7 @@ from tests.lab.processes import wait_until
 from tests.unit import servers
 from tests.unit.fleets import judged
 from tests.unit.nats import ManyAccounts, SimulatedServer
-from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST, VERSIONS, read
+from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST, VERSIONS, answers, read
 from tests.unit.servers import RawServer, WebServer
 
 
@@ -84,6 +95,16 @@ def test_members_are_read_in_two_rounds_and_what_does_not_answer_is_asked_once(d
     assert "HTTP 500" in down.error
 
 
+# Who asks for which path.
+READ_BY: dict[str, tuple[Callable[..., list[Reading]], ...]] = {
+    "/varz": (read_facts, read_members, read_state),
+    "/routez": (read_facts, read_members, read_state),
+    # Of the servers beyond gateways a look at the state needs nothing.
+    "/gatewayz": (read_members,),
+    **dict.fromkeys(("/healthz", "/jsz", "/raftz"), (read_state,)),
+}
+
+
 @pytest.mark.parametrize(
     ("path", "change"),
     [
@@ -91,24 +112,101 @@ def test_members_are_read_in_two_rounds_and_what_does_not_answer_is_asked_once(d
         ("/varz", {"cluster": {"name": ["lab"]}}),
         ("/varz", {"jetstream": {"meta": 7}}),
         ("/varz", {"connections": "many"}),
+        ("/varz", {"connections": float("inf")}),
+        ("/varz", {"connect_urls": [7]}),
+        ("/varz", {"jetstream": {"stats": {"api": {"level": "high"}}}}),
         ("/varz", {"git_commit": None}),
         ("/varz", {"gateway": {"gateways": [{}]}}),
         ("/routez", {"routes": {"n2": 1}}),
         ("/routez", {"routes": [{"remote_name": ["n2"]}]}),
+        ("/routez", {"routes": [{"remote_name": 7}]}),
+        ("/healthz", {"status": "error", "errors": 7}),
+        ("/jsz", {"account_details": [{"name": 7}]}),
+        ("/jsz", {"account_details": "many"}),
+        ("/jsz", {"meta_cluster": {"cluster_size": "many"}}),
+        ("/raftz", {"SYS": {"_meta_": 7}}),
+        ("/raftz", {"SYS": {"_meta_": {"leader": 7}}}),
+        ("/raftz", {"SYS": {"_meta_": {"applied": float("inf")}}}),
         ("/gatewayz", {"inbound_gateways": {"east": 7}}),
         ("/gatewayz", {"outbound_gateways": {"east": "w1"}}),
+        ("/gatewayz", {"outbound_gateways": [7]}),
     ],
 )
-def test_an_answer_of_another_shape_is_an_error_of_that_server_alone(path: str, change: dict[str, Any]) -> None:
-    with HttpxDoor(Settings()) as door, SimulatedServer("2.15.1/supercluster") as odd, SimulatedServer() as server:
+def test_an_answer_of_another_shape_is_an_error_of_that_server_alone(door: Door, path: str, change: dict[str, Any]) -> None:
+    with SimulatedServer("2.15.1/supercluster") as odd, SimulatedServer() as server:
         odd.answers[path]["body"].update(change)
-        readings = read_members(door, [Target("odd", odd.url), Target("n1", server.url)])
-    assert (readings[0].facts, readings[0].lasting) == (None, True)
-    assert "is this the monitoring port of one?" in readings[0].error or "not the monitoring port" in readings[0].error
-    assert readings[1].facts is not None
+        targets = [Target("odd", odd.url), Target("n1", server.url)]
+        for read_them in READ_BY[path]:
+            first, second = read_them(door, targets)
+            assert (first.facts, first.lasting) == (None, True), read_them
+            assert "is this the monitoring port of one?" in first.error or "not the monitoring port" in first.error
+            assert second.facts is not None
 
 
-def test_a_thousand_servers_are_read_and_judged_with_no_more_requests_at_once_than_allowed() -> None:
+@pytest.mark.parametrize("garbage", [b"[" * 100_000, b'{"a":' * 100_000, b"1" * 5000, b'{"server_id": 1e999}', b"\xff\xfe"])
+def test_garbage_is_an_error_of_that_server_alone(door: Door, garbage: bytes) -> None:
+    with WebServer(lambda _: (200, {}, garbage)) as odd, SimulatedServer() as server:
+        targets = [Target("odd", odd.url), Target("n1", server.url)]
+        for read_them in (read_facts, read_members, read_state):
+            first, second = read_them(door, targets)
+            assert (first.facts, first.lasting, bool(first.error)) == (None, True, True)
+            assert second.facts is not None
+
+
+@pytest.mark.parametrize("connz", [b"[]", b"[" * 100_000, *(b'{"connections": %s}' % one for one in (b"7", b"[7]", b'{"n": 1}'))])
+def test_connections_of_another_shape_are_an_error_with_the_name_of_the_server(connz: bytes) -> None:
+    said = r"n1 http://.*(another shape|not JSON)"
+    with WebServer(lambda _: (200, {}, connz)) as server, HttpxDoor(Settings()) as door:
+        with pytest.raises(NatsError, match=said):
+            read_clients(door, Target("n1", server.url), 10)
+        with pytest.raises(NatsError, match=said):
+            read_connections(door, [Target("n1", server.url)])
+
+
+def test_half_a_surrogate_in_a_name_is_a_question_mark_and_a_whole_pair_what_it_stands_for(door: Door) -> None:
+    body = {**answers("2.15.1")["/varz"]["body"], "server_name": "n\ud800", "tags": ["\U0001f600"]}
+    with SimulatedServer() as server:
+        server.answers["/varz"] = (200, {}, json.dumps(body).encode())  # type: ignore[assignment]
+        (reading,) = read_facts(door, [Target("n1", server.url)])
+        (reply,) = door.get_many([f"{server.url}/varz"])
+    assert reading.facts is not None
+    assert reading.facts.server_name == "n?"
+    assert isinstance(reply, Answer)
+    assert reply.body["tags"] == ["\U0001f600"]
+
+
+# Reads in a process of its own, which may have only so many files open.
+READ_WITH_FEW_FILES = """
+import pickle, resource, sys
+import conftest
+from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor
+kind, files, max_in_flight, targets = pickle.load(sys.stdin.buffer)
+resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+with getattr(_http, kind)(_http.Settings(timeout_seconds=60, max_in_flight=max_in_flight)) as door:
+    pickle.dump(_monitor.read_members(door, targets), sys.stdout.buffer)
+"""
+
+
+def read_with_few_files(kind: type[Door], files: int, max_in_flight: int, targets: list[Target]) -> list[Reading]:
+    given = pickle.dumps((kind.__name__, files, max_in_flight, targets))
+    argv = [sys.executable, "-c", READ_WITH_FEW_FILES]
+    readings: list[Reading] = pickle.loads(subprocess.run(argv, input=given, cwd=ROOT, capture_output=True, check=True).stdout)
+    return readings
+
+
+@pytest.mark.parametrize(
+    ("kind", "files", "allowed", "most", "count"),
+    [
+        # 1024 is what a process has where nobody says otherwise.
+        pytest.param(HttpxDoor, 1024, 40, 40, 1100, id="httpx"),
+        # More at once than there are files for: a third of those are taken.
+        pytest.param(HttpxDoor, 300, 5000, 100, 400, id="httpx, more than there are files"),
+        pytest.param(UrlsDoor, 32, 5000, 10, 35, id="urls, more than there are files"),
+    ],
+)
+def test_more_servers_than_files_are_read_and_judged_with_no_more_requests_at_once_than_allowed(
+    kind: type[Door], files: int, allowed: int, most: int, count: int
+) -> None:
     varz = {"version": "2.15.1", "start": "2026-11-21T09:00:00Z"}
 
     def answer(number: int, path: str) -> Any:
@@ -120,16 +218,16 @@ def test_a_thousand_servers_are_read_and_judged_with_no_more_requests_at_once_th
         cluster = {"name": f"c{number // 5}"}
         return {"/varz": {**varz, "server_id": f"ID-{name}", "server_name": name, "cluster": cluster}, "/routez": {}}[path]
 
-    with ManyServers(answer) as servers, HttpxDoor(Settings(timeout_seconds=30, max_in_flight=40)) as door:
-        everybody = [Target(f"h{number}", servers.url(number)) for number in range(1000)]
-        readings = read_members(door, everybody)
+    with ManyServers(answer) as servers:
+        everybody = [Target(f"h{number}", servers.url(number)) for number in range(count)]
+        readings = read_with_few_files(kind, files, allowed, everybody)
     drift = judged(readings, whole=False)
-    assert servers.most_at_once <= 40
-    assert servers.requests == 1000 + 998
+    assert servers.most_at_once <= most
+    assert servers.requests == count + count - 2
     assert [reading.name for reading in readings] == [target.name for target in everybody]
     assert [reading.name for reading in drift.fleet.silent] == ["h7", "h8"]
-    assert len(drift.fleet.servers) == 998
-    assert (len(drift.clusters), sum(len(cluster.servers) for cluster in drift.clusters)) == (200, 998)
+    assert len(drift.fleet.servers) == count - 2
+    assert (len(drift.clusters), sum(len(cluster.servers) for cluster in drift.clusters)) == (count // 5, count - 2)
     assert {"silent_server", "unreadable_server", "wrong_server"} <= set(drift.failed)
 
 

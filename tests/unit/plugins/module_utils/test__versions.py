@@ -128,3 +128,8 @@ def test_a_target_that_names_one_release_is_accepted(text: str) -> None:
 def test_a_target_with_a_line_end_is_not_exact() -> None:
     with pytest.raises(NatsError):
         require_exact("2.15.1\n")
+
+
+@pytest.mark.parametrize("text", ["2.999999999.0", "9" * 5000 + ".0.0", "2.15.1-" + "9" * 5000])
+def test_numbers_that_nobody_can_count_through_are_no_version(text: str) -> None:
+    assert parse_or_none(text) is None

@@ -61,7 +61,13 @@ def test_an_answer_is_what_it_would_be_by_http(body: dict[str, Any], reply: Answ
     assert _over_nats._read(json.dumps({"server": {"name": "n1"}, **body}).encode()) == ("n1", reply)
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b'{"server": null}', b"\xff"])
+ODD = [
+    *(b"", b"[]", b'{"server": null}', b"\xff", b"[" * 100_000, b'{"server": {"name": ["n1"]}}'),
+    *(b'{"server": {"name": "n1"}, "error": "no"}', b'{"server": {"name": "n1"}, "error": {"code": 1e999}}'),
+]
+
+
+@pytest.mark.parametrize("data", ODD)
 def test_an_answer_of_something_else_is_nobodys(data: bytes) -> None:
     name, reply = _over_nats._read(data)
     assert (name, isinstance(reply, Fault)) == ("", True)
