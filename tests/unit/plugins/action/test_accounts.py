@@ -58,8 +58,7 @@ def test_what_is_wrong_with_the_account_of_any_host_that_is_read_is_said() -> No
 
 
 def test_clients_are_not_moved_where_a_host_has_no_account_to_ask_them_by() -> None:
-    host = Host()
-    host.task_vars["hostvars"]["n2"].update(account(WEST))
+    host = Host(**account(WEST))
     result = host.run("nats_rebalance", hosts=["n1", "n2"])
     assert (result["failed"], result["refusal"]) == (True, "rebalance_account")
 
