@@ -81,18 +81,23 @@ async def make_copy(servers: Sequence[str], domain: str, leaf: str) -> None:
 
 
 async def make_single(servers: Sequence[str], on: str, user: str = "app", password: str = "app") -> str:
-    """Make streams of one replica until the cluster puts one on the server of this name; return the name of that."""
+    """Make a stream of one replica on the server of this name, and return its own name.
+
+    The cluster puts one replica after the other in the same place; of three, what is left is the leader, which may be any.
+    """
     client = await connect(servers, user, password)
     try:
         jetstream = client.jetstream(timeout=5)
         for number in range(MOST_SINGLES):
-            name = f"SINGLE{number}"
-            made = await jetstream.add_stream(StreamConfig(name=name, subjects=[f"single.{number}"], num_replicas=1))
+            config = StreamConfig(name=f"SINGLE{number}", subjects=[f"single.{number}"], num_replicas=replicas_for(servers))
+            made = await jetstream.add_stream(config)
             if made.cluster and made.cluster.leader == on:
-                return name
+                await jetstream.update_stream(config.evolve(num_replicas=1))
+                return str(config.name)
+            await jetstream.delete_stream(str(config.name))
     finally:
         await client.close()
-    raise LabError(f"none of {MOST_SINGLES} streams came to {on}")
+    raise LabError(f"none of {MOST_SINGLES} streams was led by {on}")
 
 
 async def _until_made(client: Client, replicas: int) -> None:
