@@ -167,7 +167,7 @@ def test_a_drain_whose_run_was_killed_is_waited_for_by_the_next_run(
     assert slow.process(node) == before[node]
     again = finishes_alone(slow, dying.hosts, node)
     says(again, "resumed: it broke off at ")
-    report = reported(runs(slow)[-1], "done", again)
+    report = reported(runs(slow)[-1], "part_done", again)
     assert [state for phase, state in phases(report, node) if phase == "drain"] == ["interrupted", "ended"]
     assert "broke off" in (runs(slow)[-1] / "report.html").read_text(encoding="utf-8")
     assert reported(dying.killed[-1], "not_ended")["next_run"] == report["run"]

@@ -113,19 +113,24 @@ async def make_copy(servers: Sequence[str], domain: str, leaf: str) -> None:
 
 
 async def make_single(servers: Sequence[str], on: str, user: str = "app", password: str = "app") -> str:
-    """Make streams of one replica until the cluster puts one on the server of this name; return the name of that."""
+    """Make a stream of one replica on the server of this name, and return its own name.
+
+    The cluster puts one replica after the other in the same place; of three, what is left is the leader, which may be any.
+    """
     client = await connect(servers, user, password)
     try:
         jetstream = client.jetstream(timeout=5)
         for number in range(MOST_SINGLES):
-            config = StreamConfig(name=f"SINGLE{number}", subjects=[f"single.{number}"], num_replicas=1)
+            config = StreamConfig(name=f"SINGLE{number}", subjects=[f"single.{number}"], num_replicas=replicas_for(servers))
             await until_done(lambda config=config: _ensure_stream(client, config))
-            made = await jetstream.stream_info(f"SINGLE{number}")
+            made = await jetstream.stream_info(str(config.name))
             if made.cluster and made.cluster.leader == on:
-                return f"SINGLE{number}"
+                await jetstream.update_stream(config.evolve(num_replicas=1))
+                return str(config.name)
+            await jetstream.delete_stream(str(config.name))
     finally:
         await client.close()
-    raise LabError(f"none of {MOST_SINGLES} streams came to {on}")
+    raise LabError(f"none of {MOST_SINGLES} streams was led by {on}")
 
 
 async def until_done(work: Callable[[], Awaitable[None]]) -> None:
