@@ -58,9 +58,9 @@ def _goes_on_where_the_controller_was_killed(
 
 
 def _is_at_rest(cluster: ContainerCluster, name: str) -> bool:
-    """Whether nothing that came over ssh is at work on the machine any more, and it is neither off, nor on its way up or down."""
+    """Whether nobody who came over ssh is about to reboot the machine, and it is neither off, nor on its way up or down."""
     # The brackets keep it from finding itself.
-    at_work = cluster.exec(name, "pgrep", "--full", "[A]nsiballZ_|[s]ystemctl reboot").stdout.strip()
+    at_work = cluster.exec(name, "pgrep", "--full", "sshd: [r]oot|[s]ystemctl reboot").stdout.strip()
     # Asked afterwards: what has ended meanwhile has taken effect.
     state = cluster.exec(name, "systemctl", "is-system-running").stdout.strip()
     return not at_work and state in ("running", "degraded")
