@@ -154,7 +154,7 @@ def _may_be_listed_later(package: Package) -> bool:
     """Whether fresh lists could have the package that the known ones lack. Where several fit, more would be no help."""
     asked_for, target = package.params["package_version"] or "", package.version
     if asked_for:
-        return _package_text.upstream(asked_for) == target
+        return bool(_package_text.upstream(asked_for) == target)
     return not any(_package_text.upstream(version) == target for version in package.manager.versions(package.name))
 
 
