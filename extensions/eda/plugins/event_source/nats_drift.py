@@ -106,7 +106,7 @@ nats_drift:
       description: The version that most servers run.
       type: str
     age_seconds:
-      description: For how long several versions have run, at least; null where that is not known.
+      description: Time since the first start of a newer server that runs still; null where that is not known.
       type: int
     outliers:
       description: C(host), C(version) and C(gap) of up to 50 servers that run another version than most.
