@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import time
 from pathlib import Path
 
 from tests.lab.playbook import PlaybookRun
@@ -22,10 +20,6 @@ def check(done: PlaybookRun) -> None:
     """Make sure of it where it is wanted. While the run's report is still there."""
     missing = not_explained(done) if wanted else []
     assert not missing, f"the last {LINES} lines do not say {missing}:\n{done.stdout[-6000:]}"
-    if folder := os.environ.get("NATSOPS_TAILS"):
-        Path(folder).mkdir(exist_ok=True)
-        tail = "\n".join(done.stdout.splitlines()[-LINES:])
-        (Path(folder) / f"{time.time():.0f}-{done.returncode}").write_text(f"{tail}\n=== stderr\n{done.stderr[-3000:]}")
 
 
 def not_explained(done: PlaybookRun) -> list[str]:

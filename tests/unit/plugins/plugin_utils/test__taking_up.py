@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,13 @@ from tests.unit.modules import ROOT
 
 BEGAN = {"group": "nats", "mode": "upgrade", "target": "2.15.1"}
 FIRST, SECOND, THIRD = "20261121T1", "20261121T2", "20261121T3"
+
+
+@pytest.fixture(autouse=True)
+def _a_second_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of two runs never have the same millisecond; here they might."""
+    seconds, moment = itertools.count(1_800_000_000), _events.moment
+    monkeypatch.setattr(_events, "moment", lambda _now: moment(next(seconds)))
 
 
 def begin(folder: Path, run: str, *kinds: str, outcome: str = "", left_by: dict[str, Any] | None = None, **began: Any) -> Log:
