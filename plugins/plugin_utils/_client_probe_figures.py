@@ -128,16 +128,27 @@ class Numbers:
 
 @dataclass
 class Flow:
-    """Messages of one way, by number: those that count as sent, those that were received, and how many came again."""
+    """Messages of one way, by number: those that count as sent, those that were received, and how many came again.
+
+    C(waiting) has the sequence in the stream of each that was acknowledged and has not come.
+    """
 
     sent: Numbers = field(default_factory=Numbers)
     received: Numbers = field(default_factory=Numbers)
     duplicated: int = 0
     redelivered: int = 0
     last_sequence: int = -1
+    waiting: dict[int, int] = field(default_factory=dict)
+
+    def acknowledged(self, number: int, sequence: int) -> None:
+        """A stream has stored a message."""
+        self.sent.add(number)
+        if number not in self.received:
+            self.waiting[number] = sequence
 
     def take(self, number: int, sequence: int) -> None:
         """Receive a message. A stream gives one again under its own sequence; under a later one it was stored twice."""
+        self.waiting.pop(number, None)
         if not self.received.add(number):
             if sequence > self.last_sequence:
                 self.duplicated += 1

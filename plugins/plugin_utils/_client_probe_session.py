@@ -247,6 +247,14 @@ class Session:
                     return str(error)
                 await asyncio.sleep(0.2)
 
+    async def find(self, client: Any, stream: str, sequence: int) -> str:
+        """Whether a stream has this message, in words."""
+        try:
+            await self.ask(client, f"STREAM.MSG.GET.{stream}", {"seq": sequence})
+        except NatsError as error:
+            return f"asked for it, the servers say: {error}"
+        return "the stream has it, and the consumer has not given it"
+
     async def remove_stream(self, client: Any, name: str) -> bool:
         """Remove a stream of ours; whether it has gone."""
         deadline = time.monotonic() + REMOVED_SECONDS

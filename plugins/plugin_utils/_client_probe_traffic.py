@@ -71,7 +71,7 @@ class Traffic:
                 continue
             tally.publish.came()
             tally.deduplicated += bool(acknowledged.duplicate)
-            tally.stream.sent.add(number)
+            tally.stream.acknowledged(number, acknowledged.seq)
             tally.consume.acknowledged(acknowledged.seq)
             return
         tally.publish.close()

@@ -49,7 +49,9 @@ class Rolled:
 
     def events(self, run: int) -> list[dict[str, Any]]:
         lines = (self.runs[run] / "events.jsonl").read_text(encoding="utf-8").splitlines()
-        return [event for event in map(json.loads, lines) if event["kind"] == "client_probe"]
+        # Of this run: one that goes on with another has the events of that one before its own.
+        own = [event for event in map(json.loads, lines) if event["run"] == self.runs[run].name]
+        return [event for event in own if event["kind"] == "client_probe"]
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,16 @@ def test_an_interruption_lasts_from_the_first_attempt_to_the_success_and_a_pause
     assert (clock.longest.seconds, clock.is_waiting) == (3, False)
 
 
+def test_a_message_is_waited_for_from_its_acknowledgement_until_it_comes_whichever_is_first() -> None:
+    flow = Flow()
+    flow.take(0, 1)
+    flow.acknowledged(0, 1)
+    flow.acknowledged(1, 2)
+    flow.acknowledged(2, 3)
+    flow.take(2, 3)
+    assert (flow.waiting, flow.missing) == ({1: 2}, {1})
+
+
 def test_each_step_has_its_own_longest_interruption_and_one_that_goes_on_counts_in_both() -> None:
     moving = clocks.Clock()
     clock = Clock(now=moving.now)
