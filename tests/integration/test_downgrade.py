@@ -61,7 +61,7 @@ def test_from_2_12_to_2_11_once_the_streams_that_2_11_cannot_serve_are_gone(mirr
 
 def _goes_down(cluster: LoopbackCluster, hosts: Path, version: str, folder: Path) -> None:
     """Go down under load: first a node that does not lead, and then at once the one that does."""
-    with Load(cluster.urls, folder / "load.json", rate=100) as load:
+    with Load(cluster.urls, folder / "load.json", rate=20) as load:
         leader, old = cluster.known_leader(), cluster.version
         done = upgrade(hosts, version)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr

@@ -50,7 +50,7 @@ def test_a_new_version_that_exits_at_once_is_put_back_and_a_good_one_finishes_it
     source = broken_mirror(tmp_path, "echo 'cannot serve' >&2; exit 1")
     hold = tmp_path / "hold"
     commands = {"nats_upgrade_hold_command": ["touch", str(hold)], "nats_upgrade_release_command": ["rm", str(hold)]}
-    with LoopbackCluster("2.14.6") as cluster, Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+    with LoopbackCluster("2.14.6") as cluster, Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
         first, others = first_and_others(cluster)
         before = starts(cluster)
         single = asyncio.run(make_single(cluster.urls, first))

@@ -31,7 +31,7 @@ def test_a_server_that_answers_and_never_joins_is_put_back_by_lame_duck_while_th
     source = publish(tmp_path, NEW, pack(NEW, script(NEW, stranger)))
     first, others = first_and_others(cluster)
     before = starts(cluster)
-    with Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+    with Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
         done = upgrade(write_hosts(cluster, source), NEW, nats_upgrade_health_timeout_seconds=8)
         assert done.returncode != 0
         says(
@@ -99,7 +99,7 @@ def test_a_server_that_ends_by_itself_in_its_turn_is_started_again_and_one_that_
     crash = {"name": "Crash", "ansible.builtin.shell": {"cmd": f"kill -KILL $(cat {cluster.nodes[first].pid_file})"}}
     broken = {"name": "Put it back into the load balancer", "ansible.builtin.fail": {"msg": "the load balancer said no"}}
     crashing = {"before_node": hook(tmp_path, "crash", {**crash, "changed_when": True}, broken)}
-    with Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+    with Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
         ended = upgrade(hosts, NEW, "--limit", first, nats_upgrade_hooks=crashing)
         assert ended.returncode != 0
         says(ended, f"{first}: its server had ended by itself, without a signal of this run. It was started again")

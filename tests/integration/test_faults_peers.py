@@ -57,7 +57,7 @@ def test_a_peer_that_dies_while_a_node_drains_stops_the_run_at_that_node_and_a_r
     hosts = write_hosts(slow, mirror)
     first, others = first_and_others(slow)
     before = starts(slow)
-    with Load(slow.urls, slow.base / "load.json", rate=50) as load:
+    with Load(slow.urls, slow.base / "load.json", rate=20) as load:
         with clients(slow, first), Background(hosts, NEW, nats_upgrade_start_timeout_seconds=START_SECONDS) as roll:
             roll.until(lambda: slow.healthz(first).status == 500, "the drain")
             slow.kill_node(others[0])
@@ -90,7 +90,7 @@ def test_a_node_that_is_killed_while_it_catches_up_is_put_back_and_a_rerun_finis
     hosts = write_hosts(cluster, mirror)
     first, others = first_and_others(cluster)
     before, old = starts(cluster), cluster.process(first)
-    with Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+    with Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
         with Background(hosts, NEW, nats_upgrade_start_timeout_seconds=START_SECONDS) as roll:
             roll.until(lambda: cluster.process(first) not in (None, old), "the start")
             cluster.kill_node(first)

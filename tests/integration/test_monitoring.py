@@ -26,7 +26,7 @@ def test_monitoring_on_loopback_is_read_on_each_node_through_a_whole_upgrade(mir
         hosts = machines.hosts(cluster, mirror, ansible_become=False)
         node = cluster.nodes["n1"]
         assert monitoring.ask(node.monitor_port, "/varz", host=node.host) == monitoring.NO_REPLY
-        with Load(cluster.urls, tmp_path / "load.json", rate=50) as load:
+        with Load(cluster.urls, tmp_path / "load.json", rate=20) as load:
             done = upgrade(documented, "2.15.1", "-i", str(hosts))
             report = load.stop()
         assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]

@@ -68,7 +68,7 @@ def rolled(mirror: Path) -> Iterator[Rolled]:
     with LoopbackCluster("2.14.6", settings=Settings(monitoring="none", system_password=SECRET)) as cluster:
         # Nobody asks for it behind file://, and it is given to every module that a mirror's would be.
         hosts = inventory_of(cluster, mirror, nats_upgrade_archive_username="ops", nats_upgrade_archive_password=MIRROR_SECRET)
-        with Load(cluster.urls, cluster.base / "load.json", rate=100) as load:
+        with Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
             planned = plan(hosts, "-vvv")
             first = upgrade(DOCUMENTED, "2.15.1", "-i", str(hosts), "-vvv")
             report = load.stop()

@@ -45,7 +45,7 @@ def test_a_restart_takes_what_would_not_start_as_it_runs_and_nothing_else(
     _refuses_a_bad_configuration_before_anything(cluster, hosts)
     _says_that_there_is_nothing_to_do(cluster, hosts)
     assert starts(cluster) == begun
-    with Load(cluster.urls, tmp_path / "load.json", rate=100) as load:
+    with Load(cluster.urls, tmp_path / "load.json", rate=20) as load:
         # Of one node the configuration is another, of one the binary, as a package manager does it.
         lay_out(cluster.nodes[leader], server_binary(INSTALLED), cluster.nodes[leader].config.read_text(encoding="utf-8"))
         _stops_where_a_server_does_not_start(cluster, hosts, first)

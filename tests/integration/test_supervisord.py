@@ -44,7 +44,7 @@ def test_supervisord_is_held_and_starts_the_new_version_or_the_old_one_again(mir
     cluster = SupervisedCluster("2.14.6", ports=free_ports(4))
     temporary = Temporary(cluster)
     cluster.beside = (temporary.node,)
-    with cluster, Load(cluster.urls, cluster.base / "load.json", rate=50) as load:
+    with cluster, Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
         first, _others = first_and_others(cluster)
         before = starts(cluster)
         with_inventory = ("-i", str(INVENTORY))

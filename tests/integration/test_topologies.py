@@ -41,7 +41,7 @@ class Rolled:
 @contextmanager
 def loaded(topology: Topology, part: str) -> Iterator[Load]:
     urls = [topology.nodes[name].client_url for name in topology.names[part] if topology.has_jetstream(name)]
-    with Load(urls, topology.base / "load.json", rate=50) as load:
+    with Load(urls, topology.base / "load.json", rate=20) as load:
         yield load
 
 

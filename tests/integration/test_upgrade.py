@@ -38,7 +38,7 @@ class Rolled:
 def rolled(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rolled]:
     with LoopbackCluster("2.14.6") as cluster:
         user = User.of(cluster, mirror, tmp_path_factory.mktemp("user"))
-        with Load(cluster.urls, cluster.base / "load.json", rate=100) as load:
+        with Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
             leader = cluster.known_leader()
             first = user.run(UPGRADE)
             report = load.stop()

@@ -1,4 +1,6 @@
-"""Keeps the bytecode of what is imported out of zip files. On PYTHONPATH of the tests, and on the machines of the lab.
+"""Keeps the bytecode of what is imported out of zip files, and Ansible's workers from collecting garbage.
+
+On PYTHONPATH of the tests, and on the machines of the lab.
 
 A module comes to a node as a zip file with the source of all that it imports, and Python keeps bytecode beside source only
 where that is a file. In a roll of three servers 25 modules compile the same files again: a sixth of all that it costs.
@@ -6,6 +8,7 @@ where that is a file. In a roll of three servers 25 modules compile the same fil
 
 import _imp
 import contextlib
+import gc
 import marshal
 import os
 import sys
@@ -31,6 +34,11 @@ def _kept(pathname, source):
         os.replace(part, path)
     return code
 
+
+# Ansible forks a worker for each task on each host, and the first collection in one writes to all that it shares with the others.
+# Without collections 60 small tasks cost a sixth less; a run lasts too short to need them.
+if any(os.path.basename(word) in ("ansible", "ansible-playbook") for word in getattr(sys, "orig_argv", [])[:2]):
+    gc.disable()
 
 if os.path.isdir(FOLDER):
     zipimport._compile_source = _kept
