@@ -40,7 +40,7 @@ def open_door(request: pytest.FixtureRequest) -> type[Door]:
 @pytest.fixture
 def get(open_door: type[Door]) -> GET:
     def ask(url: str, **settings: object) -> Reply:
-        with open_door(Settings(**{"timeout_seconds": 5.0, **settings})) as door:
+        with open_door(Settings(**{"timeout_seconds": 60.0, **settings})) as door:
             return door.get_many([url])[0]
 
     return ask
@@ -117,7 +117,7 @@ def test_replies_come_in_the_order_asked_whatever_the_order_of_the_answers(open_
         done[number].set()
         return {"number": number}
 
-    with WebServer(answer) as server, open_door(Settings()) as door:
+    with WebServer(answer) as server, open_door(Settings(timeout_seconds=60)) as door:
         replies = door.get_many([f"{server.url}/{number}" for number in range(8)])
     assert [reply.body for reply in replies if isinstance(reply, Answer)] == [{"number": number} for number in range(8)]
 
@@ -132,25 +132,25 @@ def test_no_more_requests_are_under_way_at_once_than_allowed(open_door: type[Doo
         threading.Event().wait(0.15)
         return {}
 
-    with WebServer(answer) as server, open_door(Settings(max_in_flight=max_in_flight)) as door:
+    with WebServer(answer) as server, open_door(Settings(timeout_seconds=60, max_in_flight=max_in_flight)) as door:
         replies = door.get_many([server.url] * max_in_flight * 2)
         assert server.most_at_once == max_in_flight
     assert all(isinstance(reply, Answer) for reply in replies)
 
 
 def test_nothing_asked_is_nothing_answered(open_door: type[Door]) -> None:
-    with open_door(Settings()) as door:
+    with open_door(Settings(timeout_seconds=60)) as door:
         assert door.get_many([]) == []
 
 
 def test_one_that_does_not_answer_does_not_keep_the_others_from_it(open_door: type[Door]) -> None:
-    with one_address({}) as server, open_door(Settings()) as door:
+    with one_address({}) as server, open_door(Settings(timeout_seconds=60)) as door:
         replies = door.get_many([server.url, f"http://127.0.0.1:{servers.free_port()}", server.url])
     assert [type(reply) for reply in replies] == [Answer, Fault, Answer]
 
 
 def test_a_door_can_be_used_again_and_sees_that_a_server_has_returned(open_door: type[Door]) -> None:
-    with open_door(Settings()) as door:
+    with open_door(Settings(timeout_seconds=60)) as door:
         with one_address({"start": 1}) as server:
             assert isinstance(door.get_many([server.url])[0], Answer)
         assert door.get_many([server.url])[0] == Fault("connection refused")

@@ -36,7 +36,8 @@ from tests.unit.servers import RawServer, WebServer
 
 @pytest.fixture(params=[HttpxDoor, UrlsDoor], ids=["httpx", "urls"])
 def door(request: pytest.FixtureRequest) -> Any:
-    with request.param(Settings()) as opened:
+    # What is not about time has enough of it on a machine that is busy with other tests.
+    with request.param(Settings(timeout_seconds=60)) as opened:
         yield opened
 
 
