@@ -20,7 +20,7 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_sess
 LIMIT = "nats_upgrade_client_probe_max_gap_seconds"
 _PID, _LOG = "client-probe.pid", "client-probe.log"
 # Each has bounds of its own for what it does; these are for a machine that is busy.
-_BEGIN_SECONDS, _STEP_SECONDS, _END_SECONDS = 120.0, 75.0, 120.0
+_BEGIN_SECONDS, _STEP_SECONDS, _END_SECONDS = 120.0, 120.0, 180.0
 
 Record = Mapping[str, Any]
 

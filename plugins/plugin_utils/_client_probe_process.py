@@ -31,7 +31,7 @@ SETTLE_SECONDS = LAST_SECONDS = 45.0
 SETTLE_PLAIN_SECONDS = 2.0
 LOOK_SECONDS = 0.25
 # Of how many messages that did not come the stream is asked whether it has them.
-MOST_LOOKED_FOR = 5
+MOST_LOOKED_FOR = 20
 
 
 def _be_of_the_collection() -> None:
@@ -73,6 +73,8 @@ class Probe:
         self._all: list[dict[str, Any]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._has_stream = False
+        # What did not come, and is in the stream all the same.
+        self._withheld: set[int] = set()
 
     async def run(self) -> str:
         """Do it all; returns why it ended."""
@@ -84,11 +86,11 @@ class Probe:
         client = await self._connect("publisher")
         try:
             without = await self._begin(client)
-            reason = await self._watch()
+            reason = await self._watch(client)
             self._traffic.stop.set()
             await asyncio.gather(*self._tasks)
-            await self._look_for(client)
-            self._take_step(self._traffic.tally.stream.missing, self._traffic.tally.plain.missing)
+            lost = await self._lost(client, self._traffic.tally.stream.missing)
+            self._take_step(lost, self._traffic.tally.plain.missing)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -155,7 +157,7 @@ class Probe:
                 )
             await asyncio.sleep(0.02)
 
-    async def _watch(self) -> str:
+    async def _watch(self, client: Any) -> str:
         """Until it is to end; returns why."""
         while not self._told_to_end:
             for task in self._tasks:
@@ -171,25 +173,30 @@ class Probe:
                 continue
             self._marked.clear()
             if not self._told_to_end:
-                self._take_step(*await self._settle())
+                missing, missing_plain = await self._settle()
+                self._take_step(await self._lost(client, missing), missing_plain)
         return "stopped"
 
     def _end(self) -> None:
         self._told_to_end = True
         self._marked.set()
 
-    async def _look_for(self, client: Any) -> None:
-        """Note whether the stream has what did not come: what it lacks is gone, anything else the consumer did not give."""
-        waiting = self._traffic.tally.stream.waiting
-        for number in sorted(waiting)[:MOST_LOOKED_FOR]:
-            found = await self._session.find(client, self._names.stream, waiting[number])
-            self._traffic.tally.note("missing", f"message {number}, sequence {waiting[number]} of the stream: {found}")
+    async def _lost(self, client: Any, missing: set[int]) -> set[int]:
+        """Those of what did not come that the stream lacks as well. What it has is noted: its consumer keeps it back."""
+        waiting, known = self._traffic.tally.stream.waiting, self._steps.lost | self._withheld
+        for number in sorted(missing - known)[:MOST_LOOKED_FOR]:
+            sequence = waiting.get(number, 0)
+            there, said = await self._session.find(client, self._names.stream, sequence)
+            self._traffic.tally.note("missing", f"message {number}, sequence {sequence} of the stream: {said}")
+            if there:
+                self._withheld.add(number)
+        return missing - self._withheld
 
     async def _settle(self) -> tuple[set[int], set[int]]:
         """Wait for what was acknowledged so far, for what is on its way is not lost; returns what did not come."""
         flow, plain = self._traffic.tally.stream, self._traffic.tally.plain
         # What an earlier step has waited for in vain is not waited for again.
-        before, before_plain = flow.missing - self._steps.lost, plain.missing - self._steps.lost_plain
+        before, before_plain = flow.missing - self._steps.lost - self._withheld, plain.missing - self._steps.lost_plain
         begin = time.monotonic()
 
         def waits() -> bool:

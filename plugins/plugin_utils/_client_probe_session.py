@@ -247,13 +247,13 @@ class Session:
                     return str(error)
                 await asyncio.sleep(0.2)
 
-    async def find(self, client: Any, stream: str, sequence: int) -> str:
-        """Whether a stream has this message, in words."""
+    async def find(self, client: Any, stream: str, sequence: int) -> tuple[bool, str]:
+        """Whether a stream has this message, and that in words. What cannot be found out counts as not."""
         try:
             await self.ask(client, f"STREAM.MSG.GET.{stream}", {"seq": sequence})
         except NatsError as error:
-            return f"asked for it, the servers say: {error}"
-        return "the stream has it, and the consumer has not given it"
+            return False, f"asked for it, the servers say: {error}"
+        return True, "the stream has it, and the consumer has not given it"
 
     async def remove_stream(self, client: Any, name: str) -> bool:
         """Remove a stream of ours; whether it has gone."""

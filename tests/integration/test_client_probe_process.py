@@ -179,7 +179,7 @@ def test_a_message_that_went_down_with_a_connection_is_given_again_and_not_lost(
         assert len(await taken.fetch(1, timeout=5)) == 1
         await client.close()
 
-    async def told(*sequences: int) -> list[str]:
+    async def told(*sequences: int) -> list[tuple[bool, str]]:
         session = Session(wanted(url, "asks"))
         try:
             client = await session.connect("asks")
@@ -191,8 +191,8 @@ def test_a_message_that_went_down_with_a_connection_is_given_again_and_not_lost(
     asyncio.run(take_one())
     # Had it not been given again, the probe would ask whether it is there.
     there, gone = asyncio.run(told(1, 10**9))
-    assert there == "the stream has it, and the consumer has not given it"
-    assert gone == "asked for it, the servers say: no message found (10037)"
+    assert there == (True, "the stream has it, and the consumer has not given it")
+    assert gone == (False, "asked for it, the servers say: no message found (10037)")
     step = _client_probe.read(str(tmp_path), "n1")
     assert (step["lost"], step["duplicated"]) == (0, 0)
     assert _client_probe.stop(str(tmp_path))["total"]["lost"] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import stat
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,6 +57,29 @@ def test_a_message_is_waited_for_from_its_acknowledgement_until_it_comes_whichev
     flow.acknowledged(2, 3)
     flow.take(2, 3)
     assert (flow.waiting, flow.missing) == ({1: 2}, {1})
+
+
+def test_what_did_not_come_is_lost_where_the_stream_lacks_it_and_told_where_it_is_there() -> None:
+    tally, asked = Tally(), []
+    for number in (0, 1, 2):
+        tally.stream.acknowledged(number, 10 + number)
+
+    class Session:
+        async def find(self, client: Any, stream: str, sequence: int) -> tuple[bool, str]:
+            asked.append((stream, sequence))
+            return sequence == 11, f"said of {sequence}"
+
+    probe = object.__new__(_client_probe_process.Probe)
+    probe._traffic, probe._session, probe._names = SimpleNamespace(tally=tally), Session(), SimpleNamespace(stream="S")
+    probe._steps, probe._withheld = Steps(tally, jetstream=True), set()
+    assert asyncio.run(probe._lost(None, {1, 2})) == {2}
+    assert [event["detail"] for event in tally.events] == [
+        "message 1, sequence 11 of the stream: said of 11",
+        "message 2, sequence 12 of the stream: said of 12",
+    ]
+    probe._steps.take({2}, set())
+    # Neither is asked about again.
+    assert (asyncio.run(probe._lost(None, {1, 2})), asked) == ({2}, [("S", 11), ("S", 12)])
 
 
 def test_each_step_has_its_own_longest_interruption_and_one_that_goes_on_counts_in_both() -> None:
