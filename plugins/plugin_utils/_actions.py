@@ -99,7 +99,7 @@ class NatsAction(ActionBase):
                 f"{host} was lost in the step '{self._task.name}': it cannot be reached ({exc}). {left}", lost_host=host
             ) from exc
         if self._task.delegate_to or self._task.run_once:
-            # Ansible adds which Python it has found there, and from 2.21 on takes that for every host of the play.
+            # Ansible adds which Python it has found there, and from 2.21 on gives that to every host of the task.
             result.pop("ansible_facts", None)
         # With -vvv Ansible shows the options that the module got, addresses as they were given.
         return {**result, "invocation": _without_credentials(result["invocation"])} if "invocation" in result else result

@@ -134,7 +134,7 @@ def test_facts_of_a_node_carry_the_name_of_the_host_that_they_were_read_on() -> 
 
 @pytest.mark.parametrize(("delegate_to", "run_once", "kept"), [("n2", False, False), (None, True, False), (None, False, True)])
 def test_facts_that_are_not_the_host_s_own_are_not_given_to_it(delegate_to: str | None, run_once: bool, kept: bool) -> None:
-    """Ansible adds the Python that it has found on the node: with 2.21, to every host of the play."""
+    """Ansible adds which Python it has found on the node, and gives that to the hosts of the task."""
     host = Host()
     host.answers = [{"changed": False, "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3.9"}}]
     action = host.action("nats_lock", "nats_lock", False, {"state": "read"})
