@@ -49,6 +49,11 @@ def _without_credentials(value: Any) -> Any:
     return [_without_credentials(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
+def node_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a node in the result of M(natsops.cluster.nats_node_facts), whichever its as_facts was; empty of a failure."""
+    return result.get("nats_node") or (result.get("ansible_facts") or {}).get("nats_node") or {}
+
+
 def warn_without_httpx() -> None:
     if _http.httpx is None:
         display.warning("httpx cannot be imported on the controller: servers are read through Ansible's own urls, more slowly")
@@ -105,6 +110,9 @@ class NatsAction(ActionBase):
         fault = _node_python.fault(self, result, host)
         if fault:
             raise NatsError(f"refused: {host}: {fault}. Nothing was touched there.", refusal="old_python")
+        if self._task.delegate_to or self._task.run_once:
+            # Ansible adds which Python it has found there, and from 2.21 on gives that to every host of the task.
+            result.pop("ansible_facts", None)
         # With -vvv Ansible shows the options that the module got, addresses as they were given.
         return {**result, "invocation": _without_credentials(result["invocation"])} if "invocation" in result else result
 
@@ -296,7 +304,7 @@ class LookingAction(ReadingAction):
         return tuple(
             Surge(
                 host=reading.name,
-                node=(params["surge"][reading.name].get("ansible_facts") or {}).get("nats_node") or {},
+                node=node_of(params["surge"][reading.name]),
                 error=_targets.not_startable(reading.name, task_vars, self._templar)
                 or params["surge"][reading.name].get("msg", ""),
                 reading=reading,

@@ -1,0 +1,17 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Find out how a server is run, on its node, with the name of the host that the facts are of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NodeAction, Result
+
+
+class ActionModule(NodeAction):
+    """See the module of the same name."""
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        host = self._task.delegate_to or task_vars["inventory_hostname"]
+        return self.on_node({"host": host, **self._task.args}, task_vars)
