@@ -63,7 +63,7 @@ def free_ports(size: int) -> Ports:
         if holding is None:
             continue
         # Others than labs have ports too.
-        if all(is_free(port) for port, _ in ports.each(size)):
+        if all(is_free(port) for port, _unused in ports.each(size)):
             _held[ports] = holding
             return ports
         os.close(holding)

@@ -55,7 +55,7 @@ def test_version_that_is_not_exact_is_refused(version: str) -> None:
 
 
 def test_ports_of_one_block_do_not_overlap() -> None:
-    ports = [port for port, _ in Ports.from_base(20000).each(5)]
+    ports = [port for port, _unused in Ports.from_base(20000).each(5)]
     assert len(set(ports)) == 35
     assert (min(ports), max(ports)) == (20001, 20065)
 
@@ -189,7 +189,7 @@ def test_compact_json_is_the_same_json() -> None:
 
 
 def test_ports_are_given_out_once_until_they_are_released() -> None:
-    given = [free_ports(3) for _ in range(5)]
+    given = [free_ports(3) for _unused in range(5)]
     assert len(set(given)) == 5
     assert [try_lock(f"ports-{ports.client}") for ports in given] == [None] * 5
     held = [lock_folder().resolve() / f"ports-{ports.client}" for ports in given]
