@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
+
+# Every module imports this. ansible-core 2.17 would run them with 3.7, where some of them break, maybe in the middle of a turn.
+if sys.version_info < (3, 8):  # noqa: UP036
+    raise ImportError("the modules of natsops.cluster need Python 3.8 or newer")
 
 
 class NatsError(Exception):
