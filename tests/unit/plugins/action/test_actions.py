@@ -123,7 +123,7 @@ def test_the_version_is_judged_on_the_controller_where_it_is_read_on_the_node() 
 def test_facts_of_a_node_carry_the_name_of_the_host_that_they_were_read_on() -> None:
     host = Host()
     host.run("nats_node_facts", pid=1)
-    delegated = host.action("nats_node_facts", "nats_node_facts", False, {"pid": 1})
+    delegated = host.action("nats_node_facts", False, {"pid": 1})
     delegated._task.delegate_to = "n2"
     delegated.run(task_vars=host.task_vars)
     assert [asked["host"] for asked in host.asked] == ["n1", "n2"]
@@ -134,7 +134,7 @@ def test_facts_that_are_not_the_host_s_own_are_not_given_to_it(delegate_to: str 
     """Ansible adds which Python it has found on the node, and gives that to the hosts of the task."""
     host = Host()
     host.answers = [{"changed": False, "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3.9"}}]
-    action = host.action("nats_lock", "nats_lock", False, {"state": "read"})
+    action = host.action("nats_lock", False, {"state": "read"})
     action._task.delegate_to, action._task.run_once = delegate_to, run_once
     assert ("ansible_facts" in action.run(task_vars=host.task_vars)) is kept
 
