@@ -17,6 +17,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _drift_text,
     _fleet,
     _monitor,
+    _node_keys,
     _policy,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -50,7 +51,10 @@ class ActionModule(ReadingAction):
         targets = _arguments.targets({**params, "servers": self.servers_of(params, task_vars)})
         with self.source(task_vars)(params) as source:
             readings = _monitor.read_members(source, targets)
-        nodes = {host: (result.get("ansible_facts") or {}).get("nats_node") for host, result in params["nodes"].items()}
+        nodes = {
+            host: _node_keys.facts(host, result["ansible_facts"])["nats_node"] if result.get("ansible_facts") else None
+            for host, result in params["nodes"].items()
+        }
         return _fleet.Fleet(
             readings=tuple(readings),
             now=datetime.now(timezone.utc),

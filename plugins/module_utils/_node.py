@@ -114,6 +114,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "absence": found.absence,
         "pid": process.pid if process else None,
         "start_ticks": process.start_ticks if process else None,
+        "uid": _process.uid_of(process) if process else None,
         "program": process.program if process else "",
         "found_by": found.found_by,
         "listening_ports": _ports(process),
@@ -172,7 +173,7 @@ def _container(
 def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """What runs have left on this node, as facts; and the journal of its last turn where that has not come to its end."""
     # Here and not above: a module on a node compiles whatever it imports each time it runs, and most runs need none of it.
-    from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock, _package_guard, _systemd
+    from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock, _package_guard, _state_keys, _systemd
 
     state_dir, held = params["state_dir"], bool(unit) and _systemd.is_held(unit["Id"])
     if params.get("container"):
@@ -186,7 +187,7 @@ def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str,
         "hold": held,
         "package_guard": _package_guard.left(),
     }
-    return kept, (journal.fields or {}) if _journal.unfinished(journal.fields) else {}
+    return kept, (journal.fields or {}) if _state_keys.unfinished(journal.fields) else {}
 
 
 def _ports(process: Process | None) -> list[int] | None:

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor, _node_keys
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge
 from ansible_collections.natsops.cluster.plugins.plugin_utils import (
@@ -270,21 +270,26 @@ class LookingAction(ReadingAction):
             situation = _looking.look(
                 source,
                 targets,
-                {host: node for host, node in (params["nodes"] or {}).items() if node},
+                self.nodes(params),
                 max_lag=params["max_lag"],
                 settle_seconds=params["settle_seconds"],
             )
             return replace(situation, surge=self._surge(source, params, task_vars)) if params["surge"] else situation
+
+    def nodes(self, params: Result) -> dict[str, dict[str, Any]]:
+        """What was found out on the nodes, of those where something was."""
+        return {host: _node_keys.checked(host, node) for host, node in (params["nodes"] or {}).items() if node}
 
     def _surge(self, source: _monitor.Source, params: Result, task_vars: dict[str, Any]) -> tuple[Surge, ...]:
         """The temporary servers that the option surge names, with what was found out on their hosts."""
         targets = _arguments.targets(
             {**params, "servers": self.servers_of({**params, "hosts": list(params["surge"])}, task_vars)}
         )
+        found = {host: result.get("ansible_facts") or {} for host, result in params["surge"].items()}
         return tuple(
             Surge(
                 host=reading.name,
-                node=(params["surge"][reading.name].get("ansible_facts") or {}).get("nats_node") or {},
+                node=_node_keys.facts(reading.name, found[reading.name])["nats_node"] if found[reading.name] else {},
                 error=_targets.not_startable(reading.name, task_vars, self._templar)
                 or params["surge"][reading.name].get("msg", ""),
                 reading=reading,

@@ -31,6 +31,7 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "absence": "",
         "pid": server.pid,
         "start_ticks": server.start_ticks,
+        "uid": os.geteuid(),
         "program": str(processes.program()),
         "found_by": "pid",
         "listening_ports": [],
