@@ -17,13 +17,13 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _drift_text,
     _fleet,
     _monitor,
-    _node_keys,
     _policy,
+    _situation,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.modules.nats_audit import SPEC
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result, node_of
 
 
 class ActionModule(ReadingAction):
@@ -51,16 +51,17 @@ class ActionModule(ReadingAction):
         targets = _arguments.targets({**params, "servers": self.servers_of(params, task_vars)})
         with self.source(task_vars)(params) as source:
             readings = _monitor.read_members(source, targets)
-        nodes = {
-            host: _node_keys.facts(host, result["ansible_facts"])["nats_node"] if result.get("ansible_facts") else None
-            for host, result in params["nodes"].items()
-        }
+        found = {host: node for host, result in params["nodes"].items() if (node := node_of(host, result))}
+        nodes, foreign = _situation.apart(found)
         return _fleet.Fleet(
             readings=tuple(readings),
             now=datetime.now(timezone.utc),
             names={host: _targets.server_names(host, task_vars, self._templar) for host in params["hosts"]},
-            nodes={host: node for host, node in nodes.items() if node},
-            unlooked={host: _why_not(params["nodes"][host]) for host, node in nodes.items() if not node},
+            nodes=nodes,
+            unlooked={
+                **{host: _why_not(result) for host, result in params["nodes"].items() if host not in found},
+                **{host: f"the facts given for it were read on {place}" for host, place in foreign.items()},
+            },
             expected=frozenset(
                 name for host in params["expected"] for name in _targets.server_names(host, task_vars, self._templar)
             ),

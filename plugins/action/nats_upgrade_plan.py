@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _facts, _order, _plan, _plan_text, _policy, _restart
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, is_meta_leader
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, apart, is_meta_leader
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_plan import REQUIRED_IF, SPEC
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import LookingAction, Result
 from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Log
@@ -77,4 +77,5 @@ class ActionModule(LookingAction):
             situation = self.situation(params, task_vars)
             lacking = params["rebalance"] and self.without_account(params["hosts"], task_vars)
             return replace(situation, asks_without_account=bool(lacking))
-        return Situation(tuple(_facts.reading_of(server) for server in params["servers"] or ()), (), self.nodes(params))
+        own, foreign = apart(self.nodes(params))
+        return Situation(tuple(_facts.reading_of(server) for server in params["servers"] or ()), (), own, foreign=foreign)

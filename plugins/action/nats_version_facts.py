@@ -19,7 +19,7 @@ class ActionModule(ReadingAction):
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         result = super().work(task_vars)
-        facts = (result.get("ansible_facts") or {}).get("nats_version")
+        facts = result.get("ansible_facts", result).get("nats_version")
         if facts:
             # Here, also where they were read on the node: the version policy stays on the controller.
             result["drift"] = self._drift(facts, task_vars)
@@ -33,4 +33,4 @@ class ActionModule(ReadingAction):
         return _drift.judge(fleet, _policy.load(policy_file or None)).brief()
 
     def read(self, params: Result, host: str, open_source: _arguments.OpenSource) -> Result:
-        return {"changed": False, "ansible_facts": {"nats_version": _facts.version_facts(params, host, open_source=open_source)}}
+        return {"changed": False, **_facts.result(params, _facts.version_facts(params, host, open_source=open_source))}

@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   nodes:
     description:
-      - By host, C(ansible_facts.nats_node) of M(natsops.cluster.nats_node_facts).
+      - By host, C(nats_node) of M(natsops.cluster.nats_node_facts). Facts that name another host are refused (V(foreign_facts)).
       - Without them units, lame duck settings and what an earlier run left are not judged.
     type: dict
   surge:

@@ -21,6 +21,7 @@ _SIGINT = re.compile(r"\b(?:SIG)?INT\b|\s-2\b")
 
 def judge(situation: Situation, target: ServerVersion | None) -> Iterator[Trouble]:
     """Every reason that lies in how nodes run their servers. A rolling restart has no target."""
+    yield from _foreign_facts(situation)
     running = {server.host: server.facts.version for server in situation.servers}
     for host, node in sorted(situation.nodes.items()):
         unit = node.get("unit")
@@ -41,6 +42,23 @@ def judge(situation: Situation, target: ServerVersion | None) -> Iterator[Troubl
         yield from _spaces(situation, target)
         yield from _target_changed(situation, target)
     yield from _other_kind_of_roll(situation, restart=target is None)
+
+
+def _foreign_facts(situation: Situation) -> Iterator[Trouble]:
+    """Journal, lock, unit, paths and architecture of one host, given for another. Ports that all have show nothing."""
+    for host, place in sorted(situation.foreign.items()):
+        yield Trouble(
+            Finding(
+                "foreign_facts",
+                f"{host}: the facts given for this host were read on {place}. They decide which process is drained and what is "
+                "switched and put back, so nothing is done by them. In ansible-core 2.21 a task with run_once that registers or "
+                "returns facts, before this playbook in the same run, makes all hosts share one set of variables: run this "
+                "playbook in an ansible-playbook command of its own, or give each host a variable of its own (set_fact without "
+                "run_once) before such a task",
+                waivable=False,
+                seen=(host,),
+            )
+        )
 
 
 def _unsafe_unit(host: str, node: Mapping[str, Any], unit: Mapping[str, Any]) -> Iterator[Trouble]:

@@ -12,7 +12,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _arguments,
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
-SPEC: _arguments.Spec = dict(_arguments.MONITORING)
+SPEC: _arguments.Spec = {**_arguments.MONITORING, "as_facts": {"type": "bool", "default": True}}
 _UPTIME = re.compile(r"([0-9]{1,9})([ydhms])")
 _SECONDS = {"y": 365 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -20,7 +20,7 @@ _SECONDS = {"y": 365 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 def version_facts(
     params: Mapping[str, Any], name: str | None = None, *, open_source: _arguments.OpenSource = _arguments.open_http
 ) -> dict[str, Any]:
-    """Return the value of C(ansible_facts.nats_version): of one server, or C(servers) of many.
+    """Return the value of C(nats_version): the facts of one server, or C(servers) of many.
 
     One server that cannot be read is a NatsError; among many it is an entry with C(error).
     """
@@ -32,6 +32,12 @@ def version_facts(
     if readings[0].error:
         raise NatsError(unreadable(readings[0]), monitor_url=readings[0].monitor_url)
     return facts_of(readings[0])
+
+
+def result(params: Mapping[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """The keys of the module's result that hold such facts."""
+    found = {"nats_version": facts}
+    return {"ansible_facts": found} if params["as_facts"] else found
 
 
 def unreadable(reading: Reading) -> str:

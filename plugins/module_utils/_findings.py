@@ -60,6 +60,7 @@ FINAL: Mapping[str, str] = {
     "config": "the target does not start with the configuration that is deployed",
     "downgrade_assets": "the target cannot serve streams or consumers that exist",
     "floating_image": "the image has no exact tag and no digest",
+    "foreign_facts": "what was found out on one node is given for another",
     "lame_duck_settings": "the server would not start with its lame duck settings",
     "locked": "another run is at work on this cluster",
     "names_with_spaces": "a server, cluster or gateway name has a space in it, and the target does not start with it",

@@ -95,9 +95,9 @@ class Server:
 class Fleet:
     """One reading of every host, and what is known of the hosts besides.
 
-    C(names) are the names that the server of a host may have, C(nodes) is C(ansible_facts.nats_node) by host where it was
-    looked at, C(unlooked) why it could not be, and C(expected) the names of servers that are known and not read. Where C(whole)
-    is false the readings are some of a cluster, so that nothing can be said of who is missing in it.
+    C(names) are the names that the server of a host may have, C(nodes) is C(nats_node) by host where it was looked at,
+    C(unlooked) why it could not be, and C(expected) the names of servers that are known and not read. Where C(whole) is false
+    the readings are some of a cluster, so that nothing can be said of who is missing in it.
     """
 
     readings: tuple[Reading, ...]

@@ -86,7 +86,7 @@ def runs_podman(unit: Mapping[str, str]) -> bool:
 
 
 def facts(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of the server on this node, as C(ansible_facts.nats_node)."""
+    """The facts of the server on this node: C(nats_node) of M(natsops.cluster.nats_node_facts)."""
     found, unit = find(params)
     process = found.process
     container, root, at_start = _container(params, unit, process)
@@ -110,6 +110,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     settings, used, leafnode_min_version = _settings(known, process, _reader(at_start, files))
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
+        "read_on": {"host": params.get("host") or "", "hostname": platform.node(), "machine_id": _machine_id()},
         "running": process is not None,
         "absence": found.absence,
         "pid": process.pid if process else None,
@@ -137,6 +138,13 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         **kept,
         **(_access_facts(params, known, argv, process, at_start) if is_seen and params.get("fingerprint_key") else {}),
     }
+
+
+def _machine_id() -> str:
+    """The id that machine-id(5) gives this installation; empty where there is none, as in many containers."""
+    with contextlib.suppress(OSError):
+        return Path("/etc/machine-id").read_text(encoding="ascii", errors="replace").strip()[:64]
+    return ""
 
 
 def _access_facts(

@@ -61,6 +61,7 @@ _ACCESS: Mapping[str, Key] = {
     "settings": record_of(TEXT).needed,
 }
 KEYS: Mapping[str, Key] = {
+    "read_on": record(dict.fromkeys(("host", "hostname", "machine_id"), TEXT)),
     "running": FLAG,
     "absence": TEXT,
     "pid": optional(PID),
@@ -93,11 +94,6 @@ KEYS: Mapping[str, Key] = {
     "config_digest": TEXT,
 }
 _LOCK: Mapping[str, Key] = {"state": TEXT, "said": TEXT, "unreadable": TEXT, "run_id": TEXT}
-
-
-def facts(host: str, sent: Any) -> dict[str, Any]:
-    """The ansible_facts that a host has sent: those of the node, and no others. Raises NatsError as C(checked) does."""
-    return {"nats_node": checked(host, sent.get("nats_node") if isinstance(sent, dict) else sent)}
 
 
 def checked(host: str, node: Any) -> dict[str, Any]:

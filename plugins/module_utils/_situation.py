@@ -78,7 +78,8 @@ class Trouble:
 class Situation:
     """One reading of every host of the group, what was found out on the nodes, and what persisted of what is missing.
 
-    C(nodes) is C(ansible_facts.nats_node) by host, where it is known.
+    C(nodes) is C(nats_node) of M(natsops.cluster.nats_node_facts) by host, where it is known; C(foreign) says by host where the
+    facts that were given for it were read instead. Those are not among C(nodes): nothing is to be judged by them.
     """
 
     readings: tuple[Reading, ...]
@@ -87,13 +88,15 @@ class Situation:
     surge: tuple[Surge, ...] = ()
     # Clients are to be asked to move in the end, and not every host has a system account to ask them by.
     asks_without_account: bool = False
+    foreign: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls, readings: Sequence[Reading], nodes: Mapping[str, Mapping[str, Any]] | None = None, *, max_lag: int = 100
     ) -> Situation:
         """The situation of one poll: everything that is missing in it counts."""
-        return cls(tuple(readings), tuple(_health.judge(readings, {}, max_lag=max_lag)), nodes or {})
+        own, foreign = apart(nodes or {})
+        return cls(tuple(readings), tuple(_health.judge(readings, {}, max_lag=max_lag)), own, foreign=foreign)
 
     @cached_property
     def servers(self) -> tuple[Server, ...]:
@@ -167,6 +170,20 @@ class Situation:
                 expected = self.journal(host).get("expectation") or {}
                 names |= {host, expected.get("server_name") or host}
         return frozenset(names)
+
+
+def apart(nodes: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+    """The facts of nodes that were read on the host they are given for; and by host, where the others were read.
+
+    Facts that name no host, because they were put together by hand, are taken as they are given.
+    """
+    places = {host: node.get("read_on") for host, node in nodes.items()}
+    foreign = {
+        host: f"{place['host']} (host name {place.get('hostname') or '?'}, machine id {place.get('machine_id') or '?'})"
+        for host, place in places.items()
+        if isinstance(place, Mapping) and place.get("host") not in (None, "", host)
+    }
+    return {host: node for host, node in nodes.items() if host not in foreign}, foreign
 
 
 def listed(lines: Sequence[str]) -> str:

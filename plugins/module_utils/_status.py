@@ -102,6 +102,8 @@ def _lines(situation: Situation, roll: Roll | None, commands: Mapping[str, str])
         if surge.reading.facts:
             up = f"{surge.host}  a temporary server, up {surge.reading.facts.uptime}"
             yield f"{up}: the next run of the upgrade takes it away at its end, or: {surge.command}"
+    for host, place in sorted(situation.foreign.items()):
+        yield f"{host}  what was left there is not known: the facts given for it were read on {place}"
     yield from _lock_lines(situation)
     missing = [f"{v.reading.name}: {m}" for v in situation.verdicts for m in v.missing if m.condition != "reachable"]
     for line in missing[:SHOWN]:

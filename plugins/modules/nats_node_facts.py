@@ -11,9 +11,21 @@ short_description: Find out how the NATS server of a node is run
 version_added: "0.1.0"
 description:
   - Finds the server's process and reads from it, or from its systemd unit, what an upgrade has to know, into
-    C(ansible_facts.nats_node).
+    C(ansible_facts.nats_node), or C(nats_node) with O(as_facts=false).
   - Changes nothing. Needs the rights to read the process, its configuration and, for a unit, none more.
 options:
+  as_facts:
+    description:
+      - Whether what is found out becomes a fact of the host. Otherwise it is in the result alone, under the same name.
+      - Give V(false) with C(run_once) and with C(delegate_to), and read what is registered. Facts of such a task may be taken for
+        those of other hosts of the play, and with ansible-core 2.21 all of its hosts then share one set of facts.
+    type: bool
+    default: true
+  host:
+    description:
+      - Name of the host in the inventory. The facts carry it, so that nothing is judged by those of another host.
+      - The default is the host of the task, or the one that it is delegated to.
+    type: str
   binary_path:
     description: Path of the server binary. The default is what the process, or the unit, was started by; links are kept.
     type: path
@@ -61,16 +73,25 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+nats_node:
+  description: What is C(ansible_facts.nats_node) otherwise.
+  type: dict
+  returned: success, with O(as_facts=false)
 ansible_facts:
   description: Facts to add to the host.
   type: dict
-  returned: success
+  returned: success, with O(as_facts=true)
   contains:
     nats_node:
       description: How the server is run.
       type: dict
       returned: success
       contains:
+        read_on:
+          description: >-
+            Where these facts were read, C(host) (its name in the inventory), C(hostname) (its own name) and C(machine_id) (of
+            C(/etc/machine-id), or empty).
+          type: dict
         running:
           description: Whether it runs.
           type: bool
@@ -203,6 +224,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_node.SERVER_SPEC,
+            "as_facts": {"type": "bool", "default": True},
+            "host": {"type": "str"},
             "binary_path": {"type": "path"},
             "config_path": {"type": "path"},
             "image": {"type": "str"},
@@ -216,7 +239,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        module.exit_json(changed=False, ansible_facts={"nats_node": _node.facts(module.params)})
+        found = {"nats_node": _node.facts(module.params)}
+        module.exit_json(changed=False, **({"ansible_facts": found} if module.params["as_facts"] else found))
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)
 

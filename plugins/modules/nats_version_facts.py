@@ -10,11 +10,20 @@ module: nats_version_facts
 short_description: Read the version and identity of one or many NATS servers
 version_added: "0.1.0"
 description:
-  - Reads /varz and /routez of one server, or of many at once, into C(ansible_facts.nats_version).
+  - Reads /varz and /routez of one server, or of many at once, into C(ansible_facts.nats_version), or C(nats_version) with
+    O(as_facts=false).
   - Reads from the controller unless told otherwise, so that nothing has to be installed on a node, or even be reachable by ssh.
   - Judges the versions, too, on the controller (RV(drift)). Who is missing in a cluster, and who should not be there, is judged
     by M(natsops.cluster.nats_audit), which is given a whole fleet.
   - Shapes are those of nats-server 2.10 to 2.15.
+options:
+  as_facts:
+    description:
+      - Whether what is found out becomes a fact of the host. Otherwise it is in the result alone, under the same name.
+      - Give V(false) with C(run_once) and with C(delegate_to), and read what is registered. Facts of such a task may be taken for
+        those of other hosts of the play, and with ansible-core 2.21 all of its hosts then share one set of facts.
+    type: bool
+    default: true
 extends_documentation_fragment:
   - natsops.cluster._attributes
   - natsops.cluster._monitoring
@@ -30,14 +39,20 @@ EXAMPLES = r"""
 - name: Read a whole cluster at once
   natsops.cluster.nats_version_facts:
     hosts: "{{ groups['nats'] }}"
+    as_facts: false
+  register: cluster
   run_once: true
 """
 
 RETURN = r"""
+nats_version:
+  description: What is C(ansible_facts.nats_version) otherwise.
+  type: dict
+  returned: success, with O(as_facts=false)
 ansible_facts:
   description: Facts to add to the host.
   type: dict
-  returned: success
+  returned: success, with O(as_facts=true)
   contains:
     nats_version:
       description:
@@ -135,7 +150,7 @@ def main() -> None:
     """Run the module on a node; on the controller the action of the same name does the work."""
     module = AnsibleModule(argument_spec=_facts.SPEC, mutually_exclusive=_arguments.ONE_SOURCE, supports_check_mode=True)
     try:
-        module.exit_json(changed=False, ansible_facts={"nats_version": _facts.version_facts(module.params)})
+        module.exit_json(changed=False, **_facts.result(module.params, _facts.version_facts(module.params)))
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)
 

@@ -47,6 +47,16 @@ def _without_credentials(value: Any) -> Any:
     return [_without_credentials(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
+def node_of(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a node in the result of M(natsops.cluster.nats_node_facts), whichever its as_facts was; empty of a failure.
+
+    Raises NatsError where they are none.
+    """
+    facts = result.get("ansible_facts")
+    found = result.get("nats_node") or (facts.get("nats_node") if isinstance(facts, dict) else facts)
+    return _node_keys.checked(host, found) if found else {}
+
+
 def warn_without_httpx() -> None:
     if _http.httpx is None:
         display.warning("httpx cannot be imported on the controller: servers are read through Ansible's own urls, more slowly")
@@ -93,6 +103,9 @@ class NatsAction(ActionBase):
             raise NatsError(
                 f"{host} was lost in the step '{self._task.name}': it cannot be reached ({exc}). {left}", lost_host=host
             ) from exc
+        if self._task.delegate_to or self._task.run_once:
+            # Ansible adds which Python it has found there, and from 2.21 on takes that for every host of the play.
+            result.pop("ansible_facts", None)
         # With -vvv Ansible shows the options that the module got, addresses as they were given.
         return {**result, "invocation": _without_credentials(result["invocation"])} if "invocation" in result else result
 
@@ -285,11 +298,10 @@ class LookingAction(ReadingAction):
         targets = _arguments.targets(
             {**params, "servers": self.servers_of({**params, "hosts": list(params["surge"])}, task_vars)}
         )
-        found = {host: result.get("ansible_facts") or {} for host, result in params["surge"].items()}
         return tuple(
             Surge(
                 host=reading.name,
-                node=_node_keys.facts(reading.name, found[reading.name])["nats_node"] if found[reading.name] else {},
+                node=node_of(reading.name, params["surge"][reading.name]),
                 error=_targets.not_startable(reading.name, task_vars, self._templar)
                 or params["surge"][reading.name].get("msg", ""),
                 reading=reading,

@@ -10,7 +10,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _health, _m
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Verdict
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, apart
 
 # So many looks are needed to see each of some hundred busy replicas current once: each is in about every other look.
 _LOOKS_AT_BUSY_REPLICAS = 20
@@ -43,4 +43,7 @@ def look(
         moved=lambda _unused: looks < _LOOKS_AT_BUSY_REPLICAS and all(lasting.values()),
         shortest_interval_seconds=0.3,
     ).value
-    return Situation(tuple(readings), tuple(v.only(lambda missing: missing.key in lasting) for v in verdicts), nodes)
+    own, foreign = apart(nodes)
+    return Situation(
+        tuple(readings), tuple(v.only(lambda missing: missing.key in lasting) for v in verdicts), own, foreign=foreign
+    )

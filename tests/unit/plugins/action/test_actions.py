@@ -123,6 +123,25 @@ def test_the_version_is_judged_on_the_controller_where_it_is_read_on_the_node() 
     assert "drift" not in host.run("nats_version_facts")
 
 
+def test_facts_of_a_node_carry_the_name_of_the_host_that_they_were_read_on() -> None:
+    host = Host()
+    host.run("nats_node_facts", pid=1)
+    delegated = host.action("nats_node_facts", "nats_node_facts", False, {"pid": 1})
+    delegated._task.delegate_to = "n2"
+    delegated.run(task_vars=host.task_vars)
+    assert [asked["host"] for asked in host.asked] == ["n1", "n2"]
+
+
+@pytest.mark.parametrize(("delegate_to", "run_once", "kept"), [("n2", False, False), (None, True, False), (None, False, True)])
+def test_facts_that_are_not_the_host_s_own_are_not_given_to_it(delegate_to: str | None, run_once: bool, kept: bool) -> None:
+    """Ansible adds the Python that it has found on the node: with 2.21, to every host of the play."""
+    host = Host()
+    host.answers = [{"changed": False, "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3.9"}}]
+    action = host.action("nats_lock", "nats_lock", False, {"state": "read"})
+    action._task.delegate_to, action._task.run_once = delegate_to, run_once
+    assert ("ansible_facts" in action.run(task_vars=host.task_vars)) is kept
+
+
 def audit(host: Host, *, check: bool = False, **args: Any) -> dict[str, Any]:
     return host.run("nats_audit", check=check, hosts=["n1", "n2"], **args)
 

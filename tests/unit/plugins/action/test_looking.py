@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 from unittest.mock import ANY
 
 import pytest
@@ -113,16 +113,18 @@ def test_facts_that_are_none_of_a_node_are_an_error_that_says_what_is_wrong(look
     failed = looked.plan(nodes={"n2": facts})
     assert (failed["failed"], "plan" in failed) == (True, False)
     assert failed["msg"].startswith(f"n2: what was sent from there are no facts of a node: {why}")
-    sent = {"changed": False, "ansible_facts": {"nats_node": facts, "ansible_user": "root"}}
-    looked.host.answers = [sent]
-    assert looked.host.run("nats_node_facts", pid=1)["msg"].startswith("n1: what was sent from there are no facts of a node: ")
+    for sent in ({"nats_node": facts}, {"ansible_facts": {"nats_node": facts}}):
+        looked.host.answers = [{"changed": False, **sent}]
+        assert looked.host.run("nats_node_facts", pid=1)["msg"].startswith(
+            "n1: what was sent from there are no facts of a node: "
+        )
 
 
-def test_facts_of_a_node_come_alone_and_with_a_journal_that_is_one(looked: Looked) -> None:
-    node = {"running": True, **journal("held", target=1)}
-    looked.host.answers = [{"changed": False, "ansible_facts": {"nats_node": node, "ansible_user": "root"}}]
-    facts = looked.host.run("nats_node_facts", pid=1)["ansible_facts"]
-    assert facts == {"nats_node": {"running": True, "journal": {"unfinished": False, "unreadable": ANY}}}
+@pytest.mark.parametrize("within", [lambda facts: facts, lambda facts: {"ansible_facts": facts}])
+def test_facts_of_a_node_come_with_a_journal_that_is_one(looked: Looked, within: Callable[[Any], Any]) -> None:
+    looked.host.answers = [{"changed": False, **within({"nats_node": {"running": True, **journal("held", target=1)}})}]
+    facts = within({"nats_node": {"running": True, "journal": {"unfinished": False, "unreadable": ANY}}})
+    assert looked.host.run("nats_node_facts", pid=1) == {"changed": False, **facts}
 
 
 def test_what_is_missing_in_one_look_only_is_no_reason_to_refuse(looked: Looked) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Placement, Reading
 from tests.unit.situations import (
     RUNNING,
@@ -262,3 +263,29 @@ def test_the_name_of_the_server_is_that_which_the_journal_gives() -> None:
     plan = plan_of(readings, **{"machine-7": journal("switching", name="n2")})
     assert refusals(plan) == []
     assert plan.steps[0].server_name == "n2"
+
+
+def read_on(host: str) -> dict[str, Any]:
+    return {"read_on": {"host": host, "hostname": f"{host}.example.org", "machine_id": f"id-of-{host}"}}
+
+
+def test_facts_that_were_read_on_another_host_are_refused_and_nothing_else_is_judged_by_them() -> None:
+    """As with ansible-core 2.21, where all hosts may get the facts of the last one."""
+    left = {"hold": True, "lame_duck_duration_seconds": 5.0, "lame_duck_grace_period_seconds": 10.0, **read_on("n3")}
+    plan = plan_of(cluster(), "leftover_hold", n1=left, n2=left, n3=left)
+    foreign = [finding for finding in plan.settled.refusals if finding.name == "foreign_facts"]
+    assert [finding.seen for finding in foreign] == [("n1",), ("n2",)]
+    assert (
+        "n1: the facts given for this host were read on n3 (host name n3.example.org, machine id id-of-n3)" in foreign[0].message
+    )
+    assert not any(finding.waivable for finding in foreign)
+    assert [finding.seen for finding in plan.settled.refusals if finding.name == "lame_duck_settings"] == [("n3",)]
+
+
+def test_facts_of_the_own_host_are_taken_and_so_are_those_that_name_none() -> None:
+    assert "foreign_facts" not in refusals(plan_of(cluster(), n1=read_on("n1"), n2={}, n3={"read_on": None}))
+
+
+def test_facts_of_another_host_cannot_be_waived() -> None:
+    with pytest.raises(NatsError, match="foreign_facts, which cannot be waived"):
+        plan_of(cluster(), "foreign_facts", n1=read_on("n2"))

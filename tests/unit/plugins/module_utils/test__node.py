@@ -27,6 +27,7 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         server = processes.start(processes.program(), "60", cwd=tmp_path, stderr=output)
     facts = _node.facts({"pid": server.pid, "config_path": str(tmp_path / "nats.conf")})
     assert facts == {
+        "read_on": facts["read_on"],
         "running": True,
         "absence": "",
         "pid": server.pid,

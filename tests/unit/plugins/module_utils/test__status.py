@@ -157,3 +157,13 @@ def test_what_is_not_well_is_told_and_of_much_the_first_ten() -> None:
 def test_that_a_server_does_not_answer_is_told_once() -> None:
     lines = told(cluster("peer_down_12s"))["lines"]
     assert len([line for line in lines if "connection refused" in line]) == 1
+
+
+def test_what_was_left_is_not_told_by_the_facts_of_another_host() -> None:
+    node = {"hold": True, "read_on": {"host": "n3", "hostname": "c", "machine_id": ""}}
+    state = told(cluster(), n1=node, n3=node)
+    assert state["holds"] == ["n3"]
+    assert (
+        "n1  what was left there is not known: the facts given for it were read on n3 (host name c, machine id ?)"
+        in state["lines"]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import sys
 from pathlib import Path
@@ -283,3 +284,14 @@ def test_an_image_takes_the_place_of_a_container_only(run: Run, systemd: Systemd
     missing = run("nats_node_facts", service="nats", image="nats:2.15.1")["msg"]
     assert "A container of podman that no unit runs cannot be upgraded" in missing
     assert "mutually exclusive" in run("nats_swap", container="nats", image="nats:2.15.1", start_argv=["true"])["msg"]
+
+
+def test_facts_are_in_the_result_alone_where_they_are_to_be_no_facts(run: Run, processes: Processes) -> None:
+    with SimulatedServer() as server:
+        read = run("nats_version_facts", monitor_url=server.url, as_facts=False)
+    found = run("nats_node_facts", pid=processes.server().pid, host="n1", as_facts=False)
+    assert "ansible_facts" not in read
+    assert "ansible_facts" not in found
+    assert read["nats_version"]["server_name"] == "n1"
+    place = found["nats_node"]["read_on"]
+    assert (place["host"], place["hostname"]) == ("n1", platform.node())
