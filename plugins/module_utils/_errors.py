@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable
+
 
 class NatsError(Exception):
     """Something a user can act on.
@@ -16,5 +18,6 @@ class NatsError(Exception):
     """
 
     def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
+        # It may quote anything: a path, another program, an exception with a piece of an answer in it.
+        super().__init__(_printable.message(message))
         self.details = details

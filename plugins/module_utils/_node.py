@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _config, _mounted, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _config, _mounted, _printable, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Found, Process
 
@@ -271,7 +271,7 @@ def stored_streams(store_dir: str) -> list[str] | None:
     """
     try:
         return sorted(
-            f"{account} > {stream}"
+            f"{_printable.name(account)} > {_printable.name(stream)}"
             for account in os.listdir(store_dir)
             if os.path.isdir(os.path.join(store_dir, account, "streams"))
             for stream in os.listdir(os.path.join(store_dir, account, "streams"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _fields, _state_keys
+from ansible_collections.natsops.cluster.plugins.module_utils import _fields, _printable, _state_keys
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._fields import (
     FLAG,
@@ -93,6 +93,7 @@ KEYS: Mapping[str, Key] = {
     # Added on the controller, for a restart.
     "config_digest": TEXT,
 }
+# Of a lock, what is shown; it was judged where it lies.
 _LOCK: Mapping[str, Key] = {"state": TEXT, "said": TEXT, "unreadable": TEXT, "run_id": TEXT}
 
 
@@ -111,12 +112,17 @@ def checked(host: str, node: Any) -> dict[str, Any]:
             "such facts could stop the wrong server. Another version of the collection, or another program, made them: look at "
             f"{host}, or leave it out, and run again. Nothing was touched"
         )
-    return {**node, **({"journal": _journal(node["journal"])} if node.get("journal") else {})}
+    found = dict(node)
+    if node.get("journal"):
+        found["journal"] = _journal(node["journal"])
+    if node.get("lock"):
+        found["lock"] = {key: _printable.line(one) if isinstance(one, str) else one for key, one in node["lock"].items()}
+    return found
 
 
 def _journal(journal: Mapping[str, Any]) -> dict[str, Any]:
     said = journal.get("unreadable")
     unreadable = (said if isinstance(said, str) else "") or _state_keys.no_journal(journal)
     if unreadable:
-        return {"unfinished": False, "unreadable": unreadable}
+        return {"unfinished": False, "unreadable": _printable.line(unreadable)}
     return {**journal, "unfinished": _state_keys.unfinished(journal), "unreadable": ""}

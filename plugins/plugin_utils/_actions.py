@@ -14,7 +14,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor, _node_keys
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor, _node_keys, _printable
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge
 from ansible_collections.natsops.cluster.plugins.plugin_utils import (
@@ -29,6 +29,8 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import Te
 
 Result = Dict[str, Any]
 display = Display()
+# Of a result, what is shown as it stands: by Ansible itself, or by the role.
+_SAID = ("msg", "warnings", "lines", "module_stderr", "module_stdout")
 _MAYBE_DONE = "What was under way there may have run to its end, or not: the next run finds out"
 _MEND = "Mend what it says, such as a full disk, and run the same playbook again, which finds out what was done"
 _BEFORE_ANY_TURN = ". No server was stopped.\nNext: bring {host} back, and run the same playbook again"
@@ -80,6 +82,7 @@ class NatsAction(ActionBase):
                 raise
             # In a run it is a failure as any other, whatever it is: else the report would say that the run was killed.
             result.update(_failure(exc))
+        result.update({key: _printable.said(result[key]) for key in _SAID if key in result})
         self.told.ended(result)
         return result
 
