@@ -61,7 +61,7 @@ bench: $(VENV)/ready ## time of the playbook against a plain script that takes t
 	@$(BIN)/python -m tests.bench.upgrade --from $(FROM) --to $(TO)
 
 .PHONY: constraints
-constraints: ## choose the newest versions that requirements-dev.txt allows, and write constraints.txt
-	@rm -rf .cache/constraints && tests/lab/venv.sh $(PYTHON) .cache/constraints -r requirements-dev.txt
-	@{ echo "# The exact versions that the tests run with. Made by: make constraints"; \
-	   .cache/constraints/bin/uv pip freeze -q --python .cache/constraints/bin/python | grep -vE '^(pip|setuptools)=='; } > constraints.txt
+constraints: ## choose the newest versions that requirements-dev.txt allows on each Python from 3.11 on, and write constraints.txt
+	@tests/lab/venv.sh $(PYTHON) .cache/constraints uv
+	@.cache/constraints/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate \
+	  --custom-compile-command "make constraints" --output-file constraints.txt requirements-dev.txt

@@ -19,7 +19,7 @@ def _alias_collection() -> None:
         module = types.ModuleType(name)
         module.__path__ = path
         sys.modules[name] = module
-        parent, _, child = name.rpartition(".")
+        parent, _unused, child = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], child, module)
 

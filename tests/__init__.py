@@ -1,0 +1,3 @@
+"""The collection is importable from whatever is in here, also where it runs as a program."""
+
+import conftest  # noqa: F401

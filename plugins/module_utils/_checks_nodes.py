@@ -51,10 +51,9 @@ def _foreign_facts(situation: Situation) -> Iterator[Trouble]:
             Finding(
                 "foreign_facts",
                 f"{host}: the facts given for this host were read on {place}. They decide which process is drained and what is "
-                "switched and put back, so nothing is done by them. In ansible-core 2.21 a task with run_once that registers or "
-                "returns facts, before this playbook in the same run, makes all hosts share one set of variables: run this "
-                "playbook in an ansible-playbook command of its own, or give each host a variable of its own (set_fact without "
-                "run_once) before such a task",
+                "switched and put back, so nothing is done by them. From ansible-core 2.21 on, all hosts share one set of "
+                "ansible_facts after a task with run_once that returned facts: give the registered result of "
+                "nats_node_facts (as_facts: false) of each host, and not its ansible_facts",
                 waivable=False,
                 seen=(host,),
             )

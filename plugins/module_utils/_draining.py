@@ -34,9 +34,11 @@ class Turn(Protocol):
 
     warnings: list[str]
 
-    def step(self, name: str, *, must_be_written: bool = False) -> None: ...
+    def step(self, name: str, *, must_be_written: bool = False) -> None:
+        """Write to the journal that this step is about to be done."""
 
-    def sleep(self, seconds: float) -> None: ...
+    def sleep(self, seconds: float) -> None:
+        """Wait, and keep the lock meanwhile."""
 
 
 class Unkept:

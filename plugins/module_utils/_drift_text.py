@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections import Counter
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Iterable, Iterator, Mapping, Sequence, Tuple
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _printable
 from ansible_collections.natsops.cluster.plugins.module_utils._drift import Cluster, Drift
@@ -187,7 +187,7 @@ def prometheus(drift: Drift, at: float) -> str:
     return "".join(f"{line}\n" for name, (kind, samples) in _metrics(drift, at).items() for line in _metric(name, kind, samples))
 
 
-_Samples = Iterable["tuple[Mapping[str, str], float]"]
+_Samples = Iterable[Tuple[Mapping[str, str], float]]
 
 
 def _metrics(drift: Drift, at: float) -> dict[str, tuple[str, _Samples]]:

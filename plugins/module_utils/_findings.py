@@ -71,6 +71,7 @@ FINAL: Mapping[str, str] = {
     "no_image": "the image of the target is not there and cannot be had",
     "no_package": "no package of the target can be had, or the server does not come from it",
     "not_exact": "the target is not one exact release",
+    "old_python": "the Python of a node is too old for this ansible-core, or there is none",
     "other_process": "the process that was found is not the server that answers",
     "package_lock": "another program installs packages on a node",
     "quorum": "stopping a node would take the last majority of a group",

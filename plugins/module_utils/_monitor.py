@@ -47,15 +47,17 @@ class Target:
 class Source(Protocol):
     """A way to ask servers. Keep it for a whole wait: connections are reused. Use as a context manager."""
 
-    def __enter__(self) -> Source: ...
-    def __exit__(self, *unused: object) -> None: ...
+    def __enter__(self) -> Source:
+        """Open it."""
+
+    def __exit__(self, *unused: object) -> None:
+        """Close it."""
 
     def ask(self, questions: Sequence[tuple[Target, str]]) -> list[Reply]:
         """Return one reply for each server and path, in the same order.
 
         What a server can cause is a reply. NatsError is raised where the way itself is wrong, as by a refused password.
         """
-        ...
 
 
 class _NoReadingError(Exception):

@@ -10,16 +10,20 @@ the same checks, so every mistake says in which file, section, rule and key it i
 from __future__ import annotations
 
 import difflib
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Iterable, Mapping, Tuple
-
-import yaml
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _policy_keys as keys
 from ansible_collections.natsops.cluster.plugins.module_utils import _policy_rules as rules
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._policy_keys import Key, WrongValueError, shown
+
+try:
+    import yaml
+except ImportError:
+    yaml = None  # type: ignore[assignment]  # load() says so
 
 SHIPPED = Path(__file__).with_name("version_policy.yml")
 
@@ -58,6 +62,8 @@ def load(extra_path: str | None = None) -> rules.Policy:
     The rules of a list are added, one with the id of another takes its place, and C(disabled: true) takes it away. In minors
     and window each key takes the place of the shipped one; only notes and config_keys are added.
     """
+    _require("PyYAML", yaml is not None)
+    _require("packaging", rules.HAS_PACKAGING)
     minors: dict[rules.MinorKey, Values] = {}
     window: Values = {}
     lists: dict[str, dict[str, Values]] = {section: {} for section in _RULES}
@@ -77,22 +83,34 @@ def load(extra_path: str | None = None) -> rules.Policy:
     )
 
 
-# By libyaml where PyYAML has it: a tenth of the time.
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """As safe_load, but for a key that is given twice: YAML would drop the first without a word, rules and all."""
+def _require(library: str, is_there: bool) -> None:
+    if not is_there:
+        raise NatsError(
+            f"the version policy cannot be read: the Python that runs Ansible on the controller ({sys.executable}) cannot import "
+            f"{library}, which ansible-core needs too. Install it there ({sys.executable} -m pip install {library}), and run the "
+            "same playbook again"
+        )
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen = set()
-        for key in (key for key, _unused in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key '{key.value}' is given twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+
+def _loader() -> Any:
+    # By libyaml where PyYAML has it: a tenth of the time.
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """As safe_load, but for a key that is given twice: YAML would drop the first without a word, rules and all."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen = set()
+            for key in (key for key, _unused in node.value if isinstance(key, yaml.ScalarNode)):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"the key '{key.value}' is given twice", key.start_mark)
+                seen.add(key.value)
+            return super().construct_mapping(node, deep=deep)
+
+    return Loader
 
 
 def _read(path: Path, place: _Place) -> Mapping[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())
     except OSError as exc:
         raise place.wrong(f"cannot be read: {exc.strerror}. It extends the version policy: see nats_upgrade_policy_file") from exc
     except (yaml.YAMLError, ValueError) as exc:

@@ -14,10 +14,15 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Tuple
 
-from packaging.specifiers import Specifier, SpecifierSet
-from packaging.version import Version
-
 from ansible_collections.natsops.cluster.plugins.module_utils._versions import ServerVersion, parse_or_none
+
+try:
+    from packaging.specifiers import Specifier, SpecifierSet
+    from packaging.version import Version
+except ImportError:
+    HAS_PACKAGING = False  # load() of _policy_file says so
+else:
+    HAS_PACKAGING = True
 
 # A minor series as numbers: (2, 15).
 MinorKey = Tuple[int, int]

@@ -15,7 +15,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
@@ -276,17 +276,30 @@ class Output:
     stderr: str
 
 
+class Child(subprocess.Popen):  # type: ignore[type-arg]
+    """A program that we have started: by its argv, never through a shell, and with nothing to read unless that is given.
+
+    Not run_command of AnsibleModule: that waits without a limit, and the controller, which starts programs too, has no module.
+    """
+
+    def __init__(self, argv: Sequence[str], **options: Any) -> None:
+        super().__init__(list(argv), **{"stdin": subprocess.DEVNULL, **options})
+
+
 def run(argv: Sequence[str], *, timeout_seconds: float = 30.0, **options: object) -> Output:
     """Run a command to its end; raises NatsError where it cannot be run or does not end."""
     try:
-        done = subprocess.run(  # type: ignore[call-overload]
-            list(argv), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False, **options
-        )
+        with Child(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as child:
+            try:
+                stdout, stderr = child.communicate(timeout=timeout_seconds)
+            except BaseException:
+                child.kill()
+                raise
     except subprocess.TimeoutExpired as exc:
         raise NatsError(f"{argv[0]} has not ended after {timeout_seconds:g} s: {' '.join(argv)}") from exc
     except OSError as exc:
         raise NatsError(f"{argv[0]} cannot be run: {exc.strerror or exc}") from exc
-    return Output(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+    return Output(child.returncode, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
 
 
 def done(argv: Sequence[str], *, timeout_seconds: float = 30.0) -> Output:
@@ -401,15 +414,8 @@ def start_detached(argv: Sequence[str], *, cwd: str | None, log_path: str | None
     try:
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         with open(target, "ab") as log:
-            child = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.PIPE if told else subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=cwd,
-                start_new_session=True,
-                close_fds=True,
-            )
+            given = {"stdin": subprocess.PIPE} if told else {}
+            child = Child(argv, stdout=log, stderr=log, cwd=cwd, start_new_session=True, **given)
         if child.stdin:
             with child.stdin:
                 child.stdin.write(told)

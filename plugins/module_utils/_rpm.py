@@ -13,7 +13,7 @@ import fcntl
 import os
 import shutil
 import tarfile
-from typing import Sequence
+from typing import IO, Sequence, cast
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _package_text, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -179,10 +179,8 @@ class Rpm:
 def _extract(packed: tarfile.TarFile, member: tarfile.TarInfo, folder: str) -> None:
     # Below the folder whatever the name says, as no other than the package's own place is meant.
     path = os.path.join(folder, os.path.normpath(f"/{member.name}").lstrip("/"))
-    content = packed.extractfile(member)
-    assert content is not None  # noqa: S101 - it is a file
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with content, open(path, "wb") as file:
+    with cast("IO[bytes]", packed.extractfile(member)) as content, open(path, "wb") as file:
         shutil.copyfileobj(content, file)
     os.chmod(path, member.mode & 0o777)
 

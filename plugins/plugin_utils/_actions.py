@@ -18,7 +18,9 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _arguments,
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge
 from ansible_collections.natsops.cluster.plugins.plugin_utils import (
+    _core,
     _looking,
+    _node_python,
     _over_nats,
     _over_nodes,
     _over_several,
@@ -74,6 +76,7 @@ class NatsAction(ActionBase):
         self.told = Teller(self._task, task_vars or {}, self._templar)
         self.told.began()
         try:
+            self._check_core()
             result.update(self.work(task_vars or {}))
         except NatsError as exc:
             result.update(failed=True, msg=str(exc), **exc.details)
@@ -86,6 +89,12 @@ class NatsAction(ActionBase):
         self.told.ended(result)
         return result
 
+    def _check_core(self) -> None:
+        warning = _core.check()
+        if warning:
+            # From each action; Ansible shows the same warning once.
+            display.warning(warning)
+
     def work(self, task_vars: dict[str, Any]) -> Result:
         raise NotImplementedError
 
@@ -97,17 +106,20 @@ class NatsAction(ActionBase):
         A host that cannot be reached is a failure of the task here, and not the state "unreachable": for that Ansible runs
         neither rescue nor always, so that nothing could be said or put right.
         """
+        host = self._task.delegate_to or task_vars.get("inventory_hostname", "the host")
         try:
             result: Result = self._execute_module(module_args=module_args, task_vars=task_vars)
         except AnsibleConnectionFailure as exc:
-            host = self._task.delegate_to or task_vars.get("inventory_hostname", "the host")
             # Where it happens in a turn, the message of that says how the cluster is and what to do.
             left += _BEFORE_ANY_TURN.format(host=host) if self.told.phase == "stage" else ""
             raise NatsError(
                 f"{host} was lost in the step '{self._task.name}': it cannot be reached ({exc}). {left}", lost_host=host
             ) from exc
+        fault = _node_python.fault(self, result, host)
+        if fault:
+            raise NatsError(f"refused: {host}: {fault}. Nothing was touched there.", refusal="old_python")
         if self._task.delegate_to or self._task.run_once:
-            # Ansible adds which Python it has found there, and from 2.21 on takes that for every host of the play.
+            # Ansible adds which Python it has found there, and from 2.21 on gives that to every host of the task.
             result.pop("ansible_facts", None)
         # With -vvv Ansible shows the options that the module got, addresses as they were given.
         return {**result, "invocation": _without_credentials(result["invocation"])} if "invocation" in result else result

@@ -41,7 +41,7 @@ def start(folder: str, wanted: Wanted, owner: Mapping[str, Any]) -> Record:
     process = _process.look(pid)
     ticks = process.start_ticks if process else 0
     (Path(folder) / _PID).write_text(json.dumps({"pid": pid, "start_ticks": ticks}), encoding="utf-8")
-    began = _wait_for(folder, lambda records: bool(records), _BEGIN_SECONDS)
+    began = _wait_for(folder, bool, _BEGIN_SECONDS)
     if not began or began[0]["kind"] != "began":
         stop(folder)
         raise NatsError(f"the client probe cannot run: {_why(folder, began)}. Set {VARIABLE} so that it can, or leave it out")

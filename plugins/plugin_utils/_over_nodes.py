@@ -18,7 +18,7 @@ from ansible.plugins.loader import connection_loader
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Fault, Reply
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _node_python, _targets
 
 MODULE = "natsops.cluster.nats_monitor_read"
 # Each host costs two processes on the controller while it is read (ssh, and what waits for it).
@@ -68,7 +68,7 @@ class OverNodes:
             raise NatsError(f"{host}: monitoring cannot be read there: {exc}") from exc
         if "replies" not in result:
             said = str(result.get("msg") or result.get("module_stderr") or "no result").strip()
-            return [Fault(f"monitoring cannot be read on its host: {said}")] * len(paths)
+            return [Fault(f"monitoring cannot be read on its host: {said}", bool(result.get("lasting")))] * len(paths)
         self._ahead.update({(target, path): _reply(told) for path, told in result.get("followed", {}).items()})
         return [_reply(told) for told in result["replies"]]
 
@@ -96,7 +96,8 @@ class Hosts:
         """Run the module there. Raises AnsibleConnectionFailure where the host is lost."""
         action, variables = self._made[host]
         result: Mapping[str, Any] = action._execute_module(module_name=MODULE, module_args=dict(args), task_vars=variables)
-        return result
+        fault = _node_python.fault(action, result, host)
+        return {"failed": True, "msg": fault, "lasting": True} if fault else result
 
     def _make(self, host: str) -> tuple[ActionBase, dict[str, Any]]:
         action = self._action

@@ -89,7 +89,7 @@ def _said(missing: Missing, longest: int = 100) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
-def bar(done: float) -> str:
+def filled_bar(done: float) -> str:
     filled = round(_BAR * min(1.0, max(0.0, done)))
     return f"[{'#' * filled}{'-' * (_BAR - filled)}]"
 

@@ -51,9 +51,7 @@ def _connections(sample: Event, into: dict[str, list[Any]]) -> int | None:
     """Add those of each server; return their sum, None where no server says anything."""
     known = None
     for host, about in values.mapping(sample.data.get("servers")).items():
-        value = about.get("connections") if isinstance(about, dict) and about.get("reachable", True) else None
-        if type(value) is not int:
-            value = values.count(value)
+        value = values.count(about.get("connections")) if isinstance(about, dict) and about.get("reachable", True) else None
         if value is not None:
             known = value + (known or 0)
         into.setdefault(host, []).append([sample.second, value])

@@ -85,7 +85,9 @@ def axis(total: float, clock: Clock, top: float, bottom: float) -> Element:
     return join(drawn)
 
 
-def bar(span: Mapping[str, Any], total: float, top: float, height: float, clock: Clock, *, at: float | None = None) -> Element:
+def phase_bar(
+    span: Mapping[str, Any], total: float, top: float, height: float, clock: Clock, *, at: float | None = None
+) -> Element:
     """A phase. Besides its colour it has its name where there is room, and a frame and stripes where it did not end well.
 
     It is drawn from its begin to its end, or at another second, C(at), and as long as it took.
@@ -119,7 +121,7 @@ def timeline(report: Mapping[str, Any], total: float, clock: Clock) -> Element:
     for index, lane in enumerate(lanes):
         top = head + index * row + (row - height) / 2
         drawn.append(el("line", x1=0, x2="100%", y1=top + height / 2, y2=top + height / 2, class_="lane"))
-        drawn += [bar(span, total, top, height, clock) for span in lane["spans"]]
+        drawn += [phase_bar(span, total, top, height, clock) for span in lane["spans"]]
         drawn += [_outage(outage, total, top + height + 1) for outage in report["r1_outages"] if outage["host"] == lane["host"]]
         failures = [one for one in report["failures"] if one["host"] and one["host"] == lane["host"]]
         drawn += [_failure(failure, total, top + height / 2, clock) for failure in failures]
@@ -205,7 +207,7 @@ def turn(spans: Sequence[Mapping[str, Any]], longest: float, clock: Clock) -> El
     begins = accumulate((span["seconds"] for span in spans), initial=0.0)
     return el(
         "svg",
-        [bar(span, longest, 0, 12, clock, at=begin) for span, begin in zip(spans, begins)],
+        [phase_bar(span, longest, 0, 12, clock, at=begin) for span, begin in zip(spans, begins)],
         width="100%",
         height=12,
         role="img",

@@ -28,7 +28,7 @@ def text(value: Any, longest: int = LONGEST_TEXT) -> str:
     """As text that can be shown: empty for what is not there."""
     if value is None or isinstance(value, (dict, list)):
         return ""
-    shown = value if type(value) is str else str(value)
+    shown = str(value)
     cut = f" [cut: {len(shown) - longest} more characters]" if len(shown) > longest else ""
     return _printable.message(_NOT_TEXT.sub("", shown[:longest])) + cut
 

@@ -51,7 +51,7 @@ class Screen:
     def say(self, line: str, about: object, done: float | None = None) -> None:
         """C(about) is what has changed when it is another; C(done), of 1, how much of it is done."""
         if self._mode == "bar":
-            self._draw(f"{_progress.bar(done)} {line}" if done is not None else line)
+            self._draw(f"{_progress.filled_bar(done)} {line}" if done is not None else line)
         elif self._mode == "lines" and self._pace.due(self._now(), about):
             display.display(line)
 

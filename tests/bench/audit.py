@@ -22,7 +22,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import conftest  # noqa: F401  makes the collection importable
 from tests.lab.many_servers import ManyServers, address
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,6 @@ from typing import Any
 import nats
 from nats.js import JetStreamContext
 
-import conftest  # noqa: F401  makes the collection importable
 from ansible_collections.natsops.cluster.plugins.module_utils import _steady, _waiting
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
@@ -64,11 +63,11 @@ async def measure(cluster: LoopbackCluster, options: argparse.Namespace) -> None
     tasks = [
         asyncio.create_task(publish(stream, f"busy.{number}"))
         for number in range(options.streams)
-        for _ in range(options.publishers)
+        for _unused in range(options.publishers)
     ]
     for what, way in (("each look for itself", each_look_for_itself()), ("as it is", contextlib.nullcontext())):
         with way:
-            for _ in range(options.waits):
+            for _unused in range(options.waits):
                 before, begin = sent, asyncio.get_running_loop().time()
                 said = await asyncio.to_thread(wait, cluster)
                 rate = (sent - before) / (asyncio.get_running_loop().time() - begin)

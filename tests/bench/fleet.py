@@ -13,7 +13,6 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any, Sequence
 
-import conftest  # noqa: F401  makes the collection importable
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _health,
     _monitor,

@@ -17,7 +17,6 @@ from typing import Any
 
 import yaml
 
-import conftest  # noqa: F401  makes the collection importable
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _binary,
     _download,

@@ -79,7 +79,7 @@ def main() -> None:
     for grace in options.grace or GRACES:
         medians = {}
         for tool in ("script", "playbook"):
-            rolls = [measure(tool, options.before, options.target, grace, options.rate) for _ in range(options.runs)]
+            rolls = [measure(tool, options.before, options.target, grace, options.rate) for _unused in range(options.runs)]
             away = [seconds for roll in rolls for seconds in roll.away_seconds]
             assert not any(roll.lost for roll in rolls), "an acknowledged message was lost"
             medians[tool] = statistics.median(roll.whole_seconds for roll in rolls), statistics.median(away)

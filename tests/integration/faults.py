@@ -21,7 +21,6 @@ from tests.lab.binaries import ROOT, LabError
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
 from tests.lab.playbook import PlaybookRun
-from tests.lab.ports import HOST
 from tests.lab.processes import Process, all_processes, end_marked, has_environment, is_alive, send, wait_until
 
 OLD, NEW = "2.14.6", "2.15.1"
@@ -171,8 +170,8 @@ def first_and_others(cluster: LoopbackCluster) -> tuple[str, list[str]]:
 def clients(cluster: LoopbackCluster, *names: str, about: str = '"name":"stubborn","lang":"c","version":"9.9"') -> Iterator[None]:
     """Hold a connection to servers that ignores lame duck: it stays until the server closes it."""
     with ExitStack() as stack:
-        for name in names:
-            client = stack.enter_context(socket.create_connection((HOST, cluster.nodes[name].client_port), timeout=5))
+        for node in (cluster.nodes[name] for name in names):
+            client = stack.enter_context(socket.create_connection((node.host, node.client_port), timeout=5))
             client.sendall(b'CONNECT {"user":"app","pass":"app","verbose":false,%s}\r\nPING\r\n' % about.encode())
             answer = b""
             while b"PONG" not in answer:

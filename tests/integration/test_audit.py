@@ -37,8 +37,8 @@ def hosts(cluster: LoopbackCluster, mirror: Path) -> Iterator[Path]:
         url = f"http://127.0.0.1:{hanging.getsockname()[1]}"
         path = write_hosts(cluster, mirror, {"hung": {"nats_upgrade_monitor_url": url, "nats_upgrade_pid_file": "/nowhere"}})
         lines = path.read_text(encoding="utf-8").splitlines()
-        first = next(number for number, line in enumerate(lines) if line.strip() == "n4:")
-        last = next(number for number in range(first + 1, len(lines)) if not lines[number].startswith("      "))
+        first = [line.strip() for line in lines].index("n4:")
+        last = min(number for number in range(first + 1, len(lines)) if not lines[number].startswith("      "))
         path.write_text("\n".join(lines[:first] + lines[last:]) + "\n", encoding="utf-8")
         yield path
 

@@ -118,7 +118,7 @@ def test_nothing_of_it_is_left(rolled: Rolled) -> None:
 def test_a_user_that_is_not_let_in_is_refused_before_anything_is_touched(rolled: Rolled) -> None:
     wrong = {"servers": rolled.cluster.urls, "user": "probe", "password": "wrong-3Vx8"}
     given = ("-e", json.dumps({"nats_upgrade_client_probe": wrong}))
-    (result,) = adhoc(rolled.hosts, "n1", "nats_client_probe", *given, state="checked", run_id="r1").values()
+    result = adhoc(rolled.hosts, "n1", "nats_client_probe", *given, state="checked", run_id="r1")["n1"]
     assert result["msg"].startswith("refused: the servers do not let the client probe in (")
     assert result["msg"].endswith("Nothing was touched.")
     assert "3Vx8" not in json.dumps(result)

@@ -129,7 +129,7 @@ def test_a_wrong_base_path_is_an_error_at_once(cluster: LoopbackCluster, hosts: 
 
 
 def test_a_restarted_server_is_back_only_when_its_streams_are_complete(cluster: LoopbackCluster) -> None:
-    for _ in range(ROUNDS):
+    for _unused in range(ROUNDS):
         before = wait(cluster, timeout_seconds=60.0)["servers"]["n3"]["after_restart"]
         cluster.kill_node("n3")
         asyncio.run(_publish(cluster.urls[:2], BACKLOG))
@@ -145,7 +145,7 @@ async def _publish(servers: list[str], count: int) -> None:
     try:
         # A crash leaves the stream without a leader for some seconds.
         wanted = await asyncio.wait_for(_stored(client), 60) + count
-        for _ in range(count):
+        for _unused in range(count):
             await client.publish("orders.new", b"x" * 100)
         await client.flush(timeout=30)
         await asyncio.wait_for(_until_stored(client, wanted), 60)

@@ -129,7 +129,7 @@ def test_the_password_is_in_no_output_and_no_file_that_a_run_leaves(rolled: Roll
 )
 def test_what_is_wrong_with_the_account_is_said_and_no_secret(rolled: Rolled, account: dict[str, Any], words: str) -> None:
     given = {"servers": rolled.cluster.urls, **account}
-    (result,) = adhoc(rolled.hosts, "n1", "nats_version_facts", "-e", json.dumps({"nats_upgrade_system_account": given})).values()
+    result = adhoc(rolled.hosts, "n1", "nats_version_facts", "-e", json.dumps({"nats_upgrade_system_account": given}))["n1"]
     assert words in result["msg"]
     assert "7Kq2" not in json.dumps(result)
 

@@ -46,7 +46,7 @@ def test_no_server_is_left_of_a_run(tmp_path: Path, how: str) -> None:
             os.kill(run.pid, signal.SIGTERM)
         else:
             send(worker, signal.SIGKILL)
-        output, _ = run.communicate(timeout=SECONDS)
+        output, _unused = run.communicate(timeout=SECONDS)
     finally:
         run.kill()
         run.wait()

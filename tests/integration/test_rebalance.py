@@ -63,7 +63,7 @@ class Crowd:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     async def _connect(self) -> None:
-        async def ignore(_: Exception) -> None:
+        async def ignore(_unused: Exception) -> None:
             """Whether it is connected in the end is what counts."""
 
         async def told() -> None:

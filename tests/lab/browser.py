@@ -72,7 +72,7 @@ class Browser:
             if not more:
                 raise RuntimeError("the browser has ended")
             self._left += more
-        message, _, self._left = self._left.partition(b"\0")
+        message, _unused, self._left = self._left.partition(b"\0")
         answer: dict[str, Any] = json.loads(message)
         return answer
 

@@ -93,5 +93,5 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _pairs(figures: Sequence[tuple[str, str]]) -> str:
-    width = max(len(label) for label, _ in figures)
+    width = max(len(label) for label, _unused in figures)
     return "\n".join(f"{label.ljust(width)}  {text}" for label, text in figures)

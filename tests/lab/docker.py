@@ -89,7 +89,7 @@ def labels(cluster: str) -> list[str]:
 
 def make_network(cluster: str) -> str:
     """Make a network of its own for a cluster, and return how its addresses begin: only in a chosen subnet they are fixed."""
-    for _ in range(SUBNET_TRIES):
+    for _unused in range(SUBNET_TRIES):
         # 198.18.0.0/15 is for laboratories by RFC 2544; docker itself takes its networks from elsewhere.
         prefix = f"198.{random.choice((18, 19))}.{random.randrange(256)}"
         try:
@@ -146,7 +146,7 @@ def remove_leftovers() -> list[str]:
 
 
 def _is_alive(owner: str) -> bool:
-    pid, _, start_ticks = owner.partition(".")
+    pid, _unused, start_ticks = owner.partition(".")
     process = look(int(pid))
     return process is not None and process.start_ticks == int(start_ticks)
 

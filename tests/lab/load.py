@@ -19,7 +19,6 @@ from typing import Any
 
 from nats.aio.client import Client
 
-import conftest  # noqa: F401  makes the collection importable
 from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_traffic import Names, Traffic, respond
 from ansible_collections.natsops.cluster.plugins.plugin_utils._nats_client import FAILURES
 from tests.lab.binaries import LabError
@@ -91,7 +90,7 @@ async def run(options: Options) -> LoadReport:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, traffic.stop.set)
     await create_assets(options.servers, *options.login, **options.security)
-    publisher, consumer, responder, requester = [await running.connect() for _ in range(4)]
+    publisher, consumer, responder, requester = [await running.connect() for _unused in range(4)]
     await responder.subscribe(REQUEST_SUBJECT, cb=respond)
     begin = time.monotonic()
     work = [traffic.publish(publisher), traffic.consume(consumer), traffic.request(requester), _announce(traffic)]

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import conftest  # noqa: F401  makes the collection importable
 from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figures import Numbers, Tally
 
 

@@ -23,13 +23,20 @@ class Server(Protocol):
     """Where a server is found."""
 
     @property
-    def host(self) -> str: ...
+    def host(self) -> str:
+        """Its address."""
+
     @property
-    def monitor_port(self) -> int: ...
+    def monitor_port(self) -> int:
+        """The port of its monitoring."""
+
     @property
-    def client_url(self) -> str: ...
+    def client_url(self) -> str:
+        """Where clients connect."""
+
     @property
-    def monitor_url(self) -> str: ...
+    def monitor_url(self) -> str:
+        """Where its monitoring is read."""
 
 
 ServerType = TypeVar("ServerType", bound=Server)

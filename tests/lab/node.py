@@ -39,11 +39,12 @@ class Node:
     client_port: int
     monitor_port: int
     route_port: int
+    host: str = HOST
 
     @classmethod
     def numbered(cls, number: int, base: Path, ports: Ports) -> Node:
-        name = f"n{number}"
-        return cls(name, base / name, ports.client + number, ports.monitor + number, ports.route + number)
+        name, place = f"n{number}", ports.place(number)
+        return cls(name, base / name, ports.client + place, ports.monitor + place, ports.route + place, ports.host(number))
 
     @property
     def binary(self) -> Path:
@@ -69,10 +70,6 @@ class Node:
     @property
     def argv(self) -> list[str]:
         return [str(self.binary), "-c", str(self.config)]
-
-    @property
-    def host(self) -> str:
-        return HOST
 
     @property
     def client_url(self) -> str:
@@ -105,10 +102,10 @@ def config_text(node: Node, nodes: Sequence[Node], settings: Settings, extra: st
 
 
 def _server_block(node: Node, settings: Settings) -> str:
-    monitoring = f'http: "{HOST}:{node.monitor_port}"' if settings.monitoring != "none" else ""
+    monitoring = f'http: "{node.host}:{node.monitor_port}"' if settings.monitoring != "none" else ""
     return f"""\
 server_name: {node.name}
-listen: "{HOST}:{node.client_port}"
+listen: "{node.host}:{node.client_port}"
 {monitoring}
 pid_file: "{node.pid_file}"
 log_file: "{node.log}"
@@ -117,8 +114,8 @@ lame_duck_grace_period: "{settings.lame_duck_grace_period}\""""
 
 
 def _cluster_block(node: Node, nodes: Sequence[Node], settings: Settings) -> str:
-    routes = ", ".join(f'"nats://{HOST}:{other.route_port}"' for other in nodes if other != node)
-    return f'cluster {{ name: {settings.cluster_name}, listen: "{HOST}:{node.route_port}", routes: [{routes}] }}'
+    routes = ", ".join(f'"nats://{other.host}:{other.route_port}"' for other in nodes if other != node)
+    return f'cluster {{ name: {settings.cluster_name}, listen: "{node.host}:{node.route_port}", routes: [{routes}] }}'
 
 
 def _accounts_block(settings: Settings) -> str:

@@ -31,7 +31,7 @@ def ask_over_nats(url: str, server_name: str, path: str, password: str) -> Reply
 
 
 async def _request(url: str, password: str, subject: str, body: dict[str, Any]) -> dict[str, Any]:
-    async def ignore(_: Exception) -> None:
+    async def ignore(_unused: Exception) -> None:
         """The caller sees it as well."""
 
     client = await nats.connect(

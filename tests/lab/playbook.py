@@ -102,7 +102,7 @@ def _interrupt(child: subprocess.Popen[str], mark: str) -> str:
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGTERM)
     try:
-        stdout, _ = child.communicate(timeout=INTERRUPT_SECONDS)
+        stdout, _unused = child.communicate(timeout=INTERRUPT_SECONDS)
     except subprocess.TimeoutExpired:
         stdout = ""
     left = [process for process in all_processes() if has_environment(process, f"{MARK}={mark}")]

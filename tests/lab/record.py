@@ -168,7 +168,7 @@ def record_return(version: str, folder: Path) -> None:
     seen = Return()
     with LoopbackCluster(version) as cluster:
         asyncio.run(_fill(cluster.urls, MESSAGES))
-        for _ in range(ROUNDS):
+        for _unused in range(ROUNDS):
             _wait_current(cluster)
             cluster.kill_node("n3")
             asyncio.run(_fill(cluster.urls[:2], BACKLOG, make_assets=False))

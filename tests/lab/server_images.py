@@ -14,7 +14,7 @@ from tests.lab.locks import locked
 
 REPOSITORY = "natsops-nats"
 # As the official image: from scratch, with nothing in it but the server and its default configuration.
-ENTRYPOINT, COMMAND = ["/nats-server"], ["--config", "nats-server.conf"]
+ENTRYPOINT, COMMAND = ("/nats-server",), ["--config", "nats-server.conf"]
 DEFAULT_CONFIG = b"http: 8222\n"
 
 

@@ -54,7 +54,7 @@ class SupervisedCluster(LoopbackCluster):
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
-        if not wait_until(lambda: (self.base / "s.sock").exists(), SECONDS):
+        if not wait_until((self.base / "s.sock").exists, SECONDS):
             raise LabError("supervisord does not answer")
 
     @property

@@ -1,10 +1,9 @@
-"""The modules run on a node with the oldest Python there may be: on the oldest that this machine has."""
+"""The modules run on a node with the oldest Python there may be with this ansible-core: on the oldest that this machine has."""
 
 from __future__ import annotations
 
 import json
 import platform
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,27 +11,17 @@ from typing import Any, Dict
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _core
+from tests import old_python
 from tests.lab.cluster import LoopbackCluster
 from tests.unit.modules import ROOT
 from tests.unit.releases import NEW, OLD, hash_of, install, release
 
-OLDEST_SUPPORTED = 8
-
-
-def runs(python: Path) -> bool:
-    """Whether it is there and works: a name on the search path may be one that only says what is not installed."""
-    try:
-        return subprocess.run([python, "-c", "import ssl"], capture_output=True, timeout=20, check=False).returncode == 0
-    except OSError:
-        return False
-
 
 def oldest_python() -> tuple[str, Path]:
-    for minor in range(OLDEST_SUPPORTED, sys.version_info.minor + 1):
-        installed = sorted((Path.home() / ".pyenv" / "versions").glob(f"3.{minor}.*/bin/python"))
-        on_path = shutil.which(f"python3.{minor}")
-        for python in (*installed, *([Path(on_path)] if on_path else [])):
-            if runs(python):
+    for minor in range(_core.oldest_python()[1], sys.version_info.minor + 1):
+        for python in old_python.installed(minor):
+            if old_python.runs(python):
                 return f"python3.{minor}", python
     return f"python{platform.python_version()}", Path(sys.executable)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Iterator
 
-import pytest
 import yaml
 
 from tests.unit.modules import ROOT
@@ -13,8 +12,6 @@ from tests.unit.modules import ROOT
 ROLES, PLAYBOOKS = ROOT / "roles", ROOT / "playbooks"
 FILES = sorted([*ROLES.glob("*/tasks/**/*.yml"), *PLAYBOOKS.glob("*.yml")])
 FACTS = ("natsops.cluster.nats_node_facts", "natsops.cluster.nats_version_facts")
-# The first tasks of a play of several hosts.
-ENTRIES = ["preflight.yml", "status.yml"]
 
 
 def tasks(content: Any) -> Iterator[dict[str, Any]]:
@@ -41,15 +38,3 @@ def test_no_task_of_ours_makes_facts_of_what_it_finds_out() -> None:
 def test_nothing_of_ours_reads_facts() -> None:
     templates = [*ROLES.rglob("*.j2"), *ROLES.rglob("vars/*.yml"), *ROLES.rglob("defaults/*.yml")]
     assert [path for path in (*FILES, *templates) if "ansible_facts" in path.read_text(encoding="utf-8")] == []
-
-
-@pytest.mark.parametrize("name", ENTRIES)
-def test_each_host_has_variables_of_its_own_before_anything_is_registered_for_all_of_them(name: str) -> None:
-    """Else, with ansible-core 2.21, all hosts of the play have one set of variables, and each is told what the last one was."""
-    first = next(task for task in load(ROLES / "nats_upgrade" / "tasks" / name) if "register" in task or _sets(task))
-    assert _sets(first)
-    assert not {"run_once", "delegate_to", "when"} & set(first)
-
-
-def _sets(task: dict[str, Any]) -> bool:
-    return "ansible.builtin.set_fact" in task

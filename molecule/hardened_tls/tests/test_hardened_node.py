@@ -22,7 +22,7 @@ def status(host: Host, unit: dict[str, str]) -> dict[str, str]:
     """Ask the kernel about the server."""
     with host.sudo():
         lines = host.check_output(f"cat /proc/{unit['MainPID']}/status").splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return {name: value.strip() for name, _unused, value in (line.partition(":") for line in lines)}
 
 
 def test_the_unit_file_is_in_charge_again(unit: dict[str, str]) -> None:

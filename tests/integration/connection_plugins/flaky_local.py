@@ -47,7 +47,7 @@ class Connection(Local):
 
     def _look(self) -> None:
         order = Path(os.environ["NATSOPS_FLAKY_DIR"]) / str(self._play_context.remote_addr)
-        when, _, what = order.read_text(encoding="utf-8").partition(" ") if order.exists() else ("never", "", "")
+        when, _unused, what = order.read_text(encoding="utf-8").partition(" ") if order.exists() else ("never", "", "")
         if (when == "made" and Path(what).exists()) or (when == "gone" and not _runs(what)):
             raise AnsibleConnectionFailure("no route to host")
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-_END, _, _STEP = os.environ.get("NATSOPS_STOP_AT", "").partition("=")
+_END, _unused, _STEP = os.environ.get("NATSOPS_STOP_AT", "").partition("=")
 _renamed: list[str] = []
 
 

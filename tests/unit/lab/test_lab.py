@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -55,9 +56,18 @@ def test_version_that_is_not_exact_is_refused(version: str) -> None:
 
 
 def test_ports_of_one_block_do_not_overlap() -> None:
-    ports = [port for port, _ in Ports.from_base(20000).each(5)]
+    ports = [port for host, port, _unused in Ports.from_base(20000).each(5) if host == "127.0.0.1"]
     assert len(set(ports)) == 35
     assert (min(ports), max(ports)) == (20001, 20065)
+
+
+def test_with_addresses_of_their_own_all_nodes_have_the_same_ports(tmp_path) -> None:
+    ports = replace(Ports.from_base(20000), own_addresses=True)
+    nodes = [Node.numbered(number, tmp_path, ports) for number in (1, 2)]
+    assert [node.monitor_url for node in nodes] == ["http://127.0.0.1:20011", "http://127.0.0.2:20011"]
+    assert {(host, port) for host, port, _unused in ports.each(2)} >= {("127.0.0.1", 20001), ("127.0.0.2", 20001)}
+    config = config_text(nodes[1], nodes, Settings())
+    assert 'listen: "127.0.0.2:20021", routes: ["nats://127.0.0.1:20021"]' in config
 
 
 def test_port_base_beyond_the_last_port_is_refused() -> None:
@@ -189,7 +199,7 @@ def test_compact_json_is_the_same_json() -> None:
 
 
 def test_ports_are_given_out_once_until_they_are_released() -> None:
-    given = [free_ports(3) for _ in range(5)]
+    given = [free_ports(3) for _unused in range(5)]
     assert len(set(given)) == 5
     assert [try_lock(f"ports-{ports.client}") for ports in given] == [None] * 5
     held = [lock_folder().resolve() / f"ports-{ports.client}" for ports in given]

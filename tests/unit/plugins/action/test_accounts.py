@@ -18,7 +18,7 @@ def ways(group: dict[str, dict[str, Any]], **args: Any) -> dict[str, Any]:
     host = Host()
     inventory = {name: {"inventory_hostname": name, **variables} for name, variables in group.items()}
     host.task_vars = {**inventory["n1"], "hostvars": inventory, "groups": {"nats": list(group)}}
-    plugin = host.action("nats_version_facts", "nats_version_facts", False, args)
+    plugin = host.action("nats_version_facts", False, args)
     params = plugin.arguments(host.task_vars)
     addresses = {server["name"]: server["monitor_url"] for server in params["servers"]}
     with plugin.source(host.task_vars)(params) as source:
@@ -72,7 +72,7 @@ def test_each_host_is_read_with_the_authority_and_from_where_its_own_variables_s
         "inventory_hostname": "n1",
         "hostvars": {n: {"inventory_hostname": n, **v} for n, v in inventory.items()},
     }
-    plugin = host.action("nats_version_facts", "nats_version_facts", False, {"hosts": list(inventory)})
+    plugin = host.action("nats_version_facts", False, {"hosts": list(inventory)})
     params = plugin.arguments(host.task_vars)
     ways = {tuple(hosts): way for way, hosts in plugin._read_by.alike(list(inventory), host.task_vars)}
     assert {hosts: (way.ca_path, way.validate_certs, way.probe_from) for hosts, way in ways.items()} == {
@@ -86,6 +86,6 @@ def test_each_host_is_read_with_the_authority_and_from_where_its_own_variables_s
 def test_what_a_task_says_of_how_to_read_counts_for_all_its_hosts() -> None:
     host = Host()
     host.task_vars["hostvars"]["n2"]["nats_upgrade_ca_path"] = "/west.pem"
-    plugin = host.action("nats_version_facts", "nats_version_facts", False, {"hosts": ["n1", "n2"], "ca_path": "/ours.pem"})
+    plugin = host.action("nats_version_facts", False, {"hosts": ["n1", "n2"], "ca_path": "/ours.pem"})
     plugin.arguments(host.task_vars)
     assert [way.ca_path for way, _hosts in plugin._read_by.alike(["n1", "n2"], host.task_vars)] == ["/ours.pem"]

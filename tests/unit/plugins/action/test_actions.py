@@ -32,17 +32,17 @@ class Host:
         everyone = {"n1": {"inventory_hostname": "n1", **variables}, "n2": {"inventory_hostname": "n2"}}
         self.task_vars = {**everyone["n1"], "hostvars": everyone}
 
-    def run(self, name: str, *, action: str | None = None, check: bool = False, **args: Any) -> dict[str, Any]:
-        plugin = self.action(name, action or name, check, args)
+    def run(self, name: str, *, check: bool = False, **args: Any) -> dict[str, Any]:
+        plugin = self.action(name, check, args)
         result: dict[str, Any] = plugin.run(task_vars=self.task_vars)
         return result
 
-    def action(self, name: str, action: str, check: bool, args: dict[str, Any]) -> ActionBase:
+    def action(self, name: str, check: bool, args: dict[str, Any]) -> ActionBase:
         loader = DataLoader()
         task = Task.load({"name": f"Run {name}", "action": {"module": f"natsops.cluster.{name}", **args}, "check_mode": check})
         task.args = args
         templar = Templar(loader=loader, variables=self.task_vars)
-        plugin = modules.load(action, "action").ActionModule(task, Connection(), None, loader, templar, None)
+        plugin = modules.load(name, "action").ActionModule(task, Connection(), None, loader, templar, None)
         plugin._execute_module = self._execute_module
         plugin._make_tmp_path = lambda: "/node/tmp"
         plugin._transfer_file = lambda local, remote: self.copied.append(remote)
@@ -54,7 +54,9 @@ class Host:
     ) -> dict[str, Any]:
         self.asked.append(module_args)
         self.modules.append(module_name)
-        answer = self.answers.pop(0) if self.answers else {"changed": False}
+        if not self.answers:
+            return {"changed": False}
+        answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -73,12 +75,7 @@ class Connection:
         join_path = staticmethod(lambda *parts: "/".join(parts))
 
 
-ON_NODE = [
-    ("nats_config_check", "node_module"),
-    ("nats_lameduck", "drain_module"),
-    ("nats_swap", "drain_module"),
-    ("nats_binary", "nats_binary"),
-]
+ON_NODE = ["nats_config_check", "nats_lameduck", "nats_swap", "nats_binary"]
 
 
 def test_version_facts_are_read_on_the_controller() -> None:
@@ -126,7 +123,7 @@ def test_the_version_is_judged_on_the_controller_where_it_is_read_on_the_node() 
 def test_facts_of_a_node_carry_the_name_of_the_host_that_they_were_read_on() -> None:
     host = Host()
     host.run("nats_node_facts", pid=1)
-    delegated = host.action("nats_node_facts", "nats_node_facts", False, {"pid": 1})
+    delegated = host.action("nats_node_facts", False, {"pid": 1})
     delegated._task.delegate_to = "n2"
     delegated.run(task_vars=host.task_vars)
     assert [asked["host"] for asked in host.asked] == ["n1", "n2"]
@@ -134,10 +131,10 @@ def test_facts_of_a_node_carry_the_name_of_the_host_that_they_were_read_on() -> 
 
 @pytest.mark.parametrize(("delegate_to", "run_once", "kept"), [("n2", False, False), (None, True, False), (None, False, True)])
 def test_facts_that_are_not_the_host_s_own_are_not_given_to_it(delegate_to: str | None, run_once: bool, kept: bool) -> None:
-    """Ansible adds the Python that it has found on the node: with 2.21, to every host of the play."""
+    """Ansible adds which Python it has found on the node, and gives that to the hosts of the task."""
     host = Host()
     host.answers = [{"changed": False, "ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3.9"}}]
-    action = host.action("nats_lock", "nats_lock", False, {"state": "read"})
+    action = host.action("nats_lock", False, {"state": "read"})
     action._task.delegate_to, action._task.run_once = delegate_to, run_once
     assert ("ansible_facts" in action.run(task_vars=host.task_vars)) is kept
 
@@ -182,7 +179,9 @@ def test_the_file_of_an_audit_is_replaced_in_one_step_and_not_touched_in_check_m
 def test_an_audit_that_cannot_be_written_leaves_nothing_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder is one in which every file is read: of what is left there, too."""
     host = Host(nats_upgrade_monitor_url=f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setattr(os, "replace", lambda *_unused: (_ for _ in ()).throw(UnicodeError("of no kind that is expected")))
+    monkeypatch.setattr(
+        os, "replace", lambda *_unused: (_unused for _unused in ()).throw(UnicodeError("of no kind that is expected"))
+    )
     with pytest.raises(UnicodeError):
         audit(host, output=str(tmp_path / "nats.prom"), format="prometheus")
     assert os.listdir(tmp_path) == []
@@ -275,7 +274,7 @@ def test_an_account_of_the_inventory_does_not_count_where_the_task_names_address
 @pytest.mark.parametrize("value", [False, "false", "no"])
 def test_certificates_are_not_checked_where_the_inventory_says_so(value: Any) -> None:
     host = Host(nats_upgrade_validate_certs=value)
-    plugin = host.action("nats_version_facts", "nats_version_facts", False, {})
+    plugin = host.action("nats_version_facts", False, {})
     assert plugin.arguments(host.task_vars)["validate_certs"] is False
     assert plugin.arguments(Host().task_vars)["validate_certs"] is True
 
@@ -333,19 +332,19 @@ def test_an_archive_that_is_not_on_the_controller_is_named() -> None:
     assert host.run("nats_binary", archive="/no/such.tar.gz")["msg"] == "there is no archive /no/such.tar.gz on the controller"
 
 
-@pytest.mark.parametrize(("name", "action"), ON_NODE)
-def test_a_module_on_the_node_gets_its_options_and_gives_its_result(name: str, action: str) -> None:
+@pytest.mark.parametrize("name", ON_NODE)
+def test_a_module_on_the_node_gets_its_options_and_gives_its_result(name: str) -> None:
     host = Host()
     host.answers = [{"changed": True, "msg": "done"}]
-    result = host.run(name, action=action, pid=7)
+    result = host.run(name, pid=7)
     assert (result["changed"], result["msg"], host.asked) == (True, "done", [{"pid": 7}])
 
 
-@pytest.mark.parametrize(("name", "action"), ON_NODE)
-def test_a_node_that_is_lost_is_a_failure_that_says_in_which_step(name: str, action: str) -> None:
+@pytest.mark.parametrize("name", ON_NODE)
+def test_a_node_that_is_lost_is_a_failure_that_says_in_which_step(name: str) -> None:
     host = Host()
     host.answers = [AnsibleConnectionFailure("no route to host")]
-    result = host.run(name, action=action)
+    result = host.run(name)
     assert (result["failed"], result["lost_host"], result.get("unreachable", False)) == (True, "n1", False)
     assert result["msg"].startswith(f"n1 was lost in the step 'Run {name}': it cannot be reached (no route to host). ")
 
@@ -355,13 +354,13 @@ def test_a_node_that_is_lost_while_ansible_tidies_up_is_not_unreachable_after_al
         raise AnsibleConnectionFailure("no route to host")
 
     monkeypatch.setattr(ActionBase, "cleanup", lost)
-    Host().action("nats_lameduck", "node_module", False, {}).cleanup()
+    Host().action("nats_lameduck", False, {}).cleanup()
 
 
 def test_a_node_that_is_lost_during_the_copy_is_a_failure_too(tmp_path: Path) -> None:
     archive = release(tmp_path)
     host = Host()
-    plugin = host.action("nats_binary", "nats_binary", False, {"archive": str(archive)})
+    plugin = host.action("nats_binary", False, {"archive": str(archive)})
 
     def lost(*_: object) -> None:
         raise AnsibleConnectionFailure("broken pipe")

@@ -18,7 +18,7 @@ HERE = "nats_client_probe"
 def run(folder: Path, state: str, check: bool = False, **args: Any) -> dict[str, Any]:
     given = {"state": state, "run_id": "r1", "report_dir": str(folder), **args}
     host = Host(__nats_upgrade_began={"run": "r1", "folder": str(folder / "r1")})
-    result: dict[str, Any] = host.action(HERE, HERE, check, given).run(task_vars=host.task_vars)
+    result: dict[str, Any] = host.action(HERE, check, given).run(task_vars=host.task_vars)
     return result
 
 

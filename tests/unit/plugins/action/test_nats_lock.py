@@ -24,7 +24,7 @@ HERE = "nats_lock"
 
 
 def on(host: Host, delegate_to: str | None = None, **args: Any) -> dict[str, Any]:
-    plugin = host.action(HERE, HERE, False, {"state": "acquired", "run_id": "r2", **args})
+    plugin = host.action(HERE, False, {"state": "acquired", "run_id": "r2", **args})
     plugin._task.delegate_to = delegate_to
     result: dict[str, Any] = plugin.run(task_vars=host.task_vars)
     return result
@@ -158,7 +158,7 @@ def test_a_controller_without_proc_is_known_by_less(monkeypatch: pytest.MonkeyPa
     action = modules.load(HERE, "action")
     monkeypatch.setattr(action._lock, "BOOT_ID", tmp_path / "none")
     monkeypatch.setattr(_process, "PROC", tmp_path)
-    monkeypatch.setattr(action.getpass, "getuser", lambda: (_ for _ in ()).throw(KeyError("uid")))
+    monkeypatch.setattr(action.getpass, "getuser", lambda: (_unused for _unused in ()).throw(KeyError("uid")))
     controller = action.controller()
     assert (controller["boot_id"], controller["pid_namespace"], controller["start_ticks"]) == ("", "", 0)
     assert (controller["pid"], controller["user"]) == (os.getppid(), str(os.getuid()))

@@ -34,7 +34,7 @@ class Run:
         """Run a module on the node, with these variables of the task."""
         self.host.answers = [answer or {"changed": True}]
         self.host.task_vars.update({f"__nats_upgrade_{name}": value for name, value in variables.items()})
-        result = self.host.run(name, action="drain_module" if name == "nats_swap" else "node_module")
+        result = self.host.run(name)
         for gone in variables:
             del self.host.task_vars[f"__nats_upgrade_{gone}"]
         return result
@@ -210,7 +210,7 @@ def test_the_next_run_takes_up_the_report_of_the_one_that_was_killed(tmp_path: P
 
 def test_a_check_tells_no_phases_and_an_event_only_of_its_end(run: Run) -> None:
     run.host.task_vars["__nats_upgrade_phase"] = "stage"
-    run.host.run("nats_journal", action="node_module", check=True)
+    run.host.run("nats_journal", check=True)
     assert run.events("phase") == []
     assert "Report: " in run.host.run("nats_upgrade_event", kind="failed", msg="boom", check=True)["msg"]
 
@@ -218,13 +218,13 @@ def test_a_check_tells_no_phases_and_an_event_only_of_its_end(run: Run) -> None:
 def test_outside_of_a_run_nothing_is_told_and_results_are_shown_as_ever() -> None:
     host = Host()
     host.answers = [{"failed": True, "msg": "boom"}]
-    result = host.run("nats_journal", action="node_module")
+    result = host.run("nats_journal")
     assert (result["msg"], "_ansible_verbose_override" in result) == ("boom", False)
     with pytest.raises(Exception, match="max_lag"):
         host.run("nats_health_wait", max_lag="many")
     host.answers = [ValueError("no JSON")]
     with pytest.raises(ValueError, match="no JSON"):
-        host.run("nats_journal", action="node_module")
+        host.run("nats_journal")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_a_drain_tells_how_many_clients_are_left(tmp_path: Path, shown: list[str
             assert poll_until(lambda: len(shown) >= 2, bool, timeout_seconds=30).satisfied
             return {"changed": True}
 
-        plugin = run.host.action("nats_swap", "drain_module", False, {})
+        plugin = run.host.action("nats_swap", False, {})
         plugin._execute_module = drains
         assert plugin.run(task_vars=run.host.task_vars)["changed"]
         assert set(server.requests) == {"/varz"}

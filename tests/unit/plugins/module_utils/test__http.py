@@ -126,7 +126,7 @@ def test_replies_come_in_the_order_asked_whatever_the_order_of_the_answers(open_
 def test_no_more_requests_are_under_way_at_once_than_allowed(open_door: type[Door], max_in_flight: int) -> None:
     full = threading.Barrier(max_in_flight)
 
-    def answer(_: BaseHTTPRequestHandler) -> object:
+    def answer(_unused: BaseHTTPRequestHandler) -> object:
         # Lets go only when as many as are allowed are there together, and had time to be joined by one too many.
         full.wait(5)
         threading.Event().wait(0.15)

@@ -257,7 +257,7 @@ def test_a_turn_renews_the_lease_once_a_third_of_it_is_over(state: Path, monkeyp
         moments.append(on_disk(state, _lock.NAME)["renewed_boottime_seconds"])
         turn.sleep(0.0625)
     thirds = [begin, begin + 0.25, begin + 0.5, begin + 0.75]
-    assert moments == [third for third in thirds for _ in range(4)]
+    assert moments == [third for third in thirds for _unused in range(4)]
     assert turn.warnings == []
 
 

@@ -311,7 +311,7 @@ def race(folder: Path, runs: int, **given: Any) -> dict[str, list[str]]:
 
 
 def winner(results: dict[str, list[str]]) -> str:
-    (won,) = [name for name, (state, _) in results.items() if state == "ours"]
+    (won,) = [name for name, (state, _unused) in results.items() if state == "ours"]
     assert all(result == ["locked", won] for name, result in results.items() if name != won)
     return won
 

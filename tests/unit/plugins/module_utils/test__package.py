@@ -24,7 +24,7 @@ class Manager:
 
     def __init__(self) -> None:
         self.listed: list[str] = [f"{OLD}-1"]
-        self.fault: NatsError | None = None
+        self.faults: list[NatsError] = []
         self.script: Callable[[], object] = lambda: None
 
     def installed(self, name: str) -> str:
@@ -43,8 +43,8 @@ class Manager:
         return self.listed
 
     def require_lists(self) -> None:
-        if self.fault:
-            raise self.fault
+        for fault in self.faults:
+            raise fault
 
     def install(self, files: Sequence[str]) -> None:
         self.script()
@@ -94,7 +94,7 @@ def test_what_fresh_lists_would_not_mend_is_refused_at_once(manager: Manager, as
     manager.listed = [f"{NEW}-1", f"{NEW}-2"]
     with pytest.raises(NatsError, match=f"several packages of nats-server hold {NEW}"):
         foreseen(asked)
-    manager.listed, manager.fault = [], NatsError("refused: there is no dnf here")
+    manager.listed, manager.faults = [], [NatsError("refused: there is no dnf here")]
     with pytest.raises(NatsError, match="there is no dnf here"):
         foreseen(asked)
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -10,6 +12,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 from ansible_collections.natsops.cluster.plugins.module_utils._policy_file import SHIPPED, load
 from ansible_collections.natsops.cluster.plugins.module_utils._policy_rules import Minor, Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._versions import parse
+from tests.unit.modules import ROOT
 
 BAD = "{id: OURS, versions: '==2.15.3', severity: refuse, why: it is, source: ticket}"
 MINOR = "{released: 2027-03-20, latest: 2.16.1, api_level: 6}"
@@ -228,3 +231,21 @@ def test_a_file_that_is_no_text_is_no_yaml(file: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(NatsError, match="is not YAML"):
         load(str(file))
+
+
+WITHOUT = """
+import sys; sys.path.insert(0, {root!r}); import conftest
+sys.modules[{imported!r}] = None
+from ansible_collections.natsops.cluster.plugins.module_utils import _plan, _policy_file
+try:
+    _policy_file.load()
+except _policy_file.NatsError as exc:
+    print(exc)
+"""
+
+
+@pytest.mark.parametrize(("library", "imported"), [("PyYAML", "yaml"), ("packaging", "packaging.version")])
+def test_without_a_library_the_policy_says_which_is_missing_and_where(library: str, imported: str) -> None:
+    text = WITHOUT.format(root=str(ROOT), imported=imported)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
+    assert f"({sys.executable}) cannot import {library}, which ansible-core needs too" in done.stdout, done.stderr

@@ -78,7 +78,7 @@ BAD_RELEASES = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "bad", "good", "used", "refuses"), BAD_RELEASES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("rule", "bad", "good", "used", "refuses"), BAD_RELEASES, ids=str)
 def test_a_bad_release_is_found(without: Without, rule: str, bad: str, good: str, used: str, refuses: bool) -> None:
     def told(policy: Policy, version: str, words: str) -> list[bool]:
         findings = _policy.judge_bad_release(policy, parse(version), frozenset(words.split()))
@@ -102,7 +102,7 @@ STEPPING_STONES = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "old", "new", "refuses", "waivable", "way"), STEPPING_STONES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("rule", "old", "new", "refuses", "waivable", "way"), STEPPING_STONES, ids=str)
 def test_a_stepping_stone_is_wanted(
     without: Without, rule: str, old: str, new: str, refuses: bool, waivable: bool, way: str
 ) -> None:
@@ -130,7 +130,7 @@ DOWNGRADE_FLOORS = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "new", "old", "is_open"), DOWNGRADE_FLOORS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("rule", "new", "old", "is_open"), DOWNGRADE_FLOORS, ids=str)
 def test_going_down_a_minor_says_what_it_costs(without: Without, rule: str, new: str, old: str, is_open: bool) -> None:
     (finding,) = _policy.judge_way(POLICY, {"n1": new}, parse(old))
     way = _policy.way_back(POLICY, parse(old), parse(new))

@@ -156,7 +156,7 @@ while True:
 
 def test_a_writer_that_is_killed_in_any_write_leaves_a_whole_file_and_no_guard(tmp_path: Path) -> None:
     text = WRITER.format(root=str(ROOT), folder=str(tmp_path))
-    for _ in range(5):
+    for _unused in range(5):
         writer = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE)
         assert writer.stdout is not None
         writer.stdout.readline()

@@ -61,7 +61,7 @@ def test_a_replica_that_was_seen_current_is_so_while_it_is_close(version: str) -
     assert steady.steadied(well) == well
     late = behind(well, current=False, lag=MAX_LAG)
     assert not is_current(late)
-    for _ in range(3):
+    for _unused in range(3):
         assert is_current(steady.steadied(late))
     # Nothing else is made better than it is.
     assert led(steady.steadied(late)).replicas[0].lag == MAX_LAG
@@ -69,7 +69,7 @@ def test_a_replica_that_was_seen_current_is_so_while_it_is_close(version: str) -
 
 def test_a_replica_that_was_never_seen_current_is_not() -> None:
     late, steady = behind(read("2.15.1"), current=False, lag=1), Steady(MAX_LAG)
-    assert [is_current(steady.steadied(late)) for _ in range(3)] == [False] * 3
+    assert [is_current(steady.steadied(late)) for _unused in range(3)] == [False] * 3
 
 
 def restarted(readings: Readings) -> list[Reading]:

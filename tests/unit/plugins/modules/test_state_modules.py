@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Dict
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.unit.processes import Processes
 from tests.unit.releases import NEW, OLD, install
 from tests.unit.state import ADA, on_disk, steps
 
-Run = Callable[..., "dict[str, Any]"]
+Run = Callable[..., Dict[str, Any]]
 
 
 @pytest.fixture

@@ -247,7 +247,7 @@ def test_a_secret_of_a_vault_is_text_to_the_client_library() -> None:
         vault = object()
 
     checked = _client_probe_session.check({"user": "probe", "password": Encrypted("p4ss")})
-    assert type(checked["password"]) is str
+    assert checked["password"].__class__ is str
     assert checked["password"] == "p4ss"
 
 

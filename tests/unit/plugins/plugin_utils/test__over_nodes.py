@@ -59,6 +59,11 @@ def test_what_a_host_has_read_on_is_an_answer_to_the_next_question_only() -> Non
         pytest.param(
             {"failed": True, "msg": "no Python"}, Fault("monitoring cannot be read on its host: no Python"), id="failed"
         ),
+        pytest.param(
+            {"failed": True, "msg": "old Python", "lasting": True},
+            Fault("monitoring cannot be read on its host: old Python", True),
+            id="failed_for_good",
+        ),
         pytest.param({"replies": [{"error": "refused", "lasting": True, "status": None}]}, Fault("refused", True), id="fault"),
     ],
 )

@@ -106,7 +106,7 @@ def test_what_changes_is_said_but_not_more_often_than_every_two_seconds() -> Non
     ("done", "drawn"), [(0, "-" * 20), (0.5, "#" * 10 + "-" * 10), (1, "#" * 20), (7, "#" * 20), (-1, "-" * 20)]
 )
 def test_a_bar_is_always_as_long(done: float, drawn: str) -> None:
-    assert _progress.bar(done) == f"[{drawn}]"
+    assert _progress.filled_bar(done) == f"[{drawn}]"
 
 
 def verdicts(**missing: list[Missing]) -> list[Any]:

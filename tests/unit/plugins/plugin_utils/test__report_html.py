@@ -189,9 +189,9 @@ def test_moves_of_the_leader_are_numbered_and_told() -> None:
 
 def test_lanes_are_as_high_as_their_names() -> None:
     for lanes in (1, 8, 9, 16, 17, 200):
-        row, bar = _report_svg.lane_size(lanes)
+        row, height = _report_svg.lane_size(lanes)
         assert f".row{row} li {{ line-height: {row}px" in STYLE
-        assert bar < row
+        assert height < row
 
 
 def test_whatever_may_be_drawn_has_a_style() -> None:

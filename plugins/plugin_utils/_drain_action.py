@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-"""Run a module on the node that drains its server, and tell how many clients are left meanwhile. See meta/runtime.yml."""
+"""The action of every module that drains a server: it runs on the node, and meanwhile the clients left are counted from here."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import Re
 _REQUEST_SECONDS = 2.0
 
 
-class ActionModule(ReadingAction):
-    """The action of every module that drains a server."""
+class DrainAction(ReadingAction):
+    """Run the module of the same name on the node, and show how many clients are left."""
 
     _requires_connection = True
 
