@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from typing import Any, Dict, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _printable
@@ -34,6 +35,7 @@ _SAME = {
 }
 # At the top level, and in the block authorization besides its users.
 _SETTINGS = ("operator", "system_account", "no_auth_user", "trusted_keys", "resolver_preload", "default_permissions")
+_WHOLE = re.compile(r"[0-9]{1,12}\Z")
 _NO = ("", "false", "no", "off", "disabled", "disable")
 
 
@@ -46,7 +48,7 @@ def facts(tree: Mapping[str, Any], argv: Sequence[str], key: str) -> Facts:
         "cluster": name_of(_option(argv, "cluster_name") or str(cluster.get("name", ""))),
         "jetstream": _is_on(jetstream) or any(word.lstrip("-") in ("js", "jetstream") for word in argv[1:]),
         "advertises": not _is_on(cluster.get("no_advertise")),
-        "max_connections": int(tree["max_connections"]) if str(tree.get("max_connections", "")).isdigit() else None,
+        "max_connections": int(limit) if _WHOLE.match(limit := str(tree.get("max_connections", ""))) else None,
         "tls": _tls(tree.get("tls")),
         "route_tls": _tls(cluster.get("tls")),
         "accounts": dict(_accounts(tree, sign)),
