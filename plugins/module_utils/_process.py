@@ -292,9 +292,9 @@ def run(argv: Sequence[str], *, timeout_seconds: float = 30.0, **options: object
         with Child(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as child:
             try:
                 stdout, stderr = child.communicate(timeout=timeout_seconds)
-            except BaseException:
-                child.kill()
-                raise
+            finally:
+                if child.returncode is None:
+                    child.kill()
     except subprocess.TimeoutExpired as exc:
         raise NatsError(f"{argv[0]} has not ended after {timeout_seconds:g} s: {' '.join(argv)}") from exc
     except OSError as exc:

@@ -180,7 +180,7 @@ def _extract(packed: tarfile.TarFile, member: tarfile.TarInfo, folder: str) -> N
     # Below the folder whatever the name says, as no other than the package's own place is meant.
     path = os.path.join(folder, os.path.normpath(f"/{member.name}").lstrip("/"))
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with cast("IO[bytes]", packed.extractfile(member)) as content, open(path, "wb") as file:
+    with cast(IO[bytes], packed.extractfile(member)) as content, open(path, "wb") as file:
         shutil.copyfileobj(content, file)
     os.chmod(path, member.mode & 0o777)
 
