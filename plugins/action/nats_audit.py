@@ -51,7 +51,7 @@ class ActionModule(ReadingAction):
         targets = _arguments.targets({**params, "servers": self.servers_of(params, task_vars)})
         with self.source(task_vars)(params) as source:
             readings = _monitor.read_members(source, targets)
-        found = {host: node for host, result in params["nodes"].items() if (node := node_of(result))}
+        found = {host: node for host, result in params["nodes"].items() if (node := node_of(host, result))}
         nodes, foreign = _situation.apart(found)
         return _fleet.Fleet(
             readings=tuple(readings),

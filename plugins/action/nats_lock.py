@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _lock, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _lock, _process, _state_keys
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
 
@@ -32,8 +32,8 @@ class ActionModule(NatsAction):
         args.setdefault("controller", controller())
         result = self.on_node(args, task_vars, _LEFT)
         holder = result.get("lock") or {}
-        refused = args["state"] == "acquired" and result.get("refusal") == "locked"
-        if refused and is_dead(holder.get("controller") or {}, args["controller"]):
+        refused = args["state"] == "acquired" and result.get("refusal") == "locked" and not _state_keys.no_lock(holder)
+        if refused and is_dead(holder["controller"], args["controller"]):
             result = self.on_node({**args, "take_over": holder["run_id"]}, task_vars, _LEFT)
             if not result.get("failed"):
                 result["msg"] = f"took over the lock of {_lock.holder(holder)}: that process has gone"

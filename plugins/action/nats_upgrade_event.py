@@ -14,7 +14,7 @@ from typing import Any
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.natsops.cluster.plugins.action.nats_lock import controller
-from ansible_collections.natsops.cluster.plugins.module_utils import _plan
+from ansible_collections.natsops.cluster.plugins.module_utils import _plan, _printable
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_event import REQUIRED_IF, SPEC
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _taking_up, _watching
@@ -39,6 +39,13 @@ class ActionModule(NatsAction):
             return self._fail(params["msg"], data)
         if params["kind"] == "run_ended":
             return self._end()
+        if params["kind"] == "log":
+            # Shown at once, as debug shows it; what the role reads of a log was written by whoever talked to the server.
+            return {
+                "changed": False,
+                "msg": [_printable.line(str(line)) for line in data.get("lines") or ()],
+                "_ansible_verbose_always": True,
+            }
         self.told.tell(params["kind"], **data)
         return {"changed": False}
 

@@ -77,5 +77,5 @@ class ActionModule(LookingAction):
             situation = self.situation(params, task_vars)
             lacking = params["rebalance"] and self.without_account(params["hosts"], task_vars)
             return replace(situation, asks_without_account=bool(lacking))
-        own, foreign = apart({host: node for host, node in (params["nodes"] or {}).items() if node})
+        own, foreign = apart(self.nodes(params))
         return Situation(tuple(_facts.reading_of(server) for server in params["servers"] or ()), (), own, foreign=foreign)

@@ -12,8 +12,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from typing import Any, Dict, Iterator, Mapping, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable
+
+# Of accounts and users: as servers tell them, see _printable.
+name_of = _printable.name
 Facts = Dict[str, Any]
 
 # The server takes several words for the same thing.
@@ -30,6 +35,7 @@ _SAME = {
 }
 # At the top level, and in the block authorization besides its users.
 _SETTINGS = ("operator", "system_account", "no_auth_user", "trusted_keys", "resolver_preload", "default_permissions")
+_WHOLE = re.compile(r"[0-9]{1,12}\Z")
 _NO = ("", "false", "no", "off", "disabled", "disable")
 
 
@@ -38,11 +44,11 @@ def facts(tree: Mapping[str, Any], argv: Sequence[str], key: str) -> Facts:
     tree, sign = _plain(tree), _Signer(key)
     cluster, jetstream = _block(tree, "cluster"), tree.get("jetstream")
     return {
-        "server_name": _option(argv, "name", "server_name", "n") or str(tree.get("server_name", "")),
-        "cluster": _option(argv, "cluster_name") or str(cluster.get("name", "")),
+        "server_name": name_of(_option(argv, "name", "server_name", "n") or str(tree.get("server_name", ""))),
+        "cluster": name_of(_option(argv, "cluster_name") or str(cluster.get("name", ""))),
         "jetstream": _is_on(jetstream) or any(word.lstrip("-") in ("js", "jetstream") for word in argv[1:]),
         "advertises": not _is_on(cluster.get("no_advertise")),
-        "max_connections": int(tree["max_connections"]) if str(tree.get("max_connections", "")).isdigit() else None,
+        "max_connections": int(limit) if _WHOLE.match(limit := str(tree.get("max_connections", ""))) else None,
         "tls": _tls(tree.get("tls")),
         "route_tls": _tls(cluster.get("tls")),
         "accounts": dict(_accounts(tree, sign)),
@@ -113,8 +119,8 @@ def _accounts(tree: Mapping[str, Any], sign: _Signer) -> Iterator[tuple[str, Fac
     for name, account in _block(tree, "accounts").items():
         account = account if isinstance(account, Mapping) else {}
         # JetStream on the account does nothing on a server without it.
-        others = {key: sign(value) for key, value in account.items() if key not in ("users", "jetstream", "nkey")}
-        yield name, {"users": dict(_users(_listed(account.get("users")), sign)), "others": others}
+        others = {name_of(key): sign(value) for key, value in account.items() if key not in ("users", "jetstream", "nkey")}
+        yield name_of(name), {"users": dict(_users(_listed(account.get("users")), sign)), "others": others}
 
 
 def _listed(value: Any) -> list[Mapping[str, Any]]:
@@ -124,7 +130,7 @@ def _listed(value: Any) -> list[Mapping[str, Any]]:
 def _users(users: Sequence[Mapping[str, Any]], sign: _Signer) -> Iterator[tuple[str, Facts]]:
     for user in users:
         rest = {key: value for key, value in user.items() if key not in ("user", "nkey", "password")}
-        name = str(user.get("user") or user.get("nkey") or "")
+        name = name_of(str(user.get("user") or user.get("nkey") or ""))
         yield name, {"password": sign(user.get("password", "")), "permissions": sign(rest)}
 
 

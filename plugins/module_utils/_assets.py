@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils._shapes import text
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import named, text
 
 # Says nothing about what an asset needs, and may be long.
 _BULKY = ("subjects", "description", "name", "durable_name", "filter_subject")
@@ -46,19 +46,19 @@ def parse_assets(body: Any, server_name: str) -> tuple[Asset, ...]:
         asset
         for account in body.get("account_details") or []
         for stream in account.get("stream_detail") or []
-        for asset in _of_stream(account["name"], stream, server_name)
+        for asset in _of_stream(named(account), stream, server_name)
     )
 
 
 def _of_stream(account: str, stream: Mapping[str, Any], server_name: str) -> Iterator[Asset]:
-    label = f"{account} > {stream['name']}"
+    label = f"{account} > {named(stream)}"
     leader = _leader(stream, server_name)
     if leader in ("", server_name):
         yield _stream(label, stream, server_name, leader)
     for consumer in stream.get("consumer_detail") or []:
         leader = _leader(consumer, server_name)
         if leader in ("", server_name):
-            yield _consumer(f"{label} > {consumer['name']}", consumer, server_name, leader, stream.get("config") or {})
+            yield _consumer(f"{label} > {named(consumer)}", consumer, server_name, leader, stream.get("config") or {})
 
 
 def _stream(label: str, stream: Mapping[str, Any], server_name: str, leader: str) -> Asset:
@@ -98,7 +98,7 @@ def _consumer(label: str, consumer: Mapping[str, Any], server_name: str, leader:
 
 def _leader(asset: Mapping[str, Any], server_name: str) -> str:
     # A server that is no member of a cluster gives no cluster, and leads what it has.
-    return str(asset["cluster"].get("leader", "")) if asset.get("cluster") else server_name
+    return text(asset["cluster"], "leader") if asset.get("cluster") else server_name
 
 
 def _replicas(config: Mapping[str, Any]) -> int:

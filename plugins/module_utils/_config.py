@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Callable, Mapping
+from typing import Mapping
 
-_PARTS = r"""(?P<space>%(space)s+)|(?P<comment>\#[^\n]*|//[^\n]*)|(?P<string>"(?:\\.|[^"\\])*"|'[^']*')
+from ansible_collections.natsops.cluster.plugins.module_utils import _config_files
+from ansible_collections.natsops.cluster.plugins.module_utils._config_files import Included, Reader
+
+# A quote that is not closed goes to the end of the file: what matches anywhere is found in one pass.
+_PARTS = r"""(?P<space>%(space)s+)|(?P<comment>\#[^\n]*|//[^\n]*)|(?P<string>"(?:\\[\s\S]|[^"\\])*"?|'[^']*'?)
 |(?P<open>[{\[(])|(?P<close>[}\])])|(?P<word>[^\s,;{}\[\]()"'%(stop)s]+)"""
 # A key ends at = or : or a blank; a value may hold both, as in nats://host:4222.
 _KEY = re.compile(_PARTS % {"space": r"[\s,;=:]", "stop": "=:#"}, re.VERBOSE)
 _VALUE = re.compile(_PARTS % {"space": r"[\s,;=:]", "stop": ""}, re.VERBOSE)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|h|m|s)")
 _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DEEPEST_INCLUDE = 10
+_LONGEST_DURATION, _MOST_SECONDS = 64, 1e9
+# Variables whose values are variables.
+_LONGEST_CHAIN = 10
 # Of the block jetstream: what turns on the encryption of what is stored (server/opts.go).
 _ENCRYPTION_KEYS = ("key", "ek", "encryption_key", "cipher")
 _LEAFNODES, _MIN_VERSION = ("leafnodes", "leaf"), ("min_version", "minimum_version")
-
-Reader = Callable[[str], str]
 
 
 def top_level(path: str, read: Reader, environment: Mapping[str, str]) -> dict[str, str]:
@@ -58,14 +62,19 @@ def leafnode_min_version(path: str, read: Reader) -> str:
 def _collected(path: str, read: Reader) -> dict[tuple[str, ...], str | None]:
     """Every setting by the keys that lead to it; None for a block."""
     found: dict[tuple[str, ...], str | None] = {}
-    _collect(path, read, found, (), 0)
+    _collect(path, Included(read), found, ())
     return found
 
 
-def _collect(path: str, read: Reader, found: dict[tuple[str, ...], str | None], block: tuple[str, ...], depth: int) -> None:
-    if depth > _DEEPEST_INCLUDE:
-        return
-    text, position = _without_braces(read(path).strip()), 0
+def _collect(path: str, files: Included, found: dict[tuple[str, ...], str | None], block: tuple[str, ...]) -> None:
+    with files.file(path) as text:
+        _collect_text(_without_braces(text.strip()), path, files, found, block)
+
+
+def _collect_text(
+    text: str, path: str, files: Included, found: dict[tuple[str, ...], str | None], block: tuple[str, ...]
+) -> None:
+    position = 0
     # For each block or list that is open: what opened it, and the keys that lead to what was around it.
     around: list[tuple[str, tuple[str, ...]]] = []
     key: str | None = None
@@ -77,6 +86,8 @@ def _collect(path: str, read: Reader, found: dict[tuple[str, ...], str | None], 
         position, kind = match.end(), match.lastgroup
         value = match.group()[1:-1] if kind == "string" else match.group()
         if kind == "open":
+            if len(around) >= _config_files.DEEPEST_BLOCK:
+                raise _config_files.too_deep()
             around.append((value, block))
             block = (*block, key) if key is not None else block
             if block:
@@ -90,7 +101,7 @@ def _collect(path: str, read: Reader, found: dict[tuple[str, ...], str | None], 
         elif key is None:
             key = value
         elif key == "include":
-            _collect(os.path.join(os.path.dirname(path), value), read, found, block, depth + 1)
+            _collect(os.path.join(os.path.dirname(path), value), files, found, block)
             key = None
         else:
             found[(*block, key)] = value
@@ -103,7 +114,7 @@ def _without_braces(text: str) -> str:
 
 
 def _resolved(value: str, found: Mapping[str, str], environment: Mapping[str, str]) -> str:
-    for _unused in range(_DEEPEST_INCLUDE):
+    for _unused in range(_LONGEST_CHAIN):
         if not value.startswith("$"):
             break
         value = found.get(value[1:], environment.get(value[1:], ""))
@@ -112,7 +123,8 @@ def _resolved(value: str, found: Mapping[str, str], environment: Mapping[str, st
 
 def seconds(duration: str) -> float | None:
     """Seconds in a duration as Go writes it, such as 2m or 1h30m; None where it is not one."""
-    parts = _DURATION.findall(duration)
+    parts = _DURATION.findall(duration) if len(duration) <= _LONGEST_DURATION else []
     if not parts or "".join(number + unit for number, unit in parts) != duration:
         return None
-    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    total = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    return total if total <= _MOST_SECONDS else None

@@ -16,6 +16,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _compose,
     _docker_units,
     _engine,
+    _fields,
     _process,
     _recreating,
     _state_files,
@@ -25,6 +26,11 @@ from ansible_collections.natsops.cluster.plugins.module_utils._polling import po
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Found, Process
 
 HOLD = "container.json"
+_HOLD_KEYS = {
+    **dict.fromkeys(("container", "id"), _fields.NAME.needed),
+    # It becomes a word of a command.
+    "restart": _fields.matching(r"no|always|unless-stopped|on-failure(:[0-9]{1,9})?", "a restart policy of docker").needed,
+}
 # How long a container may go on after its server has exited.
 STOP_SECONDS = 30.0
 
@@ -242,9 +248,10 @@ def hold(name: str, state_dir: str, *, check_mode: bool) -> dict[str, Any]:
 def held(state_dir: str, name: str) -> _state_files.Fields | None:
     """What is remembered of the container whose restarts are held; None where none are."""
     content = _state_files.read(state_dir, HOLD)
-    if content.unreadable:
+    unreadable = content.unreadable or (_fields.wrong(content.fields, _HOLD_KEYS) if content.fields is not None else "")
+    if unreadable:
         raise NatsError(
-            f"{state_dir}/{HOLD}, which holds the restart policy of container {name}, cannot be read ({content.unreadable}): "
+            f"{state_dir}/{HOLD}, which holds the restart policy of container {name}, cannot be read ({unreadable}): "
             f"give the container its policy back (docker update --restart=POLICY {name}), and delete the file"
         )
     return content.fields

@@ -16,6 +16,10 @@ from ansible_collections.natsops.cluster.plugins.module_utils._successor import 
 SPEC: dict[str, dict[str, Any]] = {
     "timeout_seconds": {"type": "float", "default": 150.0},
     "monitor_url": {"type": "str"},
+    "expected_process": {
+        "type": "dict",
+        "options": {"pid": {"type": "int"}, "start_ticks": {"type": "int"}, "uid": {"type": "int"}},
+    },
 }
 TURN_SPEC: dict[str, dict[str, Any]] = {
     "state_dir": {"type": "path"},
@@ -57,6 +61,7 @@ def drain(params: Mapping[str, Any], *, check_mode: bool, turn: Turn | None = No
         raise NatsError("timeout_seconds has to be greater than 0")
     found, _unit = _node.find(params)
     process = found.process
+    _require_expected(process, params.get("expected_process"))
     result: dict[str, Any] = {
         "changed": False,
         "pid": process.pid if process else None,
@@ -80,6 +85,29 @@ def drain(params: Mapping[str, Any], *, check_mode: bool, turn: Turn | None = No
     if not exited:
         raise NatsError(_still_there(process, elapsed, _clients(params["monitor_url"])), **result)
     return {**result, "exit_seen": True, "drain_seconds": round(elapsed, 3), "msg": f"drained in {elapsed:.1f} s"}
+
+
+def _require_expected(process: _process.Process | None, expected: Mapping[str, Any] | None) -> None:
+    """Raise NatsError where another process was found than the one that is meant. One that has exited meanwhile is no other."""
+    if process is None or expected is None:
+        return
+    seen = {"pid": process.pid, "start_ticks": process.start_ticks, "uid": _process.uid_of(process)}
+    unlike = [name for name in seen if seen[name] != expected.get(name)]
+    if not unlike:
+        return
+    meant = "no process" if expected.get("pid") is None else _named(expected)
+    raise NatsError(
+        f"refused: other_process: {process.program} ({_named(seen)}) was found, and {meant} was there when this run looked "
+        f"before ({', '.join(unlike)}: not the same). It may be another server, as where a stale pid file names a process of "
+        "another instance by now, and draining it would stop the wrong one. Nothing was signalled. If the server was only "
+        "restarted meanwhile, run again; else remove a stale pid file, and set nats_upgrade_pid_file or "
+        "nats_upgrade_service_name to what names the right server",
+        refusal="other_process",
+    )
+
+
+def _named(process: Mapping[str, Any]) -> str:
+    return f"pid {process.get('pid')}, start time {process.get('start_ticks')}, user {process.get('uid')}"
 
 
 def _lame_duck(params: Mapping[str, Any], process: _process.Process) -> bool:

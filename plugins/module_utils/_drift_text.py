@@ -10,6 +10,7 @@ import textwrap
 from collections import Counter
 from typing import Any, Iterable, Iterator, Mapping, Sequence, Tuple
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable
 from ansible_collections.natsops.cluster.plugins.module_utils._drift import Cluster, Drift
 from ansible_collections.natsops.cluster.plugins.module_utils._fleet import FAIL, NAMES, DriftFinding, span, time_of
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import named
@@ -32,7 +33,7 @@ def lines(drift: Drift) -> list[str]:
         f"{_count(len(summary['versions']), 'version')} | {summary['fail']} fail, {summary['warn']} warn, {summary['note']} note"
     )
     told = [head, *_outliers(drift), *_clusters(drift.clusters), *_findings(drift.findings)]
-    return [_printable(line).rstrip() for line in told]
+    return [_printable.line(line).rstrip() for line in told]
 
 
 def failure(drift: Drift) -> str:
@@ -45,7 +46,7 @@ def failure(drift: Drift) -> str:
         by_name.setdefault(finding.name, []).extend([finding.cluster] if finding.name == "mismatch_overdue" else finding.servers)
     which = "; ".join(f"{name}: {named(dict.fromkeys(seen))}" for name, seen in by_name.items())
     fail = "fails" if len(failing) == 1 else "fail"
-    return _printable(
+    return _printable.line(
         f"{_count(len(failing), 'finding')} of this audit {fail} it: {which}. The task before says what was seen and what to do "
         "next. Nothing was changed. Which findings fail an audit is said by nats_audit_fail_on."
     )
@@ -57,11 +58,6 @@ def as_json(drift: Drift) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _printable(text: str) -> str:
-    """Names come from servers: none of them moves the cursor of whoever reads this."""
-    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def _table(rows: Sequence[Sequence[str]], spare: Sequence[int] = ()) -> Iterator[str]:

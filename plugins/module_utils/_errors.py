@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable
+
 # Every module imports this. ansible-core 2.17 would run them with 3.7, where some of them break, maybe in the middle of a turn.
 if sys.version_info < (3, 8):  # noqa: UP036
     raise ImportError("the modules of natsops.cluster need Python 3.8 or newer")
@@ -21,5 +23,6 @@ class NatsError(Exception):
     """
 
     def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
+        # It may quote anything: a path, another program, an exception with a piece of an answer in it.
+        super().__init__(_printable.message(message))
         self.details = details

@@ -9,6 +9,7 @@ import difflib
 from dataclasses import dataclass, replace
 from typing import Any, Iterable, Mapping, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 # What a user may waive, and what each name stands for.
@@ -98,6 +99,10 @@ class Finding:
     waivable: bool = True
     seen: tuple[str, ...] = ()
     source: str = ""
+
+    def __post_init__(self) -> None:
+        # Names are printable since they were read; what was found out on a node, as a path, is as it is there.
+        object.__setattr__(self, "message", _printable.message(self.message))
 
     def as_dict(self) -> dict[str, Any]:
         return {

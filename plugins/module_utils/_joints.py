@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import text, texts
 
 
@@ -40,9 +41,9 @@ def parse_gateway_ids(body: Any) -> dict[str, frozenset[str]]:
     answer = _answer(body)
     found: dict[str, set[str]] = {}
     for name, gateway in (answer.get("outbound_gateways") or {}).items():
-        found.setdefault(name, set()).add(text(gateway.get("connection") or {}, "name"))
+        found.setdefault(_printable.name(name), set()).add(text(gateway.get("connection") or {}, "name"))
     for name, gateways in (answer.get("inbound_gateways") or {}).items():
-        found.setdefault(name, set()).update(text(one.get("connection") or {}, "name") for one in gateways)
+        found.setdefault(_printable.name(name), set()).update(text(one.get("connection") or {}, "name") for one in gateways)
     return {name: frozenset(ids - {""}) for name, ids in found.items()}
 
 

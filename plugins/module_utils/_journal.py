@@ -11,14 +11,13 @@ from __future__ import annotations
 import time
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _lock, _state_files
+from ansible_collections.natsops.cluster.plugins.module_utils import _lock, _state_files, _state_keys
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._state_files import Content, Fields, StateError
 
 NAME = "journal.json"
 BEGAN = "began"
-STEPS = [BEGAN, "held", "draining", "switching", "starting", "rebooting", "returning", "done", "put_back"]
-FINISHED = ("done", "put_back")
+STEPS = _state_keys.STEPS
 # How the server ran, and what it has to be again: keys of the journal itself. All else that a run notes is its own, under "data".
 KNOWN = {"pid", "start_ticks", "argv", "binary_path", "config_path", "cwd", "expectation", "assets"}
 SPEC: dict[str, dict[str, Any]] = {
@@ -54,16 +53,11 @@ def said(journal: Fields, step: str, data: Mapping[str, Any], run_id: str, wall:
     }
 
 
-def unfinished(journal: Mapping[str, Any] | None) -> bool:
-    """Whether the node's last turn has not come to its end. One that cannot be read says nothing, and so is not."""
-    return journal is not None and journal["step"] not in FINISHED
-
-
 def as_dict(content: Content) -> Fields | None:
     """For results and facts; None where there is no journal."""
     if content.fields is None and not content.unreadable:
         return None
-    return {**(content.fields or {}), "unfinished": unfinished(content.fields), "unreadable": content.unreadable}
+    return {**(content.fields or {}), "unfinished": _state_keys.unfinished(content.fields), "unreadable": content.unreadable}
 
 
 def look(folder: str) -> Content:
@@ -72,35 +66,40 @@ def look(folder: str) -> Content:
 
 
 def checked(content: Content) -> Content:
-    """The same, or where the fields are not those of a journal, unreadable."""
-    fields = content.fields
-    if fields is None:
-        return content
-    shapes = {"steps": list, "resumed_by": list, "data": dict, "run_id": str}
-    if fields.get("step") in STEPS and all(isinstance(fields.get(key), shape) for key, shape in shapes.items()):
-        return content
-    return Content(None, f"it is not a journal: its step is {fields.get('step')!r}")
+    """The same, or where a key is not what it has to be, unreadable: of a turn that is not known as a whole nothing is taken."""
+    unreadable = _state_keys.no_journal(content.fields) if content.fields is not None else ""
+    return Content(None, unreadable) if unreadable else content
 
 
 def record(params: Mapping[str, Any], *, check_mode: bool) -> Fields:
     """Write a step, once the lock is proved to be ours; return the result of the module."""
     folder, run_id, data = params["state_dir"], params["run_id"], params["data"] or {}
-    if params["lease_seconds"] <= 0:
-        raise NatsError("lease_seconds has to be greater than 0: that is how long a run that has died holds the lock")
+    _lock.require_lease(params["lease_seconds"])
     if check_mode:
         return _result(folder, run_id)
     if params["require_lock"]:
         _lock.proved(folder, run_id)
     if params["state"] == BEGAN:
-        journal = began(run_id, params["target"], params["old_version"], data, time.time())
+        journal = _readable(began(run_id, params["target"], params["old_version"], data, time.time()))
     else:
-        journal = said(_begun(folder, params["state"]), params["state"], data, run_id, time.time())
+        journal = _readable(said(_begun(folder, params["state"]), params["state"], data, run_id, time.time()))
     if params["require_lock"]:
         _lock.keep(folder, run_id, params["lease_seconds"], {NAME: journal})
     else:
         with _state_files.guarded(folder):
             _state_files.replace(folder, {NAME: journal})
     return _result(folder, run_id)
+
+
+def _readable(journal: Fields) -> Fields:
+    """The journal, as a later run will take it; raises NatsError where that would take it for a damaged one."""
+    unreadable = _state_keys.no_journal(journal)
+    if unreadable:
+        raise NatsError(
+            f"the step {journal['step']} is not written down: {unreadable}. No later run could take the turn up by it. Nothing "
+            "was written; give what the key has to be"
+        )
+    return journal
 
 
 def _begun(folder: str, step: str) -> Fields:
@@ -127,8 +126,7 @@ class Turn:
     """
 
     def __init__(self, folder: str, run_id: str, lease_seconds: float) -> None:
-        if lease_seconds <= 0:
-            raise NatsError("lease_seconds has to be greater than 0: that is how long a run that has died holds the lock")
+        _lock.require_lease(lease_seconds)
         self.warnings: list[str] = []
         self._folder, self._run_id, self._lease_seconds = folder, run_id, lease_seconds
         self._renew_from = 0.0

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _state_files
+from ansible_collections.natsops.cluster.plugins.module_utils import _state_files, _state_keys
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._state_files import Content, Fields
 
@@ -35,6 +35,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "take_over": {"type": "str"},
 }
 REQUIRED_IF = [("state", state, ["run_id"]) for state in ("acquired", "renewed", "released")]
+_LONGEST_LEASE_SECONDS = 366 * 86400.0
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -73,12 +74,14 @@ def judge(content: Content, now: Moment, run_id: str) -> Judged:
     lock = content.fields
     if lock is None:
         return Judged("unreadable", unreadable=content.unreadable) if content.unreadable else Judged("free")
+    unreadable = _state_keys.no_lock(lock)
+    if unreadable:
+        return Judged("unreadable", unreadable=unreadable)
     try:
-        owner, left = str(lock["run_id"]), _seconds_left(lock, now)
-        dict(lock["controller"])
-    except (KeyError, TypeError, ValueError, OverflowError) as exc:
-        return Judged("unreadable", unreadable=f"it is not a lock: {type(exc).__name__} {exc}")
-    if owner == run_id:
+        left = _seconds_left(lock, now)
+    except ValueError as exc:  # a 30th of February
+        return Judged("unreadable", unreadable=f"it is not a lock: {exc}")
+    if lock["run_id"] == run_id:
         return Judged("ours", lock, left)
     return Judged("held" if left > 0 else "expired", lock, left)
 
@@ -177,10 +180,17 @@ def proved(folder: str, run_id: str) -> Fields:
     return judged.lock
 
 
+def require_lease(seconds: float) -> None:
+    """Raise NatsError where a lease would have no length, or no end."""
+    if not 0 < seconds <= _LONGEST_LEASE_SECONDS:
+        raise NatsError(
+            "lease_seconds has to be greater than 0: that is how long a run that has died holds the lock. A year is the most"
+        )
+
+
 def act(params: Mapping[str, Any], *, check_mode: bool) -> Fields:
     """Do what the option state says; return the result of the module."""
-    if params["lease_seconds"] <= 0:
-        raise NatsError("lease_seconds has to be greater than 0: that is how long a run that has died holds the lock")
+    require_lease(params["lease_seconds"])
     if params["state"] == "read":
         return _result(look(params["state_dir"], params["run_id"] or ""))
     return {"acquired": _acquire, "renewed": _renew, "released": _release}[params["state"]](params, check_mode)
@@ -199,9 +209,17 @@ def _acquire(params: Mapping[str, Any], check_mode: bool) -> Fields:
             lock = renewed(judged.lock, params["lease_seconds"], moment)
         else:
             lock = fresh(run_id, params["controller"] or {}, params["target"] or "", params["lease_seconds"], moment)
+            _require_readable(lock, moment)
         _state_files.replace(folder, {NAME: lock})
     took_over = judged.lock["run_id"] if judged.lock is not None and judged.state != "ours" else ""
     return _result(look(folder, run_id), took_over)
+
+
+def _require_readable(lock: Fields, moment: Moment) -> None:
+    """A lock that no run could read, this one included, would have to be removed by hand."""
+    unreadable = judge(Content(lock), moment, "").unreadable
+    if unreadable:
+        raise NatsError(f"the lock is not written: {unreadable}. Nothing was written; give what the key has to be")
 
 
 def _may_have(judged: Judged, params: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Iterator, Protocol, Sequence
 from urllib.parse import quote
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _joints, _servers
+from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _joints, _printable, _servers
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._http import Fault, Reply, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
@@ -25,6 +25,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD
 ACCOUNTS_IN_A_PAGE = 1024
 # The server's own default; about half a megabyte.
 CONNECTIONS_IN_A_PAGE = 1024
+_OF_A_CONNECTION = ("account", "cid", "ip", "kind", "lang", "name", "port", "type", "uptime", "version")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Source(Protocol):
 
 class _NoReadingError(Exception):
     def __init__(self, message: str, lasting: bool) -> None:
-        super().__init__(message)
+        super().__init__(_printable.line(message))
         self.lasting = lasting
 
     def of(self, target: Target) -> Reading:
@@ -193,9 +194,17 @@ def read_connections(source: Source, targets: Sequence[Target]) -> dict[str, lis
 def _connections(target: Target, connz: Reply) -> list[dict[str, Any]]:
     try:
         with _judging_shapes():
-            return [dict(one) for one in _body("/connz", connz).get("connections") or ()]
+            return [_connection(one) for one in _body("/connz", connz).get("connections") or ()]
     except _NoReadingError as silent:
         raise NatsError(f"{target.name} {target.shown_url}: {silent}") from None
+
+
+def _connection(connection: Any) -> dict[str, Any]:
+    """What is of use of a connection, its texts as they are compared and shown."""
+    if not isinstance(connection, dict):
+        raise TypeError(f"a connection is {str(connection)[:40]}")
+    known = {key: connection[key] for key in _OF_A_CONNECTION if key in connection}
+    return {key: _printable.name(value) if isinstance(value, str) else value for key, value in known.items()}
 
 
 def _jsz(offset: int, config: bool) -> str:

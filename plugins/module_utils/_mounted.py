@@ -13,6 +13,8 @@ import os
 import posixpath
 from typing import Callable, Iterable, Mapping, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _config_files
+
 
 def at_start(root: str, mounts: Sequence[Mapping[str, str]]) -> Callable[[str], str]:
     """What tells where a path in the container lies on the host for the next start.
@@ -43,15 +45,14 @@ def _lies_there(source: str, file: str) -> bool:
 def replaced(root: str, located: Callable[[str], str], paths: Iterable[str]) -> bool:
     """Whether the next start reads something else in one of these files than the server sees there; not where that is unknown."""
     for path in paths:
-        seen, then = _content(f"{root}{path}"), _content(located(path))
+        seen, then = _content(f"{root}{path}", root), _content(located(path), root)
         if seen is not None and then is not None and seen != then:
             return True
     return False
 
 
-def _content(path: str) -> bytes | None:
+def _content(path: str, root: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return _config_files.content(path, root)
     except OSError:
         return None

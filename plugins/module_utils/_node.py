@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _config, _mounted, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _binary,
+    _config,
+    _config_files,
+    _mounted,
+    _printable,
+    _process,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Found, Process
 
@@ -107,7 +114,9 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     # The configuration of a container that does not run may lie in it alone.
     is_seen = process is not None or not container
     known = config_path if is_seen else ""
-    settings, used, leafnode_min_version = _settings(known, process, _reader(at_start, files))
+    identity = identity_of(process) if process and not container else None
+    rights = (identity.uid, identity.gid, identity.groups) if identity else None
+    settings, used, leafnode_min_version = _settings(known, process, _config_files.reader(at_start, files, rights, root))
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
         "read_on": {"host": params.get("host") or "", "hostname": platform.node(), "machine_id": _machine_id()},
@@ -115,6 +124,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "absence": found.absence,
         "pid": process.pid if process else None,
         "start_ticks": process.start_ticks if process else None,
+        "uid": _process.uid_of(process) if process else None,
         "program": process.program if process else "",
         "found_by": found.found_by,
         "listening_ports": _ports(process),
@@ -135,7 +145,11 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "container": container and {**container, "config_replaced": _mounted.replaced(root, at_start, files)},
         "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
         **kept,
-        **(_access_facts(params, known, argv, process, at_start) if is_seen and params.get("fingerprint_key") else {}),
+        **(
+            _access_facts(params, known, argv, process, _config_files.reader(at_start, [], rights, root))
+            if is_seen and params.get("fingerprint_key")
+            else {}
+        ),
     }
 
 
@@ -147,14 +161,14 @@ def _machine_id() -> str:
 
 
 def _access_facts(
-    params: Mapping[str, Any], config_path: str, argv: Sequence[str], process: Process | None, at_start: Callable[[str], str]
+    params: Mapping[str, Any], config_path: str, argv: Sequence[str], process: Process | None, read: Callable[[str], str]
 ) -> dict[str, Any]:
     """Who may connect to the server, as a fact to compare with other servers."""
     # Here and not above, as below.
     from ansible_collections.natsops.cluster.plugins.module_utils import _access, _config_tree
 
     with _naming_what_cannot_be_read():
-        tree = _config_tree.read(config_path, _reader(at_start, []), environment_of(process)) if config_path else {}
+        tree = _config_tree.read(config_path, read, environment_of(process)) if config_path else {}
     return {"access": _access.facts(tree, argv, params["fingerprint_key"])}
 
 
@@ -180,7 +194,7 @@ def _container(
 def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """What runs have left on this node, as facts; and the journal of its last turn where that has not come to its end."""
     # Here and not above: a module on a node compiles whatever it imports each time it runs, and most runs need none of it.
-    from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock, _package_guard, _systemd
+    from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock, _package_guard, _state_keys, _systemd
 
     state_dir, held = params["state_dir"], bool(unit) and _systemd.is_held(unit["Id"])
     if params.get("container"):
@@ -194,7 +208,7 @@ def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str,
         "hold": held,
         "package_guard": _package_guard.left(),
     }
-    return kept, (journal.fields or {}) if _journal.unfinished(journal.fields) else {}
+    return kept, (journal.fields or {}) if _state_keys.unfinished(journal.fields) else {}
 
 
 def _ports(process: Process | None) -> list[int] | None:
@@ -270,7 +284,7 @@ def stored_streams(store_dir: str) -> list[str] | None:
     """
     try:
         return sorted(
-            f"{account} > {stream}"
+            f"{_printable.name(account)} > {_printable.name(stream)}"
             for account in os.listdir(store_dir)
             if os.path.isdir(os.path.join(store_dir, account, "streams"))
             for stream in os.listdir(os.path.join(store_dir, account, "streams"))
@@ -305,16 +319,6 @@ def _naming_what_cannot_be_read() -> Iterator[None]:
             f"the configuration {exc.filename} cannot be read ({exc.strerror}): run with become (-b), or set "
             "nats_upgrade_config_path"
         ) from exc
-
-
-def _reader(located: Callable[[str], str], files: list[str]) -> Callable[[str], str]:
-    """What reads a file of the configuration where it lies, and adds it to the files that were read."""
-
-    def text_of(path: str) -> str:
-        files.append(path)
-        return Path(located(path)).read_text(encoding="utf-8", errors="replace")
-
-    return text_of
 
 
 def last_modified(files: Sequence[str]) -> str | None:

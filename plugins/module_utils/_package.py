@@ -17,6 +17,7 @@ from typing import Any, Iterator, Mapping
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _apt,
     _binary,
+    _fields,
     _node,
     _package_guard,
     _package_text,
@@ -53,15 +54,15 @@ class Package:
 
     def staged(self) -> dict[str, Any]:
         """The manifest of what was staged for this version. Raises NatsError where nothing was, or not all of it is there."""
-        manifest = _state_files.read(self.new, _MANIFEST).fields or {}
-        whole = all(os.path.isfile(path) for path in _files(self.new, manifest))
+        manifest = _manifest(self.new)
+        whole = {"binary", "units"} <= set(manifest) and all(os.path.isfile(path) for path in _files(self.new, manifest))
         if (manifest.get("name"), manifest.get("version")) != (self.name, self.version) or not whole:
             raise NatsError(f"the package {self.name} {self.version} is not staged in {self.new}: nothing was installed")
         return manifest
 
     def kept(self) -> dict[str, Any]:
         """The manifest of what was kept of the version that runs; empty where nothing was."""
-        manifest = _state_files.read(self.old, _MANIFEST).fields or {}
+        manifest = _manifest(self.old)
         return manifest if (manifest.get("name"), manifest.get("version")) == (self.name, self.running) else {}
 
     @property
@@ -343,7 +344,7 @@ def revert(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     changed = bool(files) and not _is_installed(package, kept)
     if changed:
         try:
-            _install(package, files, (_state_files.read(package.new, _MANIFEST).fields or {}).get("units", []))
+            _install(package, files, _manifest(package.new).get("units", []))
         except NatsError as exc:
             warnings.append(f"the package {package.name} {kept['package_version']} could not be put back, its binary is: {exc}")
     placed = ""
@@ -372,6 +373,12 @@ def _place(binary: str, path: str) -> str:
 def release(*, check_mode: bool) -> dict[str, Any]:
     """Undo what a run that died while it installed has left in place."""
     return {"changed": _package_guard.left() if check_mode else _package_guard.down()}
+
+
+def _manifest(folder: str) -> dict[str, Any]:
+    """The manifest in a folder; empty where there is none, or it is not one."""
+    fields = _state_files.read(folder, _MANIFEST).fields or {}
+    return {} if _fields.wrong(fields, _package_text.MANIFEST_KEYS) else fields
 
 
 def _files(folder: str, manifest: Mapping[str, Any]) -> list[str]:

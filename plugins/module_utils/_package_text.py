@@ -9,8 +9,17 @@ import re
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _fields
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
+# Of a staged or kept package: its files lie beside the manifest, and nowhere else.
+MANIFEST_KEYS = {
+    **dict.fromkeys(("name", "version"), _fields.NAME.needed),
+    "package_version": _fields.TEXT.needed,
+    "files": _fields.NAMES_OF_FILES.needed,
+    "units": _fields.NAMES,
+    **dict.fromkeys(("sha256", "binary"), _fields.TEXT),
+}
 # 1:2.15.1+dfsg-2: epoch, version of the program, repacked source, revision of the package.
 _EPOCH = re.compile(r"^\d+:")
 _REPACKED = re.compile(r"\+(?:dfsg|ds|repack)[\d.]*$")

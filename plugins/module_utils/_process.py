@@ -91,6 +91,16 @@ def alive(process: Process) -> bool:
     return state is not None and state[0] not in "ZX" and state[1] == process.start_ticks
 
 
+def uid_of(process: Process) -> int | None:
+    """The user that a process runs as; None where it has exited."""
+    try:
+        status = (PROC / str(process.pid) / "status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The second of real, effective, saved and file system. Not the owner of its folder: that is root where it has capabilities.
+    return next((int(line.split()[2]) for line in status.splitlines() if line.startswith("Uid:")), None)
+
+
 def find_by_pid(pid: int) -> Found:
     """The server with this pid. Raises NatsError where the pid is another program's."""
     process = look(pid)

@@ -16,7 +16,8 @@ from typing import Any, Iterator, Mapping
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._joints import Leaf
-from ansible_collections.natsops.cluster.plugins.module_utils._shapes import text, texts
+from ansible_collections.natsops.cluster.plugins.module_utils._printable import name
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import named, text, texts
 
 META_GROUP = "_meta_"
 
@@ -184,16 +185,16 @@ def parse_varz(body: Any) -> ServerFacts:
         raise NatsError(f"/varz lacks {', '.join(missing)}: this is not the monitoring port of a NATS server")
     jetstream = varz.get("jetstream") or {}
     meta = jetstream.get("meta") or {}
-    facts = ServerFacts(
-        server_id=varz["server_id"],
-        server_name=varz["server_name"],
-        version=varz["version"],
-        git_commit=varz.get("git_commit", ""),
-        go=varz.get("go", ""),
-        start=varz["start"],
-        uptime=varz.get("uptime", ""),
-        now=varz.get("now", ""),
-        cluster=(varz.get("cluster") or {}).get("name", ""),
+    return ServerFacts(
+        server_id=named(varz, "server_id"),
+        server_name=named(varz, "server_name"),
+        version=named(varz, "version"),
+        git_commit=text(varz, "git_commit"),
+        go=text(varz, "go"),
+        start=named(varz, "start"),
+        uptime=text(varz, "uptime"),
+        now=text(varz, "now"),
+        cluster=text(varz.get("cluster") or {}, "name"),
         monitor_port=int(varz.get("http_port") or varz.get("https_port") or 0),
         client_port=int(varz.get("port") or 0),
         connections=int(varz.get("connections", 0)),
@@ -203,21 +204,17 @@ def parse_varz(body: Any) -> ServerFacts:
         connect_urls=texts(varz.get("connect_urls") or (), "connect_urls"),
         used=_used(varz),
         jetstream=bool(jetstream.get("config")),
-        store_dir=(jetstream.get("config") or {}).get("store_dir", ""),
+        store_dir=text(jetstream.get("config") or {}, "store_dir"),
         # 2.10 has no levels; 2.11 is 1, 2.12 is 3, 2.14 is 4, 2.15 is 5.
         api_level=_count(((jetstream.get("stats") or {}).get("api") or {}).get("level")),
-        meta_leader=meta.get("leader", ""),
+        meta_leader=text(meta, "leader"),
         meta_cluster_size=int(meta.get("cluster_size", 0)),
-        config_digest=varz.get("config_digest", ""),
-        config_load_time=varz.get("config_load_time", ""),
-        system_account=varz.get("system_account", ""),
-        configured_gateways=texts(sorted(one["name"] for one in (varz.get("gateway") or {}).get("gateways") or ()), "gateways"),
+        config_digest=text(varz, "config_digest"),
+        config_load_time=text(varz, "config_load_time"),
+        system_account=text(varz, "system_account"),
+        configured_gateways=tuple(sorted(named(one) for one in (varz.get("gateway") or {}).get("gateways") or ())),
         leafnodes=int(varz.get("leafnodes", 0)),
     )
-    wrong = [one.name for one in fields(facts) if one.type == "str" and not isinstance(getattr(facts, one.name), str)]
-    if wrong:
-        raise NatsError(f"/varz has no text in {', '.join(wrong)}: this is not the monitoring port of a NATS server")
-    return facts
 
 
 def _count(value: Any) -> int | None:
@@ -244,13 +241,13 @@ def parse_healthz(status: int, body: Any) -> Health:
     details = [error for error in answer.get("errors") or [] if isinstance(error, dict)]
     if details:
         return Health(status, tuple(_health_error(error) for error in details))
-    return Health(status, (HealthError("", str(answer.get("error") or answer.get("status") or f"HTTP {status}")),))
+    return Health(status, (HealthError("", name(str(answer.get("error") or answer.get("status") or f"HTTP {status}"))),))
 
 
 def _health_error(error: Mapping[str, Any]) -> HealthError:
     # Before 2.10.24 such an answer came with HTTP 200.
-    label = " > ".join(error[part] for part in ("account", "stream", "consumer") if error.get(part))
-    return HealthError(label, str(error.get("error") or error.get("type") or "an error without a text"))
+    label = " > ".join(named(error, part) for part in ("account", "stream", "consumer") if error.get(part))
+    return HealthError(label, name(str(error.get("error") or error.get("type") or "an error without a text")))
 
 
 def parse_routez(body: Any) -> frozenset[str]:
@@ -263,17 +260,17 @@ def parse_raftz(body: Any) -> tuple[RaftGroup, ...]:
     """Raft groups of the accounts in one answer of /raftz."""
     return tuple(
         RaftGroup(
-            name=name,
+            name=name(group_name),
             state=text(group, "state"),
             leader=text(group, "leader"),
             catching_up=bool(group.get("catching_up")),
             paused=bool(group.get("paused")),
             committed=int(group.get("committed", 0)),
             applied=int(group.get("applied", 0)),
-            peers=_peers(group) if name == META_GROUP else frozenset(),
+            peers=_peers(group) if group_name == META_GROUP else frozenset(),
         )
         for groups in _record(body, "/raftz").values()
-        for name, group in groups.items()
+        for group_name, group in groups.items()
     )
 
 
@@ -305,11 +302,11 @@ def _placement(label: str, cluster: Mapping[str, Any], last_sequence: int | None
 
 
 def _stream_placements(account: str, stream: Mapping[str, Any]) -> Iterator[Placement]:
-    label = f"{account} > {stream['name']}"
+    label = f"{account} > {named(stream)}"
     sequence = _count((stream.get("state") or {}).get("last_seq"))
     yield _placement(label, stream.get("cluster") or {}, sequence)
     for consumer in stream.get("consumer_detail") or []:
-        yield _placement(f"{label} > {consumer['name']}", consumer.get("cluster") or {})
+        yield _placement(f"{label} > {named(consumer)}", consumer.get("cluster") or {})
 
 
 def parse_jsz(body: Any) -> tuple[Placement, ...]:
@@ -331,23 +328,27 @@ def parse_jsz(body: Any) -> tuple[Placement, ...]:
         )
     for account in jsz.get("account_details") or []:
         for stream in account.get("stream_detail") or []:
-            found += [p for p in _stream_placements(account["name"], stream) if p.raft_group and p.replicas]
+            found += [p for p in _stream_placements(named(account), stream) if p.raft_group and p.replicas]
     return tuple(found)
 
 
 def parse_streams(body: Any) -> frozenset[str]:
     """ID OF ACCOUNT > STREAM of every stream that this server serves a replica of. Folders on disk are named by the id too."""
     return frozenset(
-        f"{account.get('id') or account['name']} > {stream['name']}"
+        f"{named(account, 'id' if account.get('id') else 'name')} > {named(stream)}"
         for account in _record(body, "/jsz").get("account_details") or []
         for stream in account.get("stream_detail") or []
     )
 
 
 def parse_accounts(body: Any) -> tuple[str, ...]:
-    """Ids of the accounts with JetStream in an answer of /jsz?accounts=true; in operator mode an id is a public key."""
-    details = _record(body, "/jsz").get("account_details") or []
-    return texts((account.get("id") or account["name"] for account in details), "account_details")
+    """Ids of the accounts with JetStream in an answer of /jsz?accounts=true; in operator mode an id is a public key.
+
+    As they are, for requests: a server knows no account by its printable name. They are not to be shown.
+    """
+    found = tuple(account.get("id") or account["name"] for account in _record(body, "/jsz").get("account_details") or [])
+    texts(found, "account_details")
+    return found
 
 
 # What is only of use inside a poll, or is said in other words.

@@ -8,33 +8,33 @@ from __future__ import annotations
 import json
 from typing import Any, Iterable, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable
+
 # What an answer of another shape than expected makes Python raise: [[[[..., 1e999, a list where a record should be.
 ODD = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def decoded(text: str) -> Any:
-    """The JSON in a text; raises one of ODD where it is none.
-
-    Half a surrogate pair becomes a question mark: no server writes one, and nothing that has it can be written or shown.
-    """
-    body = json.loads(text)
-    if "\\ud" in text or "\\uD" in text:
-        body = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
-    return body
+    """The JSON in a text; raises one of ODD where it is none."""
+    return json.loads(text)
 
 
 def text(record: Mapping[str, Any], key: str) -> str:
-    """A text of a record, empty where it is left out. Raises TypeError where it is something else: nobody looks again."""
-    value = record.get(key, "")
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is {str(value)[:40]}")
-    return value
+    """A text of a record as it is compared and shown, empty where it is left out. Raises TypeError where it is something else."""
+    return _named(record.get(key, ""), key)
+
+
+def named(record: Mapping[str, Any], key: str = "name") -> str:
+    """The same of a text that has to be there; raises KeyError where it is left out."""
+    return _named(record[key], key)
 
 
 def texts(values: Iterable[Any], what: str) -> tuple[str, ...]:
-    """The values, if all are texts; else raises TypeError."""
-    found = tuple(values)
-    wrong = [value for value in found if not isinstance(value, str)]
-    if wrong:
-        raise TypeError(f"{what} has {str(wrong[0])[:40]}")
-    return found
+    """The values, as they are compared and shown, if all are texts; else raises TypeError."""
+    return tuple(_named(value, what) for value in values)
+
+
+def _named(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is {str(value)[:40]}")
+    return _printable.name(value)

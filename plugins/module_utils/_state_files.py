@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, Mapping
@@ -23,6 +24,8 @@ FOLDER = "/var/lib/natsops"
 Fields = Dict[str, Any]
 _GUARD = ".guard"
 _GUARD_TIMEOUT_SECONDS = 10.0
+# A journal of a large node has some 100 kB.
+_LARGEST = 16 * 2**20
 
 
 class StateError(NatsError):
@@ -40,15 +43,29 @@ class Content:
 def read(folder: str, name: str) -> Content:
     """What the file holds. Never raises: a file that a full disk, or an editor, has damaged must not stop all that follows."""
     try:
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            fields = json.load(file)
+        fields = json.loads(_text_of(os.path.join(folder, name)))
     except FileNotFoundError:
         return Content(None)
     except OSError as exc:
         return Content(None, exc.strerror or str(exc))
-    except ValueError as exc:  # neither UTF-8 nor JSON
+    except (ValueError, RecursionError) as exc:  # neither UTF-8 nor JSON, or [[[[[[...
         return Content(None, f"it is not JSON: {exc}")
     return Content(fields) if isinstance(fields, dict) else Content(None, "it is not a JSON object")
+
+
+def _text_of(path: str) -> str:
+    """The text of a file that is one. A link is not followed, and whatever else has its name is not waited for."""
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        seen = os.fstat(opened)
+        if not stat.S_ISREG(seen.st_mode):
+            raise OSError(0, "it is not a regular file")
+        if seen.st_size > _LARGEST:
+            raise OSError(0, f"it has {seen.st_size} bytes, and {_LARGEST} at most are read")
+        with open(opened, "rb", closefd=False) as file:
+            return file.read(_LARGEST).decode("utf-8")
+    finally:
+        os.close(opened)
 
 
 @contextlib.contextmanager

@@ -51,6 +51,11 @@ def status(situation: Situation, policy: Policy, inventory: Sequence[str], group
         "surge": [surge.host for surge in situation.surge if surge.running],
         "silent": {reading.name: reading.error for reading in situation.silent},
         "unfinished": {host: dict(situation.journal(host)) for host in sorted(situation.nodes) if situation.unfinished(host)},
+        "damaged_journals": {
+            host: str(situation.journal(host)["unreadable"])
+            for host in sorted(situation.nodes)
+            if situation.journal(host).get("unreadable")
+        },
         "holds": [host for host, node in sorted(situation.nodes.items()) if node.get("hold")],
         "locks": {host: node["lock"] for host, node in sorted(situation.nodes.items()) if node.get("lock")},
         "unhealthy": {v.reading.name: [str(m) for m in v.missing] for v in situation.verdicts if v.missing},
@@ -120,6 +125,8 @@ def _left(situation: Situation, host: str) -> str:
     if situation.unfinished(host):
         journal = situation.journal(host)
         said += f"  its turn broke off at '{journal.get('step')}' (to {journal.get('target')}, since {journal.get('since', '?')})"
+    if situation.journal(host).get("unreadable"):
+        said += f"  what an earlier run wrote down cannot be read ({situation.journal(host)['unreadable']})"
     if node.get("hold"):
         said += "  automatic restarts are held"
     if node.get("package_guard"):

@@ -106,6 +106,9 @@ ansible_facts:
             - Start time of the process (field 22 of C(/proc/PID/stat)), or null.
             - With the pid it names one process for ever.
           type: int
+        uid:
+          description: Id of the user that it runs as, or null.
+          type: int
         program:
           description: The program that the process runs; empty where there is no process.
           type: str

@@ -21,9 +21,10 @@ options:
       - "V(resumed): once the lock is ours, what a run has written that this one goes on with is put before its own events, and
         the report of that one says which run took it up. Nothing where there is no such run."
       - "V(failed): the event is written, and that the run ends with it; the module fails with O(msg) and the path of the report."
+      - "V(log): the lines of a log in O(data.lines) are shown, and nothing in them that a terminal would obey."
       - "V(run_ended): how it ended follows from the events before. It is shown in a line, with the path of the report."
     type: str
-    choices: [run_began, resumed, note, put_back, client_probe, failed, run_ended]
+    choices: [run_began, resumed, note, put_back, client_probe, log, failed, run_ended]
     required: true
   msg:
     description: The whole message, for O(kind=failed).
@@ -62,9 +63,9 @@ folder:
   type: str
   returned: with O(kind=run_began)
 msg:
-  description: How the run ended, in two or three lines; or which run it goes on with.
+  description: How the run ended, in two or three lines; or which run it goes on with; or the lines of a log.
   type: raw
-  returned: with O(kind=run_ended), and with O(kind=resumed) where there is such a run
+  returned: with O(kind=run_ended) and O(kind=log), and with O(kind=resumed) where there is such a run
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -72,7 +73,7 @@ from ansible.module_utils.basic import AnsibleModule
 SPEC = {
     "kind": {
         "type": "str",
-        "choices": ["run_began", "resumed", "note", "put_back", "client_probe", "failed", "run_ended"],
+        "choices": ["run_began", "resumed", "note", "put_back", "client_probe", "log", "failed", "run_ended"],
         "required": True,
     },
     "msg": {"type": "str"},

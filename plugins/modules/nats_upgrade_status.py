@@ -60,6 +60,9 @@ status:
     unfinished:
       description: By host, what the node remembers of a turn that broke off.
       type: dict
+    damaged_journals:
+      description: Why the node's memory of its last turn cannot be read, by host, where it cannot.
+      type: dict
     holds:
       description: Hosts whose automatic restarts are held.
       type: list

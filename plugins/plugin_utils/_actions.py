@@ -14,7 +14,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor, _node_keys, _printable
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge
 from ansible_collections.natsops.cluster.plugins.plugin_utils import (
@@ -31,6 +31,8 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import Te
 
 Result = Dict[str, Any]
 display = Display()
+# Of a result, what is shown as it stands: by Ansible itself, or by the role.
+_SAID = ("msg", "warnings", "lines", "module_stderr", "module_stdout")
 _MAYBE_DONE = "What was under way there may have run to its end, or not: the next run finds out"
 _MEND = "Mend what it says, such as a full disk, and run the same playbook again, which finds out what was done"
 _BEFORE_ANY_TURN = ". No server was stopped.\nNext: bring {host} back, and run the same playbook again"
@@ -49,9 +51,14 @@ def _without_credentials(value: Any) -> Any:
     return [_without_credentials(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
-def node_of(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a node in the result of M(natsops.cluster.nats_node_facts), whichever its as_facts was; empty of a failure."""
-    return result.get("nats_node") or (result.get("ansible_facts") or {}).get("nats_node") or {}
+def node_of(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a node in the result of M(natsops.cluster.nats_node_facts), whichever its as_facts was; empty of a failure.
+
+    Raises NatsError where they are none.
+    """
+    facts = result.get("ansible_facts")
+    found = result.get("nats_node") or (facts.get("nats_node") if isinstance(facts, dict) else facts)
+    return _node_keys.checked(host, found) if found else {}
 
 
 def warn_without_httpx() -> None:
@@ -78,6 +85,7 @@ class NatsAction(ActionBase):
                 raise
             # In a run it is a failure as any other, whatever it is: else the report would say that the run was killed.
             result.update(_failure(exc))
+        result.update({key: _printable.said(result[key]) for key in _SAID if key in result})
         self.told.ended(result)
         return result
 
@@ -290,11 +298,15 @@ class LookingAction(ReadingAction):
             situation = _looking.look(
                 source,
                 targets,
-                {host: node for host, node in (params["nodes"] or {}).items() if node},
+                self.nodes(params),
                 max_lag=params["max_lag"],
                 settle_seconds=params["settle_seconds"],
             )
             return replace(situation, surge=self._surge(source, params, task_vars)) if params["surge"] else situation
+
+    def nodes(self, params: Result) -> dict[str, dict[str, Any]]:
+        """What was found out on the nodes, of those where something was."""
+        return {host: _node_keys.checked(host, node) for host, node in (params["nodes"] or {}).items() if node}
 
     def _surge(self, source: _monitor.Source, params: Result, task_vars: dict[str, Any]) -> tuple[Surge, ...]:
         """The temporary servers that the option surge names, with what was found out on their hosts."""
@@ -304,7 +316,7 @@ class LookingAction(ReadingAction):
         return tuple(
             Surge(
                 host=reading.name,
-                node=node_of(params["surge"][reading.name]),
+                node=node_of(reading.name, params["surge"][reading.name]),
                 error=_targets.not_startable(reading.name, task_vars, self._templar)
                 or params["surge"][reading.name].get("msg", ""),
                 reading=reading,

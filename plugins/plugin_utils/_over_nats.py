@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
@@ -31,6 +32,7 @@ _NUMBERS = ("limit", "offset")
 # How long after the last answer a server is waited for that has given none: one that answered before, and one that did not.
 _PATIENCE_SECONDS = 2.0
 _PATIENCE_WITH_THE_SILENT_SECONDS = 0.5
+_SERVER_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 _SILENT = "no answer over NATS: it is down, in lame duck mode, or has no routes to the others"
 
 
@@ -89,6 +91,10 @@ class SystemAccount:
         self._loop.run_until_complete(self._tell(verb, clients))
 
     async def _tell(self, verb: str, clients: Sequence[tuple[str, int]]) -> None:
+        # An id is what a server says. In a subject a dot, a blank or a star of it would address others, or say something else.
+        wrong = sorted({server for server, _unused in clients if not _SERVER_ID.match(server)})
+        if wrong:
+            raise NatsError(f"{wrong[0][:60]!r} is not the id of a NATS server (/varz, server_id): no clients were asked to move")
         sent = [
             self._client.request(f"$SYS.REQ.SERVER.{server}.{verb}", json.dumps({"cid": cid}).encode(), timeout=self._timeout)
             for server, cid in clients

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from operator import itemgetter
 from typing import Any, Iterable, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _state_files
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable, _state_files
 
 # A message may hold the whole output of a command: what is longer than this is cut, and says so.
 LONGEST_TEXT = 20_000
@@ -20,7 +20,7 @@ MOST_LINES = 400
 _MOST = 1e15
 _YEAR_9000 = 221_845_392_000
 TAKEN_UP = "taken_up"
-# Colours of a terminal, and what no page may hold. Line ends and tabs stay.
+# Colours of a terminal, and what no page may hold. Line ends and tabs stay; what else is not seen is written out.
 _NOT_TEXT = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -30,7 +30,7 @@ def text(value: Any, longest: int = LONGEST_TEXT) -> str:
         return ""
     shown = str(value)
     cut = f" [cut: {len(shown) - longest} more characters]" if len(shown) > longest else ""
-    return _NOT_TEXT.sub("", shown[:longest]) + cut
+    return _printable.message(_NOT_TEXT.sub("", shown[:longest])) + cut
 
 
 def short(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ansible.errors import AnsibleUndefinedVariable
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _state_files
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable, _state_files
 from ansible_collections.natsops.cluster.plugins.module_utils._arguments import DEFAULT_MONITOR_URL
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
@@ -104,7 +104,7 @@ def variables_of(host: str, task_vars: Mapping[str, Any]) -> dict[str, Any]:
 def server_names(host: str, task_vars: Mapping[str, Any], templar: Any) -> tuple[str, ...]:
     """The names that the server of a host may have, the likeliest first."""
     given = host_variable("nats_upgrade_server_name", host, task_vars, templar)
-    return (str(given),) if given else tuple(dict.fromkeys((host, host.split(".", 1)[0])))
+    return (_printable.name(str(given)),) if given else tuple(dict.fromkeys((host, host.split(".", 1)[0])))
 
 
 def with_group(hosts: Sequence[str], task_vars: Mapping[str, Any], templar: Any) -> list[str]:

@@ -155,7 +155,7 @@ class Teller:
 
     def fold(self, result: Result) -> None:
         """Without -v nothing of a result is shown; with it everything, but of what is very long only the first of it."""
-        if display.verbosity >= _WHOLE or result.get("failed"):
+        if display.verbosity >= _WHOLE or result.get("failed") or result.get("_ansible_verbose_always"):
             return
         text = _folding.folded(result) if display.verbosity else ""
         if text:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Callable, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _policy
+from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _policy
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan, make_plan
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Placement, Reading, Replica
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
+from ansible_collections.natsops.cluster.plugins.module_utils._state_files import Content
 from tests.unit.recorded import read
 
 POLICY = _policy.load()
 RUNNING, TARGET = "2.15.1", "2.15.2"
 # A recorded cluster of this version with nothing the matter but what is told of every one: an R1 stream, own configurations.
 ALWAYS = {"r1_assets", "mixed_configs"}
+NOON = 1_790_856_000.0  # 2026-10-01T12:00:00Z
 # In it n2 leads the meta group and the stream ORDERS, and n1 the consumer and the stream LOCAL, which it has alone.
 LEADER = "n2"
 STREAM, CONSUMER, LOCAL = "APP > ORDERS", "APP > ORDERS > worker", "APP > LOCAL"
@@ -81,6 +83,5 @@ def with_meta_peer(readings: Sequence[Reading], name: str, *, offline: bool) -> 
 
 def journal(step: str, name: str = "n2", target: str = TARGET, old: str = RUNNING, **other: Any) -> dict[str, Any]:
     """What is found out on a node whose turn got as far as this step."""
-    unfinished = step not in ("done", "put_back")
-    turn = {"step": step, "target": target, "old_version": old, "unfinished": unfinished, "since": "noon", "data": {}}
-    return {"journal": {**turn, "expectation": {"server_name": name}, **other}}
+    turn = _journal.said(_journal.began("r1", target, old, {"expectation": {"server_name": name}}, NOON), step, {}, "r1", NOON)
+    return {"journal": {**(_journal.as_dict(Content(turn)) or {}), **other}}

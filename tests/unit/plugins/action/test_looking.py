@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 from unittest.mock import ANY
 
 import pytest
@@ -74,6 +74,57 @@ def test_what_is_known_of_the_nodes_is_part_of_it(looked: Looked) -> None:
     assert looked.plan()["refusals"] == ["missing_server"]
     resumed = looked.plan(nodes={"n1": None, "n2": journal("switching")})
     assert (resumed.get("failed", False), resumed["plan"]["order"][0]) == (False, "n2")
+
+
+DAMAGED = [{"target": 1}, {"old_version": []}, {"expectation": "n2"}, {"data": None}, {"steps": "held"}, {"data": {"waive": 5}}]
+
+
+@pytest.mark.parametrize("damage", DAMAGED, ids=str)
+@pytest.mark.parametrize("mode", ["upgrade", "restart"])
+def test_a_damaged_journal_is_a_finding_of_a_plan_and_of_a_restart(looked: Looked, damage: dict[str, Any], mode: str) -> None:
+    plan = looked.plan(nodes={"n2": journal("switching", **damage)}, mode=mode, fail_when_refused=False)["plan"]
+    (found,) = [finding for finding in plan["warnings"] if finding["name"] == "damaged_journal"]
+    assert found["message"].startswith("n2: what an earlier run wrote down cannot be read (it is not a journal: ")
+    assert [step["resumes"] for step in plan["steps"]] == [""] * len(plan["steps"])
+
+
+@pytest.mark.parametrize("damage", DAMAGED, ids=str)
+def test_a_status_says_that_a_journal_is_damaged(looked: Looked, damage: dict[str, Any]) -> None:
+    told = looked.status(nodes={"n2": journal("switching", **damage)})
+    assert (told["unfinished"], told["roll"], told["damaged_journals"]) == ({}, None, {"n2": ANY})
+    assert told["lines"][1].endswith(f"  what an earlier run wrote down cannot be read ({told['damaged_journals']['n2']})")
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ("n2", "they are 'n2'"),
+        ({"listening_ports": ["4222"]}, "listening_ports is ['4222'], and has to be a list of ports, or null"),
+        ({"lame_duck_duration_seconds": float("inf")}, "lame_duck_duration_seconds is inf"),
+        ({"unit": {"exec_stop": "kill"}}, "unit.exec_stop is 'kill', and has to be a list of texts"),
+        ({"container": {"name": "nats"}}, "container.id is missing"),
+        ({"go_arch": "../../root"}, "go_arch is '../../root', and has to be a word, such as amd64"),
+        ({"lock": {"said": ["x"]}}, "lock.said is ['x']"),
+        ({"stored_streams": [1]}, "stored_streams is [1]"),
+        ({"binary_version": "2.15.1\x1b[2J"}, "binary_version is '2.15.1\\x1b[2J'"),
+    ],
+)
+def test_facts_that_are_none_of_a_node_are_an_error_that_says_what_is_wrong(looked: Looked, facts: Any, why: str) -> None:
+    failed = looked.plan(nodes={"n2": facts})
+    assert (failed["failed"], "plan" in failed) == (True, False)
+    assert failed["msg"].startswith(f"n2: what was sent from there are no facts of a node: {why}")
+    for sent in ({"nats_node": facts}, {"ansible_facts": {"nats_node": facts}}):
+        looked.host.answers = [{"changed": False, **sent}]
+        assert looked.host.run("nats_node_facts", pid=1)["msg"].startswith(
+            "n1: what was sent from there are no facts of a node: "
+        )
+
+
+@pytest.mark.parametrize("within", [lambda facts: facts, lambda facts: {"ansible_facts": facts}])
+def test_facts_of_a_node_come_with_a_journal_that_is_one(looked: Looked, within: Callable[[Any], Any]) -> None:
+    looked.host.answers = [{"changed": False, **within({"nats_node": {"running": True, **journal("held", target=1)}})}]
+    facts = within({"nats_node": {"running": True, "journal": {"unfinished": False, "unreadable": ANY}}})
+    assert looked.host.run("nats_node_facts", pid=1) == {"changed": False, **facts}
 
 
 def test_what_is_missing_in_one_look_only_is_no_reason_to_refuse(looked: Looked) -> None:

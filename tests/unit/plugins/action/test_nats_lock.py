@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _lock, _process
 from tests.unit import modules
 from tests.unit.modules import ROOT
 from tests.unit.plugins.action.test_actions import Host
 from tests.unit.processes import Processes
+from tests.unit.situations import NOON
 from tests.unit.state import on_disk
 
 HERE = "nats_lock"
@@ -35,7 +36,7 @@ def us() -> dict[str, Any]:
 
 
 def locked(**controller: Any) -> dict[str, Any]:
-    held = {"run_id": "r1", "controller": {**us(), **controller}, "since": "noon", "target": "2.15.1"}
+    held = _lock.fresh("r1", {**us(), **controller}, "2.15.1", 120.0, _lock.Moment(NOON, 5000.0, "boot-1"))
     return {"failed": True, "msg": "refused: held", "refusal": "locked", "lock": held}
 
 
@@ -82,8 +83,8 @@ def test_the_lock_of_a_run_that_died_on_this_controller_is_taken_over(gone: dict
     assert (host.asked[0].get("take_over"), host.asked[1]["take_over"]) == (None, "r1")
     assert (result.get("failed", False), result["took_over"]) == (False, "r1")
     assert result["msg"] == (
-        f"took over the lock of ada@{os.uname().nodename} (pid {gone['pid']}, run r1) since noon, for the upgrade to 2.15.1: "
-        "that process has gone"
+        f"took over the lock of ada@{os.uname().nodename} (pid {gone['pid']}, run r1) since 2026-10-01T12:00:00Z, "
+        "for the upgrade to 2.15.1: that process has gone"
     )
 
 
@@ -125,6 +126,14 @@ def test_a_lock_without_a_holder_is_not_taken_over() -> None:
     host = Host()
     host.answers = [{"failed": True, "msg": "refused: it cannot be read", "refusal": "locked", "lock": {"unreadable": "x"}}]
     assert (on(host)["failed"], len(host.asked)) == (True, 1)
+
+
+@pytest.mark.parametrize("wrong", [{"controller": "ada"}, {"controller": {"pid": "x"}}, {"run_id": 7}])
+def test_a_lock_that_is_none_is_not_taken_over(gone: dict[str, int], wrong: dict[str, Any]) -> None:
+    host, answer = Host(), locked(**gone)
+    answer["lock"].update(wrong)
+    host.answers = [answer]
+    assert (on(host)["msg"], len(host.asked)) == ("refused: held", 1)
 
 
 def test_a_failure_of_a_delegated_task_says_on_which_host() -> None:

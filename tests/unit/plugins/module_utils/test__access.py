@@ -32,6 +32,13 @@ def differences(text: str) -> list[str]:
     return _access.differences(access(text), access())
 
 
+def test_names_of_accounts_and_users_are_printable_and_stay_different() -> None:
+    other = CONFIG.replace("{user: app", '{user: "app\x1b[2J"').replace("APP: {", '"APP\u202e": {')
+    assert sorted(access(other)["accounts"]) == ["APP\\u202e", "SYS"]
+    assert set(access(other)["accounts"]["APP\\u202e"]["users"]) == {"app\\x1b[2J", "UAPP"}
+    assert differences(other) == ["account APP is missing", "account APP\\u202e is not in the cluster"]
+
+
 def test_what_is_plain_is_told_and_what_is_secret_only_as_a_fingerprint() -> None:
     found = access()
     assert {name: found[name] for name in ("server_name", "cluster", "jetstream", "advertises", "max_connections", "tls")} == {

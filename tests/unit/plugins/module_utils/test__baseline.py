@@ -102,3 +102,19 @@ def test_a_damaged_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None
     path.write_text("{", encoding="utf-8")
     with pytest.raises(NatsError, match=rf"{os.fspath(path)} on the controller cannot be read .*: remove it and run again"):
         _baseline.read(str(path))
+
+
+def named_streams(*names: str) -> Reading:
+    made = "2026-11-21T00:00:00Z"
+    streams = [{"name": name, "created": made, "config": {"num_replicas": 1}, "state": {"last_seq": 7}} for name in names]
+    body = {"account_details": [{"name": "APP", "id": "APP", "stream_detail": streams}]}
+    return cluster(*_assets.parse_assets(body, "n1"))[0]
+
+
+def test_streams_whose_names_are_shown_alike_stay_two() -> None:
+    before = _baseline.take([named_streams("S\x1b[2J", "S\\x1b[2J")], "host-1")
+    after = _baseline.take([named_streams("S\\x1b[2J")], "host-1")
+    assert len(before["assets"]) == 2
+    assert _baseline.damage(before, after) == [
+        r"APP > S\x1b[2J was on n1 alone, and is not there any more: lost, or deleted meanwhile"
+    ]

@@ -108,8 +108,9 @@ def test_an_included_file_inside_a_block_does_not_count() -> None:
     assert "lame_duck_duration" not in top_level("authorization { include users.conf }", files)
 
 
-def test_files_that_include_each_other_come_to_an_end() -> None:
-    assert top_level("include nats.conf\nport: 4222") == {"port": "4222"}
+def test_a_file_that_is_included_twice_and_not_in_itself_is_read_twice() -> None:
+    files = {"/etc/a.conf": "include b.conf\nport: 1", "/etc/b.conf": "http: 2"}
+    assert top_level("include a.conf\ninclude b.conf", files) == {"port": "1", "http": "2"}
 
 
 def test_an_included_file_that_is_not_there_is_the_callers_to_tell() -> None:

@@ -87,8 +87,9 @@ def test_a_variable_is_looked_up_as_the_server_does(text: str, value: str) -> No
     assert tree(text, environment={"P": "environment"})["block"]["x"] == value
 
 
-def test_a_file_that_includes_itself_and_one_that_breaks_off_come_to_an_end() -> None:
-    assert tree("include nats.conf\nport: 1") == {"port": "1"}
+def test_a_file_that_breaks_off_comes_to_an_end() -> None:
+    assert tree('a: "b') == {"a": ""}
+    assert tree("a: (\n b") == {"a": "(\n b"}
     assert tree("a { b: [ 1, 2") == {"a": {"b": ["1", "2"]}}
     assert tree("a: }") == {"a": "}"}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import signal
 from pathlib import Path
@@ -98,3 +99,49 @@ def test_a_drain_without_time_is_refused_before_anything_is_signalled(processes:
 def test_clients_that_cannot_be_counted_do_not_keep_a_server_from_draining(processes: Processes) -> None:
     result = drain(pid=processes.server().pid, monitor_url=f"http://127.0.0.1:{free_port()}")
     assert (result["exit_seen"], result["clients_at_start"]) == (True, None)
+
+
+def seen(process: _process.Process, **other: Any) -> dict[str, Any]:
+    return {"pid": process.pid, "start_ticks": process.start_ticks, "uid": os.geteuid(), **other}
+
+
+def test_the_server_that_was_seen_before_is_drained(processes: Processes) -> None:
+    server = processes.server()
+    assert drain(pid=server.pid, expected_process=seen(server))["exit_seen"]
+    assert processes.reap(server) == -signal.SIGUSR2
+
+
+def test_a_pid_file_that_names_another_server_by_now_is_refused_and_nothing_is_signalled(
+    processes: Processes, tmp_path: Path
+) -> None:
+    own, other = processes.server(), processes.server()
+    pid_file = tmp_path / "nats.pid"
+    pid_file.write_text(str(other.pid), encoding="utf-8")
+    for check_mode in (False, True):
+        with pytest.raises(NatsError) as refused:
+            drain(check_mode, pid_file=str(pid_file), expected_process=seen(own))
+        assert str(refused.value).startswith(
+            f"refused: other_process: {other.program} (pid {other.pid}, start time {other.start_ticks}, user {os.geteuid()}) was "
+            f"found, and pid {own.pid}, start time {own.start_ticks}, user {os.geteuid()} was there when this run looked before"
+        )
+        assert refused.value.details == {"refusal": "other_process"}
+    assert _process.alive(other)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"start_ticks": 1}, {"uid": 12345}, {"uid": None}, {"pid": None, "start_ticks": None, "uid": None}]
+)
+def test_a_process_that_is_not_the_same_in_one_thing_is_another(processes: Processes, changed: dict[str, Any]) -> None:
+    server = processes.server()
+    with pytest.raises(NatsError, match=r"^refused: other_process: ") as refused:
+        drain(pid=server.pid, expected_process=seen(server, **changed))
+    assert f"({', '.join(changed)}: not the same)" in str(refused.value)
+    assert _process.alive(server)
+
+
+def test_a_server_that_was_seen_and_has_exited_meanwhile_is_drained_already(processes: Processes, tmp_path: Path) -> None:
+    server, pid_file = processes.server(), tmp_path / "nats.pid"
+    pid_file.write_text(str(server.pid), encoding="utf-8")
+    _process.send(server, signal.SIGKILL)
+    processes.reap(server)
+    assert drain(pid_file=str(pid_file), expected_process=seen(server))["exit_seen"]

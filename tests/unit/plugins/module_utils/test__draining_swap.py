@@ -117,6 +117,15 @@ def test_a_swap_to_what_is_not_staged_touches_nothing(node: Node) -> None:
     assert node.is_untouched()
 
 
+def test_a_swap_of_another_process_than_was_seen_touches_nothing_and_says_nothing_of_a_pid(node: Node) -> None:
+    before = {"pid": node.server.pid, "start_ticks": node.server.start_ticks - 1, "uid": os.geteuid()}
+    with pytest.raises(NatsError, match=r"^refused: other_process: ") as refused:
+        node.swap(expected_process=before)
+    # By a pid the role knows that something was sent.
+    assert (refused.value.details["refusal"], "pid" in refused.value.details) == ("other_process", False)
+    assert node.is_untouched()
+
+
 def test_a_check_of_a_swap_touches_nothing(node: Node) -> None:
     result = node.swap(check_mode=True)
     assert (result["changed"], result["switched"], result["started"]) == (True, False, False)

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _drift_text, _fleet
 from ansible_collections.natsops.cluster.plugins.module_utils._drift import Drift
+from ansible_collections.natsops.cluster.plugins.module_utils._printable import name
 from tests.unit.fleets import DAY, HOUR, NOW, judged, server, silent, three
 
 
@@ -91,14 +92,18 @@ def test_names_from_servers_break_neither_a_terminal_nor_a_line() -> None:
     assert all(line.isprintable() for line in _drift_text.lines(drift))
     families = {family.name: family for family in text_string_to_metric_families(_drift_text.prometheus(drift, 1.0))}
     (info,) = families["nats_audit_server_info"].samples
-    assert (info.labels["cluster"], info.labels["server_name"], info.labels["version"]) == (EVIL, EVIL, "2.15.2\nx")
+    assert (info.labels["cluster"], info.labels["server_name"], info.labels["version"]) == (
+        name(EVIL),
+        name(EVIL),
+        "2.15.2\\x0ax",
+    )
 
 
 def test_what_cannot_be_encoded_spoils_no_file() -> None:
     drift = judged([server("n1", server_name="n\ud800"), silent("h\udcff")])
     told = _drift_text.prometheus(drift, 1.0) + _drift_text.as_json(drift) + text(drift) + _drift_text.failure(drift)
     assert told.encode()
-    assert 'server_name="n?"' in told
+    assert 'server_name="n\\\\ud800"' in told
 
 
 def samples(drift: Drift) -> dict[str, dict[tuple[str, ...], float]]:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock
+from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock, _state_keys
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._state_files import Content, StateError
 from tests.unit.state import Clock, lock, lock_that_expired, on_disk, steal, steps, write_down
@@ -53,15 +55,96 @@ def test_what_the_journal_says_of_itself_cannot_be_replaced_by_what_is_noted() -
 
 @pytest.mark.parametrize("step", _journal.STEPS)
 def test_a_turn_is_over_once_it_is_done_or_the_old_version_is_back(step: str) -> None:
-    assert _journal.unfinished({**BEGAN, "step": step}) == (step not in ("done", "put_back"))
-    assert not _journal.unfinished(None)
+    assert _state_keys.unfinished({**BEGAN, "step": step}) == (step not in ("done", "put_back"))
+    assert not _state_keys.unfinished(None)
 
 
-@pytest.mark.parametrize("changed", [{"step": "soon"}, {"steps": None}, {"resumed_by": 1}, {"data": []}, {"run_id": None}])
-def test_what_is_json_and_no_journal_is_unreadable(changed: dict[str, Any]) -> None:
-    step = changed.get("step", "began")
-    assert _journal.checked(Content({**BEGAN, **changed})) == Content(None, f"it is not a journal: its step is {step!r}")
-    assert _journal.checked(Content(BEGAN)) == Content(BEGAN)
+NO_JOURNAL = [
+    ({"step": "soon"}, "step is 'soon', and has to be one of began, held,"),
+    ({"steps": None}, "steps is None, and has to be a list of dictionaries"),
+    ({"steps": [{"step": "began", "at": "noon", "run_id": "r1"}]}, "steps[0].at is 'noon', and has to be a time in UTC"),
+    ({"steps": [{"step": "began", "run_id": "r1"}]}, "steps[0].at is missing"),
+    ({"resumed_by": 1}, "resumed_by is 1"),
+    ({"data": []}, "data is []"),
+    ({"data": {"waive": 1}}, "data.waive is 1"),
+    ({"run_id": None}, "run_id is None"),
+    ({"run_id": "r1\x1b[2J"}, "run_id is 'r1\\x1b[2J'"),
+    ({"target": 1}, "target is 1, and has to be a version"),
+    ({"target": "2.15.1 -e x=y"}, "target is '2.15.1 -e x=y'"),
+    ({"old_version": []}, "old_version is []"),
+    ({"since": "yesterday"}, "since is 'yesterday'"),
+    ({"pid": 0}, "pid is 0, and has to be a whole number from 1 to 4194304"),
+    ({"pid": True}, "pid is True"),
+    ({"start_ticks": -1}, "start_ticks is -1"),
+    ({"start_ticks": 10**30}, "start_ticks is 1000000000000000000000000000000"),
+    ({"binary_path": ["sh"]}, "binary_path is ['sh']"),
+    ({"config_path": "x" * 65_537}, "config_path is 'xxxx"),
+    ({"argv": "nats-server"}, "argv is 'nats-server'"),
+    ({"expectation": {"peers": "n2"}}, "expectation.peers is 'n2'"),
+    ({"expectation": {"server_name": 1}}, "expectation.server_name is 1"),
+]
+
+
+@pytest.mark.parametrize(("changed", "why"), NO_JOURNAL)
+def test_what_is_json_and_no_journal_is_unreadable(changed: dict[str, Any], why: str) -> None:
+    unreadable = _journal.checked(Content({**BEGAN, **changed})).unreadable
+    assert unreadable.startswith(f"it is not a journal: {why}")
+    assert (unreadable.isprintable(), len(unreadable) < 250) == (True, True)
+
+
+@pytest.mark.parametrize("key", ["run_id", "target", "old_version", "since", "step", "steps", "resumed_by", "data"])
+def test_a_journal_without_one_of_its_own_keys_is_unreadable(key: str) -> None:
+    without = {name: value for name, value in BEGAN.items() if name != key}
+    assert _journal.checked(Content(without)) == Content(None, f"it is not a journal: {key} is missing")
+
+
+def test_a_whole_journal_is_one_whether_or_not_what_it_notes_is_known() -> None:
+    noted = {"pid": None, "start_ticks": "", "cwd": "", "expectation": {"server_name": "n1", "started_after": "", "peers": []}}
+    for journal in (BEGAN, {**BEGAN, **noted}, {**BEGAN, "of a later version": [1]}):
+        assert _journal.checked(Content(journal)) == Content(journal)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[" * 100_000, "it is not JSON: "),
+        ('{"step": ' + "9" * 10_000 + "}", ""),
+        ("\xff", "it is not JSON: "),
+        ("[]", "it is not a JSON object"),
+    ],
+    ids=["deep", "long number", "no UTF-8", "a list"],
+)
+def test_a_file_that_holds_anything_else_is_unreadable_and_no_fault(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / _journal.NAME).write_bytes(text.encode("latin-1"))
+    assert _journal.look(str(tmp_path)).fields is None
+    assert _journal.look(str(tmp_path)).unreadable.startswith(why)
+
+
+def test_what_is_no_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
+    path, secret = tmp_path / _journal.NAME, tmp_path / "another"
+    secret.write_text(json.dumps(BEGAN), encoding="utf-8")
+    path.symlink_to(secret)
+    assert _journal.look(str(tmp_path)).unreadable == "Too many levels of symbolic links"
+    path.unlink()
+    os.mkfifo(path)
+    assert _journal.look(str(tmp_path)).unreadable == "it is not a regular file"
+    path.unlink()
+    path.mkdir()
+    assert _journal.look(str(tmp_path)).unreadable == "it is not a regular file"
+
+
+def test_a_file_that_is_too_large_for_a_journal_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / _journal.NAME
+    path.touch()
+    os.truncate(path, 2**40)
+    assert _journal.look(str(tmp_path)).unreadable == f"it has {2**40} bytes, and {2**24} at most are read"
+
+
+def test_what_no_later_run_could_read_is_not_written(tmp_path: Path) -> None:
+    lock(tmp_path, "acquired", "r1")
+    with pytest.raises(NatsError, match=r"^the step began is not written down: it is not a journal: old_version is 'devel v2', "):
+        write_down(tmp_path, "began", "r1", old_version="devel v2")
+    assert not (tmp_path / _journal.NAME).exists()
 
 
 def test_as_data_a_journal_says_whether_its_turn_is_over() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _node, _systemd
+from ansible_collections.natsops.cluster.plugins.module_utils import _node, _servers, _systemd
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from tests.lab.binaries import server_binary
 from tests.lab.cluster import LoopbackCluster
@@ -32,6 +32,7 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "absence": "",
         "pid": server.pid,
         "start_ticks": server.start_ticks,
+        "uid": os.geteuid(),
         "program": str(processes.program()),
         "found_by": "pid",
         "listening_ports": [],
@@ -62,6 +63,18 @@ def test_without_a_configuration_the_server_has_its_defaults_and_logs_where_it_w
     facts = _node.facts({"pid": server.pid})
     assert (facts["config_path"], facts["log_path"]) == ("", str(tmp_path / "out.log"))
     assert (facts["lame_duck_duration_seconds"], facts["lame_duck_duration_source"]) == (120.0, "default: not configured")
+
+
+def test_a_stored_stream_has_the_name_by_which_the_server_tells_it(processes: Processes, tmp_path: Path) -> None:
+    names = ["ORDERS", "OR\x1b[2JDERS", "OR\\x1b[2JDERS"]
+    for name in names:
+        folder = tmp_path / "APP\u202e" / "streams" / name
+        folder.mkdir(parents=True)
+        (folder / "meta.inf").touch()
+    stored = _node.facts({"pid": processes.server().pid, "store_dir": str(tmp_path)})["stored_streams"]
+    told = {"account_details": [{"name": "APP\u202e", "stream_detail": [{"name": name} for name in names]}]}
+    assert set(stored) == _servers.parse_streams(told)
+    assert len(stored) == len(names)
 
 
 def test_output_that_goes_to_no_file_is_no_path(processes: Processes) -> None:

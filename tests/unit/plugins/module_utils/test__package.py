@@ -99,6 +99,20 @@ def test_what_fresh_lists_would_not_mend_is_refused_at_once(manager: Manager, as
         foreseen(asked)
 
 
+@pytest.mark.parametrize(
+    "damage", [{"files": ["../../etc/passwd"]}, {"files": "new.deb"}, {"units": 1}, {"binary": None}, {"name": []}]
+)
+def test_a_manifest_that_is_none_stages_nothing(
+    manager: Manager, asked: dict[str, Any], processes: Processes, damage: dict[str, Any]
+) -> None:
+    staged = Path(asked["state_dir"], "package", "new")
+    staged.mkdir(parents=True)
+    manifest = {"name": "nats-server", "version": NEW, "package_version": f"{NEW}-1", "units": [], "files": [], "binary": "x"}
+    (staged / "manifest.json").write_text(json.dumps({**manifest, **damage}), encoding="utf-8")
+    with pytest.raises(NatsError, match=f"^the package nats-server {NEW} is not staged in {staged}: nothing was installed"):
+        _package.install(asked, check_mode=False)
+
+
 def test_a_package_that_ends_the_server_all_the_same_is_found_out_and_told(
     manager: Manager, asked: dict[str, Any], processes: Processes
 ) -> None:
@@ -106,6 +120,7 @@ def test_a_package_that_ends_the_server_all_the_same_is_found_out_and_told(
     staged.mkdir(parents=True)
     (staged / "new.deb").touch()
     manifest = {"name": "nats-server", "version": NEW, "package_version": f"{NEW}-1", "units": [], "files": ["new.deb"]}
+    manifest["binary"] = "root/nats-server"
     (staged / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     assert _package.install(asked, check_mode=False) == {"changed": True, "package_version": f"{NEW}-1"}
 

@@ -63,9 +63,9 @@ def test_a_damaged_file_is_unreadable_with_the_reason_and_can_be_written_again(t
     assert _state_files.read(str(tmp_path), "one") == Content({"a": 1})
 
 
-def test_a_file_that_may_not_be_read_is_unreadable(tmp_path: Path) -> None:
+def test_what_is_no_file_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    assert _state_files.read(str(tmp_path), "one") == Content(None, "Is a directory")
+    assert _state_files.read(str(tmp_path), "one") == Content(None, "it is not a regular file")
 
 
 @pytest.mark.parametrize(

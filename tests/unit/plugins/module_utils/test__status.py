@@ -37,7 +37,7 @@ def test_a_turn_that_broke_off_is_told_with_its_step_and_both_ways_on() -> None:
     assert list(state["unfinished"]) == state["holds"] == ["n2"]
     assert state["roll"] == {"from": "2.15.1", "to": "2.15.2"}
     assert state["lines"][2] == (
-        "n2  does not answer: connection refused  its turn broke off at 'switching' (to 2.15.2, since noon)  "
+        "n2  does not answer: connection refused  its turn broke off at 'switching' (to 2.15.2, since 2026-10-01T12:00:00Z)  "
         "automatic restarts are held"
     )
     assert state["lines"][-3:] == [

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _node_keys
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction
 from tests.unit.modules import NAMES, ROOT, documentation, load, specification
 
@@ -82,6 +83,11 @@ def test_every_module_that_works_on_a_node_has_an_action_that_survives_the_loss_
     actions = {path.stem: load(path.stem, "action").ActionModule for path in (ROOT / "plugins" / "action").glob("*.py")}
     assert set(actions) == set(NAMES)
     assert [name for name, action in actions.items() if not issubclass(action, NatsAction)] == []
+
+
+def test_what_every_fact_of_a_node_has_to_be_is_known() -> None:
+    documented = yaml.safe_load(load("nats_node_facts").RETURN)["ansible_facts"]["contains"]["nats_node"]["contains"]
+    assert set(_node_keys.KEYS) - {"config_digest"} == set(documented)
 
 
 def test_a_password_is_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,13 @@ def test_an_answer_is_what_it_would_be_by_http(body: dict[str, Any], reply: Answ
     assert _over_nats._read(json.dumps({"server": {"name": "n1"}, **body}).encode()) == ("n1", reply)
 
 
+@pytest.mark.parametrize("server_id", ["*", "NA.NB", "NA KICK", "NA\r\nPUB x 0\r\n", ""])
+def test_what_is_no_id_of_a_server_becomes_no_part_of_a_subject(server_id: str) -> None:
+    account = _over_nats.SystemAccount({"user": "sys", "password": PASSWORD}, ["nats://127.0.0.1:1"], {}, 1.0)
+    with account, pytest.raises(NatsError, match=r"is not the id of a NATS server .*: no clients were asked to move"):
+        account.tell("KICK", [("NDJWE4SOUJOJT2TY5Y2YQEOAHGAK5VIGXTGKWJSFHVCII4ITI3LBHBUV", 7), (server_id, 8)])
+
+
 ODD = [
     *(b"", b"[]", b'{"server": null}', b"\xff", b"[" * 100_000, b'{"server": {"name": ["n1"]}}'),
     *(b'{"server": {"name": "n1"}, "error": "no"}', b'{"server": {"name": "n1"}, "error": {"code": 1e999}}'),

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# This module util is PRIVATE to the collection: it may change in any release.
+"""Text from servers, clients, configurations and other programs: what a terminal would obey, or not show, is written out. Pure.
+
+A user of one account can name a stream with the escapes that clear a screen, or with a line end and a line of Ansible's own. So
+names are made printable where they are read, before anything is compared, by a function under which two different names never
+become one: what is compared, kept, sent to the controller and shown is the same text. Only what is asked of a server by name, as
+an account, stays as it was. Whole messages, which have lines and may hold such names already, are made printable at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+# The same on every Python, for a name may be read on a node and compared on the controller: ranges, and not str.isprintable,
+# which knows the Unicode of its day. Controls (C0, C1), what has no width, what turns the direction of writing, line and
+# paragraph separators, fillers, variation selectors, halves of surrogates, tags.
+_HIDDEN = (
+    "\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
+)
+# A backslash that would look like one of our own, so that a name which has the letters of an escape stays another one than the
+# name which has what the escape stands for.
+_IN_NAMES = re.compile(rf"[{_HIDDEN}]|\\(?=[xuU])")
+_IN_MESSAGES = re.compile(rf"(?![\n\t])[{_HIDDEN}]")
+
+
+def name(text: str) -> str:
+    """A name, or any other text that is compared, as one line. Different texts stay different ones."""
+    return text if _is_plain(text) and "\\" not in text else _IN_NAMES.sub(_written_out, text)
+
+
+def message(text: str) -> str:
+    """A message of one line or several. Of what is printable nothing changes, names that were made so included."""
+    return text if _is_plain(text) else _IN_MESSAGES.sub(_written_out, text.replace("\r\n", "\n"))
+
+
+def line(text: str) -> str:
+    """A message that has to be one line."""
+    return message(text).replace("\n", "\\x0a").replace("\t", "\\x09")
+
+
+def said(value: Any) -> Any:
+    """What a task says: a message, or a list of them. Anything else stays as it is."""
+    if isinstance(value, str):
+        return message(value)
+    return [said(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _written_out(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
