@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _joints, _servers
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Fault, Reply, without_credentials
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Fault, Reply, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD
 

@@ -6,8 +6,8 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Settings
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Settings
 
 
 def params(**given: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Fault
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
 from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nodes import OverNodes
 
