@@ -127,9 +127,11 @@ class HttpxDoor(Door):
                 return wrong
             async with places:
                 try:
+                    allowed.begin(url)
                     # The whole, and not each read, for a server that drips a byte at a time.
                     return await asyncio.wait_for(self._get(url, allowed), self.settings.timeout_seconds)
                 except asyncio.TimeoutError:  # before Python 3.11 another one than TimeoutError
+                    allowed.waited_in_vain(url)
                     return fault(TimeoutError(), self.settings)
                 except (httpx.HTTPError, httpx.InvalidURL, *FAILURES) as exc:
                     return fault(exc, self.settings)
@@ -167,6 +169,7 @@ class PlainDoor(Door):
             return wrong
         content = bytearray()
         try:
+            allowed.begin(url)
             with _wire.get(url, _wire.Deadline(self.settings.timeout_seconds), self._trusted) as reply:
                 require_plain(reply.headers.get("Content-Encoding"))
                 for block in _wire.blocks(reply):
@@ -174,6 +177,8 @@ class PlainDoor(Door):
                     content += block
             return answer(reply.status, content, reply.headers.get("Location"))
         except FAILURES as exc:
+            if isinstance(exc, _wire.TIMED_OUT):
+                allowed.waited_in_vain(url)
             return fault(exc, self.settings)
 
     def _trusted(self) -> ssl.SSLContext:
@@ -183,13 +188,23 @@ class PlainDoor(Door):
 
 
 class _Allowance:
-    """Counts what each server sends. Raises UnwelcomeError where one sends more than it may."""
+    """What each server may take of us in one call: so many bytes, and the time for one answer that does not come."""
 
     def __init__(self, most: int) -> None:
         self._most, self._lock = most, threading.Lock()
         self._sent: dict[str, int] = {}
+        self._late: set[str] = set()
+
+    def begin(self, url: str) -> None:
+        """Raises TimeoutError where the server has let us wait in vain: it may name any number of things to ask it about."""
+        if _server_of(url) in self._late:
+            raise TimeoutError
+
+    def waited_in_vain(self, url: str) -> None:
+        self._late.add(_server_of(url))
 
     def take(self, url: str, size: int) -> None:
+        """Raises UnwelcomeError where the server has sent more than it may."""
         server = _server_of(url)
         with self._lock:
             self._sent[server] = self._sent.get(server, 0) + size

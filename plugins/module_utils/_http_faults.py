@@ -23,6 +23,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._reply import (
     without_credentials,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD
+from ansible_collections.natsops.cluster.plugins.module_utils._wire import TIMED_OUT
 
 
 class UnwelcomeError(Exception):
@@ -103,7 +104,7 @@ def fault(exc: BaseException, settings: Settings) -> Fault:
     found = _own_fault(causes, settings) or _tls_fault(causes, text)
     if found:
         return found
-    if any(isinstance(cause, (socket.timeout, TimeoutError)) for cause in causes):
+    if any(isinstance(cause, TIMED_OUT) for cause in causes):
         return Fault(f"no complete answer within {settings.timeout_seconds:g} s")
     if "Connection refused" in text or "Connect call failed" in text:
         return Fault("connection refused")

@@ -23,6 +23,8 @@ from typing import Any, Callable, Iterator, Tuple
 
 from ansible_collections.natsops.cluster.plugins.module_utils._reply import Settings
 
+# Before Python 3.10 they are two.
+TIMED_OUT = (socket.timeout, TimeoutError)
 # User and password.
 Credentials = Tuple[str, str]
 _PORTS = {"http": 80, "https": 443}

@@ -300,6 +300,24 @@ def test_the_time_for_an_answer_counts_from_the_connection_to_the_last_byte(get:
     assert not slow.sent_all, "it was waited for"
 
 
+def test_a_server_that_hangs_is_not_waited_for_once_for_each_question(open_door: type[Door]) -> None:
+    """What it is asked about next is what it named itself: a thousand accounts, each of them five seconds."""
+    connections = threading.Semaphore(0)
+
+    def hang(connection: socket.socket) -> None:
+        connections.release()
+        servers.hang(connection)
+
+    settings = Settings(timeout_seconds=SHORT, max_in_flight=2)
+    with RawServer(hang) as server, one_address({}) as other, open_door(settings) as door:
+        urls = [f"{server.url}/raftz?acc={number}" for number in range(100)]
+        replies = door.get_many([*urls, f"{other.url}/varz"])
+        assert isinstance(door.get_many([server.url])[0], Fault)
+    assert replies == [*[Fault("no complete answer within 0.3 s")] * 100, Answer(200, {}, "")]
+    asked = sum(connections.acquire(blocking=False) for _unused in range(100))
+    assert asked == 3, "in one call as many as at once, and one in the next"
+
+
 @pytest.mark.parametrize("behave", [servers.hang, servers.drip], ids=["hangs", "drips"])
 def test_a_server_that_never_finishes_is_left_after_the_timeout(get: GET, behave: Callable[..., None]) -> None:
     with RawServer(behave) as server:

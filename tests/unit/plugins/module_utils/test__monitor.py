@@ -21,7 +21,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._monitor import (
     read_members,
     read_state,
 )
-from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Reply, Settings
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from tests.lab.binaries import ROOT, server_binary
 from tests.lab.certificates import Authority
@@ -181,7 +181,7 @@ def test_half_a_surrogate_in_a_name_is_a_question_mark_and_a_whole_pair_what_it_
 READ_WITH_FEW_FILES = """
 import pickle, resource, sys
 import conftest
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor, _reply
 kind, files, max_in_flight, targets = pickle.load(sys.stdin.buffer)
 resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 with getattr(_http, kind)(_reply.Settings(timeout_seconds=60, max_in_flight=max_in_flight)) as door:
@@ -334,6 +334,43 @@ def test_a_page_that_cannot_be_read_leaves_no_half_of_a_reading() -> None:
     server = ManyAccounts(1500)
     server.faults[1024] = Fault("connection refused")
     assert state_of(server, "http://n1:8222") == Reading("n1", "http://n1:8222", error="connection refused")
+
+
+class Endless(ManyAccounts):
+    """Whatever page is asked for, there is one more, of so many accounts."""
+
+    def __init__(self, in_a_page: int) -> None:
+        super().__init__(0)
+        self.in_a_page = in_a_page
+
+    def _page(self, first: int, limit: int) -> Reply:
+        self.accounts = [f"A{number}" for number in range(first, first + self.in_a_page)]
+        self.pages.append(first)
+        return Answer(200, {"account_details": [{"name": name, "id": name} for name in self.accounts]}, "")
+
+
+@pytest.mark.parametrize(("in_a_page", "pages"), [(1024, 3), (5000, 1)])
+def test_a_server_that_never_comes_to_the_end_of_its_accounts_is_not_read_for_ever(
+    in_a_page: int, pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_monitor, "MOST_ACCOUNTS", 3000)
+    server = Endless(in_a_page)
+    reading = state_of(server, "http://n1:8222")
+    assert reading.error == "/jsz names more than 3000 accounts: is it a NATS server?"
+    assert reading.lasting
+    assert len(server.pages) == pages
+
+
+@pytest.mark.parametrize(("in_a_page", "requests"), [(1024, 4), (1025, 1)])
+def test_a_server_that_never_comes_to_the_end_of_its_connections_is_not_read_for_ever(
+    in_a_page: int, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_monitor, "MOST_CONNECTIONS", 2048)
+    connz = {"connections": [{"cid": number} for number in range(in_a_page)]}
+    with WebServer(lambda _: connz) as server, HttpxDoor(Settings(timeout_seconds=60)) as door:
+        with pytest.raises(NatsError, match="/connz gives more connections than it was asked for"):
+            _monitor.read_connections(door, [Target("n1", server.url)])
+        assert len(server.requests) == requests
 
 
 @pytest.fixture(scope="module")
