@@ -115,9 +115,10 @@ def max_bytes(mib: Any) -> int:
     """Most bytes that one server may answer with at once, out of what a user gives in MiB, which by -e is text."""
     if mib is None:
         return _reply.MAX_BYTES
-    if isinstance(mib, bool) or not str(mib).isdigit() or int(mib) < 1:
+    text = str(mib)
+    if isinstance(mib, bool) or not text.isascii() or not text.isdigit() or int(text) < 1:
         raise NatsError(f"nats_upgrade_max_answer_mib is {mib!r}, and has to be a whole number of MiB from 1: 64 is the default")
-    return int(mib) * _reply.MIB
+    return int(text) * _reply.MIB
 
 
 def open_http(params: Mapping[str, Any]) -> Source:

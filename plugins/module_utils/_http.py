@@ -142,9 +142,14 @@ class HttpxDoor(Door):
         content = bytearray()
         async with self._pool(url).stream("GET", url) as reply:
             require_plain(reply.headers.get("Content-Encoding"))
-            async for block in reply.aiter_raw():
-                allowed.take(url, len(block))
-                content += block
+            blocks = reply.aiter_raw()
+            try:
+                async for block in blocks:
+                    allowed.take(url, len(block))
+                    content += block
+            finally:
+                # One that was broken off would be closed when nobody runs the loop any more.
+                await blocks.aclose()  # type: ignore[attr-defined]  # it is a generator
             return reply.status_code, content, reply.headers.get("Location")
 
     def close(self) -> None:

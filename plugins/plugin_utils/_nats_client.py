@@ -118,21 +118,27 @@ def new(max_bytes: int = _reply.MAX_BYTES) -> Any:
     return client
 
 
+def dropped(client: Any) -> int:
+    """How many messages were too large."""
+    return getattr(getattr(client, "_ps", None), "dropped", 0)
+
+
 def _dropping(client: Any, max_bytes: int) -> Any:
     """A parser of what a server sends, which drops a message that is too large while it comes."""
 
     class Dropping(parser.Parser):
-        left = 0
+        left = dropped = 0
 
         def reset(self) -> None:
             super().reset()
             self.left = 0
 
         async def parse(self, data: bytes = b"") -> None:
-            dropped = min(self.left, len(data))
-            self.left -= dropped
-            await super().parse(data[dropped:])
+            unwanted = min(self.left, len(data))
+            self.left -= unwanted
+            await super().parse(data[unwanted:])
             if self.state == parser.AWAITING_MSG_PAYLOAD and self.needed > max_bytes:
+                self.dropped += 1
                 self.left = self.needed + len(b"\r\n") - len(self.buf)
                 self.buf, self.state, self.header_needed = bytearray(), parser.AWAITING_CONTROL_LINE, 0
             if self.state == parser.AWAITING_CONTROL_LINE and len(self.buf) > _LONGEST_LINE:

@@ -185,7 +185,15 @@ class SystemAccount:
         ours = {name for names in self._names.values() for name in names}
         others = sorted(self._seen - ours)
         told = f"; or another name is its own. These answered and are of no host: {', '.join(others)}" if others else ""
-        return Fault(_SILENT + told + self._not_let_in())
+        return Fault(_SILENT + told + self._too_large() + self._not_let_in())
+
+    def _too_large(self) -> str:
+        if not _nats_client.dropped(self._client):
+            return ""
+        return (
+            f". A message of more than {self._max_bytes / _reply.MIB:g} MiB was not taken: where a server has so many streams "
+            "and consumers, raise nats_upgrade_max_answer_mib"
+        )
 
     def _not_let_in(self) -> str:
         """Which servers do not let us in, to be put behind something else; empty where all do that were tried."""

@@ -73,6 +73,26 @@ def test_a_host_that_is_lost_is_a_server_that_does_not_answer_and_no_crash(outco
     assert OverNodes(run, {}).ask([(N1, "/varz"), (N2, "/varz")]) == [fault, Answer(200, {}, "")]
 
 
+TOLD = {"status": 200, "body": {}, "text": ""}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        *(
+            {"replies": replies}
+            for replies in (None, 7, [None], ["x"], [{}], [{"status": "x", "body": 1, "text": ""}], [], [TOLD] * 2)
+        ),
+        *({"replies": [TOLD], "followed": followed} for followed in (None, [1], {"/x": None}, {"/x": {"error": 1}})),
+    ],
+    ids=str,
+)
+def test_what_a_host_gives_back_that_is_no_reading_is_a_fault(result: dict[str, Any]) -> None:
+    (reply,) = OverNodes(lambda _host, _args: result, {}).ask([(N1, "/varz")])
+    assert isinstance(reply, Fault)
+    assert "back from its host" in reply.message
+
+
 def test_what_ansible_cannot_do_at_all_is_an_error_that_names_the_host() -> None:
     def run(host: str, _args: Mapping[str, Any]) -> Mapping[str, Any]:
         raise AnsibleError("no such plugin")
