@@ -11,7 +11,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _facts, _or
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, apart, is_meta_leader
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_plan import REQUIRED_IF, SPEC
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import LookingAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import LookingAction, Result, without_credentials
 from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Log
 from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
 
@@ -33,7 +33,7 @@ class ActionModule(LookingAction):
             situation = _restart.with_digests(situation, params["config_digests"] or {})
             plan = _restart.make_plan(situation, policy, every=params["restart_all"], reboot=params["reboot"], **accepted)
         else:
-            plan = _plan.make_plan(situation, params["version"], policy, **accepted)
+            plan = _plan.make_plan(situation, params["version"], policy, source=without_credentials(params["source"]), **accepted)
         if most:
             plan = plan.only(most, situation.nodes)
         told = {**plan.as_dict(), "lines": _plan_text.lines(plan), "note_lines": _plan_text.notes(plan)}

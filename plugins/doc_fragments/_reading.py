@@ -37,6 +37,11 @@ options:
     description: Most HTTP requests under way at once.
     type: int
     default: 50
+  max_answer_mib:
+    description:
+      - Most that is taken of all that a server answers to the questions that are asked together, in MiB.
+      - The default is the variable C(nats_upgrade_max_answer_mib) of the host, else 64.
+    type: int
   system_account:
     description:
       - A user of the system account of the servers. With it they are read over NATS, on the controller, without any

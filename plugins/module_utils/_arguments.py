@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http
+from ansible_collections.natsops.cluster.plugins.module_utils import _http, _reply
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Settings, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Source, Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Settings, without_credentials
 
 Spec = Dict[str, Dict[str, Any]]
 # Makes the source of a module or an action from its options.
@@ -29,6 +29,7 @@ MONITORING: Spec = {
     "ca_path": {"type": "path"},
     "request_timeout_seconds": {"type": "float", "default": 5.0},
     "max_in_flight": {"type": "int", "default": 50},
+    "max_answer_mib": {"type": "int"},
     "system_account": {
         "type": "dict",
         "options": {
@@ -52,7 +53,15 @@ MONITORING: Spec = {
 }
 HOW_TO_READ: Spec = {
     name: MONITORING[name]
-    for name in ("probe_from", "validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight", "system_account")
+    for name in (
+        "probe_from",
+        "validate_certs",
+        "ca_path",
+        "request_timeout_seconds",
+        "max_in_flight",
+        "max_answer_mib",
+        "system_account",
+    )
 }
 # Of what looks at a whole cluster from the controller.
 LOOKING: Spec = {
@@ -98,7 +107,18 @@ def settings(params: Mapping[str, Any]) -> Settings:
         validate_certs=params["validate_certs"] is not False,
         ca_path=params["ca_path"],
         max_in_flight=params["max_in_flight"],
+        max_bytes=max_bytes(params["max_answer_mib"]),
     )
+
+
+def max_bytes(mib: Any) -> int:
+    """Most bytes that one server may answer with at once, out of what a user gives in MiB, which by -e is text."""
+    if mib is None:
+        return _reply.MAX_BYTES
+    text = str(mib)
+    if isinstance(mib, bool) or not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise NatsError(f"nats_upgrade_max_answer_mib is {mib!r}, and has to be a whole number of MiB from 1: 64 is the default")
+    return int(text) * _reply.MIB
 
 
 def open_http(params: Mapping[str, Any]) -> Source:

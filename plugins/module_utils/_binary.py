@@ -15,11 +15,10 @@ import os
 import re
 import shutil
 import tarfile
-import zlib
 from dataclasses import dataclass
 from typing import IO, Callable, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _process, _versions
+from ansible_collections.natsops.cluster.plugins.module_utils import _process, _tarball, _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 # Room that has to be left on the file system after staging, for the server's own log and pid file.
@@ -127,7 +126,7 @@ def stage(archive: str, sha256: str, binary: str, version: str) -> None:
         os.replace(part, binary)
         with open(_origin(binary), "w", encoding="ascii") as origin:
             origin.write(f"{sha256.lower()}\n")
-    except (tarfile.TarError, EOFError, zlib.error) as exc:
+    except tarfile.TarError as exc:
         raise NatsError(f"{name} cannot be unpacked ({exc}): it is damaged or not a tar.gz of a NATS release") from exc
     except OSError as exc:
         raise NatsError(
@@ -172,15 +171,14 @@ def _unpack(archive: str, part: str, version: str) -> None:
     """Write the one server that is in it. Once through the archive: unpacking it is what takes longest here."""
     name = os.path.basename(archive)
     found = 0
-    with tarfile.open(archive) as tar:
-        for member in (one for one in tar if one.isreg() and os.path.basename(one.name) == _process.PROGRAM):
+    with open(archive, "rb") as packed:
+        for member, content in _tarball.files(packed):
+            if os.path.basename(member.name) != _process.PROGRAM:
+                continue
             found += 1
             if found == 1:
-                source = tar.extractfile(member)
-                if source is None:
-                    raise NatsError(f"{name}: {member.name} is not a file")
                 _check_space(os.path.dirname(part), member.size, version)
-                _write(source, part)
+                _write(content, part)
     if found != 1:
         raise NatsError(f"{name} holds {found} files named nats-server, not one: is it a NATS release archive?")
 

@@ -1,18 +1,22 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 # This module util is PRIVATE to the collection: it may change in any release.
-"""A release archive, or a package, on the controller, with the hash that it has to have. No hash, no archive."""
+"""A release archive, or a package, on the controller, with the hash that it has to have. No hash, no archive.
+
+A hash that anyone on the network path could change proves nothing: it has to be pinned, or come by https or from a file.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import os
 import re
 import tempfile
-from typing import IO, Any, Iterable, Iterator, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _http
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _checks_source, _findings, _reply, _stream
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 # How the options of the role begin that say where it comes from.
@@ -27,8 +31,14 @@ SPEC: dict[str, dict[str, Any]] = {
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
     "timeout_seconds": {"type": "float", "default": 60.0},
+    "whole_timeout_seconds": {"type": "float", "default": 1800.0},
+    "max_mib": {"type": "int", "default": 512},
+    "waive": {"type": "list", "elements": "str", "default": []},
     "variables": {"type": "str", "default": ARCHIVE},
 }
+INSECURE = "insecure_source"
+# A list of hashes has a few kilobytes.
+_LIST_BYTES = _reply.MIB
 _SHA256 = re.compile(r"^[0-9a-fA-F]{64}$")
 
 
@@ -91,16 +101,36 @@ def _wanted_hash(params: Mapping[str, Any], name: str) -> str:
             + (", or nats_upgrade_checksums_url to the release's SHA256SUMS" if params["variables"] == ARCHIVE else ""),
             refusal="no_hash",
         )
-    with _open(params, params["checksums_url"]) as reply:
-        text = b"".join(_blocks(reply, params["checksums_url"])).decode("utf-8", "replace")
+    text = _list_of_hashes(params)
     for line in text.splitlines():
         digest, _unused, listed = line.strip().partition(" ")
         if listed.strip().lstrip("*") == name and _SHA256.match(digest):
             return digest.lower()
     raise NatsError(
-        f"refused: {_http.without_credentials(params['checksums_url'])} lists no SHA-256 of {name}: no hash, no install. "
+        f"refused: {_reply.without_credentials(params['checksums_url'])} lists no SHA-256 of {name}: no hash, no install. "
         "Is there an archive of this version for this architecture?",
         refusal="no_hash",
+    )
+
+
+def _list_of_hashes(params: Mapping[str, Any]) -> str:
+    url, validated = params["checksums_url"], params["validate_certs"]
+    # Before anything is asked: a password would go over that line too.
+    _require_secure(params, _checks_source.insecure_way(url, validated=validated))
+    with _open(params, url) as file:
+        if not file.secure:
+            _require_secure(params, "over plain http, to which it redirects")
+        return b"".join(_blocks(file, url, _LIST_BYTES)).decode("utf-8", "replace")
+
+
+def _require_secure(params: Mapping[str, Any], way: str) -> None:
+    if not way or INSECURE in _findings.require_known(params["waive"]):
+        return
+    waiver = json.dumps({"nats_upgrade_waive": [INSECURE]})
+    raise NatsError(
+        f"refused: {INSECURE}: {_checks_source.insecure(_reply.without_credentials(params['checksums_url']), way)}. "
+        f"Nothing was touched. To proceed anyway: -e '{waiver}'",
+        refusal=INSECURE,
     )
 
 
@@ -108,12 +138,12 @@ def _fetch_to(params: Mapping[str, Any], path: str, sha256: str) -> None:
     folder = os.path.dirname(path)
     try:
         os.makedirs(folder, exist_ok=True)
-        with _open(params, params["url"]) as reply, tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
+        with _open(params, params["url"]) as file, tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
             try:
-                got = _copy(_blocks(reply, params["url"]), part)
+                got = _copy(_blocks(file, params["url"], params["max_mib"] * _reply.MIB), part)
                 if got != sha256:
                     raise NatsError(
-                        f"refused: {_http.without_credentials(params['url'])} has the SHA-256 {got}, and should have {sha256}. "
+                        f"refused: {_reply.without_credentials(params['url'])} has the SHA-256 {got}, and should have {sha256}. "
                         "It is damaged on the way, or not the file that was published: nothing was installed",
                         refusal="wrong_hash",
                     )
@@ -136,35 +166,50 @@ def _copy(blocks: Iterable[bytes], target: Any) -> str:
     return digest.hexdigest()
 
 
-def _blocks(source: IO[bytes], name: str) -> Iterator[bytes]:
+def _blocks(file: _stream.File, url: str, most: int) -> Iterator[bytes]:
+    """What is in a file, as long as it is no more than it may be. What it announces counts before anything is read."""
+    taken = 0
     try:
-        yield from iter(lambda: source.read(1 << 20), b"")
+        if (file.size or 0) > most:
+            raise _too_large(url, most)
+        for block in file.blocks():
+            taken += len(block)
+            if taken > most:
+                raise _too_large(url, most)
+            yield block
     except (OSError, http.client.HTTPException) as exc:
         raise NatsError(
-            f"refused: {_http.without_credentials(name)} broke off in the middle ({exc or type(exc).__name__}). "
+            f"refused: {_reply.without_credentials(url)} broke off in the middle ({exc or type(exc).__name__}). "
             "Nothing was touched; run again",
             refusal="no_archive",
         ) from exc
 
 
-def _open(params: Mapping[str, Any], url: str) -> IO[bytes]:
-    reply = _http.open_stream(
-        url,
-        _http.Settings(params["timeout_seconds"], params["validate_certs"], params["ca_path"]),
-        username=params["username"],
-        password=params["password"],
+def _too_large(url: str, most: int) -> NatsError:
+    return NatsError(
+        f"refused: {_reply.without_credentials(url)} has more than {most / _reply.MIB:g} MiB, which no release of "
+        "nats-server has: is it the right address? Nothing was touched",
+        refusal="no_archive",
     )
-    if isinstance(reply, _http.Fault):
-        hint = "check that the controller can reach it (nats_upgrade_archive_url may be a mirror, or a file:// path there)"
-        if reply.status == 404:
-            hint = (
-                "there is no such release, or the mirror has another layout: "
-                "check nats_upgrade_version and nats_upgrade_archive_url"
-            )
-        elif reply.status in (401, 403):
-            hint = "check nats_upgrade_archive_username and nats_upgrade_archive_password"
-        raise NatsError(
-            f"refused: {_http.without_credentials(url)} cannot be read: {reply.message}. Nothing was touched; {hint}",
-            refusal="no_archive",
+
+
+def _open(params: Mapping[str, Any], url: str) -> _stream.File:
+    credentials = (params["username"], params["password"] or "") if params["username"] else None
+    settings = _reply.Settings(params["timeout_seconds"], params["validate_certs"], params["ca_path"])
+    file = _stream.open_file(url, settings, credentials, params["whole_timeout_seconds"])
+    if isinstance(file, _stream.File):
+        return file
+    hint = "check that the controller can reach it (nats_upgrade_archive_url may be a mirror, or a file:// path there)"
+    if file.status == 404:
+        hint = (
+            "there is no such release, or the mirror has another layout: check nats_upgrade_version and nats_upgrade_archive_url"
         )
-    return reply
+    elif file.status in (401, 403):
+        hint = (
+            "check nats_upgrade_archive_username and nats_upgrade_archive_password, which go to the host of that address and to "
+            "none that it redirects to"
+        )
+    raise NatsError(
+        f"refused: {_reply.without_credentials(url)} cannot be read: {file.message}. Nothing was touched; {hint}",
+        refusal="no_archive",
+    )

@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Any, Mapping, Protocol
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _node, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _node, _process, _reply
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._successor import Successor
 
@@ -213,7 +213,7 @@ def _clients(monitor_url: str | None) -> int | None:
     from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor
 
     target = _monitor.Target(monitor_url, monitor_url)
-    with _http.open_door(_http.Settings(timeout_seconds=2.0, validate_certs=False)) as door:
+    with _http.open_door(_reply.Settings(timeout_seconds=2.0, validate_certs=False)) as door:
         facts = _monitor.read_facts(door, [target])[0].facts
     return facts.connections if facts else None
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _joints, _printable, _servers
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Fault, Reply, without_credentials
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Fault, Reply, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD
 
@@ -26,6 +26,8 @@ ACCOUNTS_IN_A_PAGE = 1024
 # The server's own default; about half a megabyte.
 CONNECTIONS_IN_A_PAGE = 1024
 _OF_A_CONNECTION = ("account", "cid", "ip", "kind", "lang", "name", "port", "type", "uptime", "version")
+# A server that never comes to an end is none of these.
+MOST_ACCOUNTS, MOST_CONNECTIONS = 64 * ACCOUNTS_IN_A_PAGE, 1024 * CONNECTIONS_IN_A_PAGE
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,8 @@ def read_connections(source: Source, targets: Sequence[Target]) -> dict[str, lis
         for target in list(left):
             page = _connections(target, replies[target][0])
             found[target.name] += page
+            if len(page) > CONNECTIONS_IN_A_PAGE or offset > MOST_CONNECTIONS:
+                raise NatsError(f"{target.name} {target.shown_url}: /connz gives more connections than it was asked for")
             if len(page) < CONNECTIONS_IN_A_PAGE:
                 left.remove(target)
         offset += CONNECTIONS_IN_A_PAGE
@@ -236,7 +240,7 @@ def _with_placements(
     streams = _servers.parse_streams(body)
     assets = _assets.parse_assets(body, name) if config else ()
     page = accounts
-    while len(page) == ACCOUNTS_IN_A_PAGE:
+    while len(page) == ACCOUNTS_IN_A_PAGE and len(accounts) <= MOST_ACCOUNTS:
         body = _body("/jsz", _ask(source, [target], [_jsz(len(accounts), config)])[target][0])
         page = _servers.parse_accounts(body)
         placements += _servers.parse_jsz({"account_details": body.get("account_details")})
@@ -257,6 +261,8 @@ def follow_ups(varz: Reply, jsz: Reply) -> list[str]:
 
 def _next_paths(facts: _servers.ServerFacts, accounts: Sequence[str]) -> list[str]:
     """Where its Raft groups are told, and what joins it to other clusters: only of a server that has some."""
+    if len(accounts) > MOST_ACCOUNTS:
+        raise _NoReadingError(f"/jsz names more than {MOST_ACCOUNTS} accounts: is it a NATS server?", lasting=True)
     # Without ?acc= a server answers for the system account only, where the meta group is.
     raftz = ["/raftz", *(f"/raftz?acc={quote(account, safe='')}" for account in accounts)] if facts.jetstream else []
     return raftz + (["/gatewayz"] if facts.has_gateways else []) + (["/leafz"] if facts.leafnodes else [])

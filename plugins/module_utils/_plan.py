@@ -13,6 +13,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _checks_assets,
     _checks_joints,
     _checks_nodes,
+    _checks_source,
     _downgrade,
     _findings,
     _order,
@@ -146,10 +147,12 @@ def make_plan(
     waive: Sequence[str] = (),
     refuse_r1: bool = False,
     order: Sequence[Sequence[str]] = (),
+    source: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Plan the way of these servers to a version. Raises NatsError for a waiver that does not exist.
 
     C(order) are groups of hosts to be taken one after the other; inside of one, and behind them all, the computed order holds.
+    C(source) is what variables say of where the new version comes from.
     """
     waived = _findings.require_known(waive)
     try:
@@ -161,9 +164,10 @@ def make_plan(
     ordered, down = _order.in_order(situation, order), _downgrade.is_one(situation, target)
     if down and not order:
         ordered = _downgrade.newest_first(situation, ordered)
-    troubles = [*_troubles(situation, policy, target, refuse_r1), *_order.judge(situation, ordered, order)]
     left = [server for server in ordered if server.facts.version != version or situation.unfinished(server.host)]
     steps = steps_of_the_down(situation, version)
+    troubles = [*_troubles(situation, policy, target, refuse_r1), *_order.judge(situation, ordered, order)]
+    troubles += _checks_source.judge(situation, source or {}) if left or steps else ()
     steps += [step_of(situation, server, version, _order.after(situation, left, n, order)) for n, server in enumerate(left)]
     return Plan(
         target=version,

@@ -13,9 +13,9 @@ import fcntl
 import os
 import shutil
 import tarfile
-from typing import IO, Sequence, cast
+from typing import IO, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _package_text, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _package_text, _process, _tarball
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
 
@@ -121,10 +121,12 @@ class Rpm:
         self._done(["rpm2archive", file])
         archive = f"{file}.tgz"
         try:
-            with tarfile.open(archive) as packed:
-                for member in packed:
-                    if member.isfile() and os.path.basename(member.name) == _process.PROGRAM:
-                        _extract(packed, member, folder)
+            with open(archive, "rb") as packed:
+                for member, content in _tarball.files(packed):
+                    if os.path.basename(member.name) == _process.PROGRAM:
+                        _extract(member, content, folder)
+        except tarfile.TarError as exc:
+            raise NatsError(f"{file} cannot be unpacked ({exc}): it is damaged, or no package of nats-server") from exc
         finally:
             os.unlink(archive)
 
@@ -176,11 +178,11 @@ class Rpm:
         return output
 
 
-def _extract(packed: tarfile.TarFile, member: tarfile.TarInfo, folder: str) -> None:
+def _extract(member: tarfile.TarInfo, content: IO[bytes], folder: str) -> None:
     # Below the folder whatever the name says, as no other than the package's own place is meant.
     path = os.path.join(folder, os.path.normpath(f"/{member.name}").lstrip("/"))
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with cast(IO[bytes], packed.extractfile(member)) as content, open(path, "wb") as file:
+    with open(path, "wb") as file:
         shutil.copyfileobj(content, file)
     os.chmod(path, member.mode & 0o777)
 

@@ -23,17 +23,19 @@ options:
     description: SHA-256 that it has to have. Comes before O(checksums_url).
     type: str
   checksums_url:
-    description: Address of a file in the format of C(sha256sum) that lists it, as C(SHA256SUMS) of a NATS release does.
+    description:
+      - Address of a file in the format of C(sha256sum) that lists it, as C(SHA256SUMS) of a NATS release does.
+      - It has to come by https with a certificate that is checked, or from a C(file://), or is refused as C(insecure_source).
     type: str
   dest:
     description: Folder on the controller to keep archives in.
     type: path
     required: true
   username:
-    description: User for the address.
+    description: User for the address. It goes to no other origin (scheme, host and port) that the address redirects to.
     type: str
   password:
-    description: Password for the address.
+    description: Password for the address. It goes where O(username) goes.
     type: str
   validate_certs:
     description: Whether certificates have to be trusted.
@@ -46,6 +48,20 @@ options:
     description: Longest time without an answer, in seconds.
     type: float
     default: 60
+  whole_timeout_seconds:
+    description: Longest time for all of a file, in seconds.
+    type: float
+    default: 1800
+  max_mib:
+    description: Most that the file may have, in MiB.
+    type: int
+    default: 512
+  waive:
+    description:
+      - Names of refusals that are accepted. V(insecure_source) is the one that counts here.
+    type: list
+    elements: str
+    default: []
   variables:
     description: How the variables begin that say where it comes from, for messages.
     type: str

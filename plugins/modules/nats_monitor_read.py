@@ -34,6 +34,11 @@ options:
     description: Most requests under way at once.
     type: int
     default: 50
+  max_answer_mib:
+    description:
+      - Most that is taken of all that a server answers to the questions that are asked together, in MiB.
+      - The default is 64.
+    type: int
   follow:
     description:
       - Whether to read on, where O(urls) has C(/varz) and C(/jsz) of one server and they say that there is more to a look at its
@@ -69,7 +74,7 @@ from typing import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor, _reply
 
 SPEC = {
     "urls": {"type": "list", "elements": "str", "required": True},
@@ -77,6 +82,7 @@ SPEC = {
     "ca_path": {"type": "path"},
     "request_timeout_seconds": {"type": "float", "default": 5.0},
     "max_in_flight": {"type": "int", "default": 50},
+    "max_answer_mib": {"type": "int"},
     "follow": {"type": "bool", "default": False},
 }
 
@@ -85,8 +91,12 @@ def main() -> None:
     """Ask, and give back what came."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     params = module.params
-    settings = _http.Settings(
-        params["request_timeout_seconds"], params["validate_certs"], params["ca_path"], max(1, params["max_in_flight"])
+    settings = _reply.Settings(
+        params["request_timeout_seconds"],
+        params["validate_certs"],
+        params["ca_path"],
+        max(1, params["max_in_flight"]),
+        params["max_answer_mib"] * _reply.MIB if params["max_answer_mib"] else _reply.MAX_BYTES,
     )
     with _http.open_door(settings) as door:
         replies = dict(zip(params["urls"], door.get_many(params["urls"])))
@@ -95,7 +105,7 @@ def main() -> None:
     module.exit_json(changed=False, replies=told, followed={path: _told(reply) for path, reply in followed.items()})
 
 
-def _follow(door: _http.Door, replies: Mapping[str, _http.Reply]) -> dict:
+def _follow(door: _http.Door, replies: Mapping[str, _reply.Reply]) -> dict:
     bases = [url[: -len("/varz")] for url in replies if url.endswith("/varz")]
     looks = [(base, url) for base in bases[:1] for url in replies if url.startswith(f"{base}/jsz?")]
     if not looks:
@@ -105,8 +115,8 @@ def _follow(door: _http.Door, replies: Mapping[str, _http.Reply]) -> dict:
     return dict(zip(paths, door.get_many([base + path for path in paths])))
 
 
-def _told(reply: _http.Reply) -> dict:
-    if isinstance(reply, _http.Fault):
+def _told(reply: _reply.Reply) -> dict:
+    if isinstance(reply, _reply.Fault):
         return {"error": reply.message, "lasting": reply.lasting, "status": reply.status}
     return {"status": reply.status, "body": reply.body, "text": reply.text}
 

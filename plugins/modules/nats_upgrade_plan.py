@@ -73,6 +73,12 @@ options:
       - Inside of a group the computed order holds. Hosts that are not named come last, with a warning; a name that does not exist
         is an error. A node whose turn broke off comes before all of it.
     type: raw
+  source:
+    description:
+      - Where the new version comes from, as far as it is judged before anything is fetched.
+      - For an archive C(checksums_url), C(sha256) (the hash that is pinned, or empty) and C(validate_certs); for an image
+        C(image_file).
+    type: dict
   max_nodes:
     description:
       - How many of the hosts in O(nodes) to take at most, as a number or as text; V(all) for no limit. The others are in
@@ -217,6 +223,7 @@ SPEC = {
     "refuse_r1": {"type": "bool", "default": False},
     "rebalance": {"type": "bool", "default": False},
     "order": {"type": "raw"},
+    "source": {"type": "dict"},
     "max_nodes": {"type": "raw", "default": "all"},
     "fail_when_refused": {"type": "bool", "default": True},
 }

@@ -14,7 +14,14 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _http, _monitor, _node_keys, _printable
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _arguments,
+    _http,
+    _monitor,
+    _node_keys,
+    _printable,
+    _reply,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge
 from ansible_collections.natsops.cluster.plugins.plugin_utils import (
@@ -37,18 +44,18 @@ _MAYBE_DONE = "What was under way there may have run to its end, or not: the nex
 _MEND = "Mend what it says, such as a full disk, and run the same playbook again, which finds out what was done"
 _BEFORE_ANY_TURN = ". No server was stopped.\nNext: bring {host} back, and run the same playbook again"
 # Of how to read, what counts on a node too.
-_HTTP_OPTIONS = ("validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight")
+_HTTP_OPTIONS = ("validate_certs", "ca_path", "request_timeout_seconds", "max_in_flight", "max_answer_mib")
 # Ansible loads an action in the process that it forks its workers from.
 _http.warm_up()
 
 
-def _without_credentials(value: Any) -> Any:
+def without_credentials(value: Any) -> Any:
     """The same with no user and no password in any address."""
     if isinstance(value, str):
-        return _http.without_credentials(value)
+        return _reply.without_credentials(value)
     if isinstance(value, dict):
-        return {key: _without_credentials(one) for key, one in value.items()}
-    return [_without_credentials(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {key: without_credentials(one) for key, one in value.items()}
+    return [without_credentials(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def node_of(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +70,7 @@ def node_of(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
 
 def warn_without_httpx() -> None:
     if _http.httpx is None:
-        display.warning("httpx cannot be imported on the controller: servers are read through Ansible's own urls, more slowly")
+        display.warning("httpx cannot be imported on the controller: servers are read without it, more slowly")
 
 
 class NatsAction(ActionBase):
@@ -122,7 +129,7 @@ class NatsAction(ActionBase):
             # Ansible adds which Python it has found there, and from 2.21 on gives that to every host of the task.
             result.pop("ansible_facts", None)
         # With -vvv Ansible shows the options that the module got, addresses as they were given.
-        return {**result, "invocation": _without_credentials(result["invocation"])} if "invocation" in result else result
+        return {**result, "invocation": without_credentials(result["invocation"])} if "invocation" in result else result
 
     def cleanup(self, force: bool = False) -> None:
         # A lost host keeps its temporary folder; that must not turn the failure above into "unreachable" after all.
@@ -244,9 +251,7 @@ class ReadingAction(NatsAction):
             known = _targets.remembering(task_vars)
             sources = [
                 (
-                    self._over_nats(way.account, hosts, params, known)
-                    if way.account
-                    else self._by_http(way, of_it, params, task_vars),
+                    self._over_nats(way, hosts, params, known) if way.account else self._by_http(way, of_it, params, task_vars),
                     of_it,
                 )
                 for way, of_it in self._read_by.alike(hosts, known)
@@ -258,14 +263,16 @@ class ReadingAction(NatsAction):
         return opened
 
     def _over_nats(
-        self, account: dict[str, Any], hosts: list[str], params: Mapping[str, Any], task_vars: dict[str, Any]
+        self, way: _ways.Way, hosts: list[str], params: Mapping[str, Any], task_vars: dict[str, Any]
     ) -> _monitor.Source:
+        account = way.account or {}
         # All of the group: any of them that has this account lets us in, and no answer of theirs is a stranger's.
         known = _targets.with_group(hosts, task_vars, self._templar)
         names = {host: _targets.server_names(host, task_vars, self._templar) for host in known}
         ours = [] if account.get("servers") else [host for host in known if self._read_by.has_account(host, account, task_vars)]
         urls = _targets.client_urls(ours, task_vars, self._templar)
-        return _over_nats.SystemAccount(account, urls, names, params["request_timeout_seconds"])
+        most = _arguments.max_bytes(way.max_answer_mib)
+        return _over_nats.SystemAccount(account, urls, names, params["request_timeout_seconds"], most)
 
     def _by_http(self, way: _ways.Way, hosts: list[str], params: Mapping[str, Any], task_vars: dict[str, Any]) -> _monitor.Source:
         options = {**params, **way.http_options}

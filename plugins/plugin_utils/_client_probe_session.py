@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Callable, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http
+from ansible_collections.natsops.cluster.plugins.module_utils import _reply
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _nats_client
 from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_traffic import Names, respond
@@ -122,7 +122,7 @@ class Session:
             [*servers[first:], *servers[:first]], options, lambda: bool(problems) or time.monotonic() > deadline
         )
         if client is None:
-            where = ", ".join(map(_http.without_credentials, servers))
+            where = ", ".join(map(_reply.without_credentials, servers))
             away = (
                 f"the client probe reaches no NATS server of {where} ({self.last_error or 'no answer'}): set {VARIABLE}.servers"
             )

@@ -8,8 +8,8 @@ from typing import Any
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _watching
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
 

@@ -11,13 +11,14 @@ from typing import Any, Callable, Mapping, Sequence
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http
+from ansible_collections.natsops.cluster.plugins.module_utils import _reply, _wire
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 try:
     import nats
     import nats.errors
     import nats.js.errors
+    from nats.protocol import parser
 except ImportError:
     nats = None  # type: ignore[assignment]  # whoever needs it calls check() first
 
@@ -26,6 +27,8 @@ _KNOWN_TLS = ("ca", "cert", "key", "verify")
 _WAYS = ("creds", "nkey", "user", "token")
 # What the servers say to somebody who may not do this.
 _REFUSALS = ("authorization", "authentication", "permissions violation")
+# A server's own lines have a few hundred bytes, and INFO a few thousand.
+_LONGEST_LINE = 1 << 20
 # What a request may end with that is the servers' affair.
 FAILURES: tuple[type[BaseException], ...] = (asyncio.TimeoutError, OSError)
 NOBODY_ANSWERS: tuple[type[BaseException], ...] = ()
@@ -105,9 +108,43 @@ def options(account: Mapping[str, Any], servers: Sequence[str], variable: str) -
     return {name: value for name, value in found.items() if value is not None}
 
 
-def new() -> Any:
-    """A client that is nowhere yet, for whoever wants to ask it where it is while it connects."""
-    return nats.NATS()
+def new(max_bytes: int = _reply.MAX_BYTES) -> Any:
+    """A client that is nowhere yet, for whoever wants to ask it where it is while it connects.
+
+    Of a message that is larger than this it keeps nothing: the library itself takes whatever size a server announces.
+    """
+    client = nats.NATS()
+    client._ps = _dropping(client, max_bytes)
+    return client
+
+
+def dropped(client: Any) -> int:
+    """How many messages were too large."""
+    return getattr(getattr(client, "_ps", None), "dropped", 0)
+
+
+def _dropping(client: Any, max_bytes: int) -> Any:
+    """A parser of what a server sends, which drops a message that is too large while it comes."""
+
+    class Dropping(parser.Parser):
+        left = dropped = 0
+
+        def reset(self) -> None:
+            super().reset()
+            self.left = 0
+
+        async def parse(self, data: bytes = b"") -> None:
+            unwanted = min(self.left, len(data))
+            self.left -= unwanted
+            await super().parse(data[unwanted:])
+            if self.state == parser.AWAITING_MSG_PAYLOAD and self.needed > max_bytes:
+                self.dropped += 1
+                self.left = self.needed + len(b"\r\n") - len(self.buf)
+                self.buf, self.state, self.header_needed = bytearray(), parser.AWAITING_CONTROL_LINE, 0
+            if self.state == parser.AWAITING_CONTROL_LINE and len(self.buf) > _LONGEST_LINE:
+                raise nats.errors.ProtocolError
+
+    return Dropping(client)
 
 
 async def connect(
@@ -133,7 +170,7 @@ async def connect(
 
 
 def said(error: BaseException) -> str:
-    return _http.without_credentials(str(error).replace("nats: ", "").strip("' ")) or type(error).__name__
+    return _reply.without_credentials(str(error).replace("nats: ", "").strip("' ")) or type(error).__name__
 
 
 def is_refusal(text: str) -> bool:
@@ -195,7 +232,7 @@ def _path(path: str | None) -> str | None:
 
 def _tls(tls: Mapping[str, Any], variable: str) -> Any:
     try:
-        context = _http.ssl_context(_http.Settings(validate_certs=tls.get("verify") is not False, ca_path=_path(tls.get("ca"))))
+        context = _wire.ssl_context(_reply.Settings(validate_certs=tls.get("verify") is not False, ca_path=_path(tls.get("ca"))))
         if tls.get("cert"):
             context.load_cert_chain(_path(tls["cert"]) or "", _path(tls.get("key")))
     except OSError as exc:  # ssl.SSLError is one

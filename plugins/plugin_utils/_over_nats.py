@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http
+from ansible_collections.natsops.cluster.plugins.module_utils import _reply
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Fault, Reply
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
-from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD, decoded, text
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Reply
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD, text
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _nats_client
 
 VARIABLE = "nats_upgrade_system_account"
@@ -33,6 +33,8 @@ _NUMBERS = ("limit", "offset")
 _PATIENCE_SECONDS = 2.0
 _PATIENCE_WITH_THE_SILENT_SECONDS = 0.5
 _SERVER_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
+# Of how many servers that are of no host the names are told.
+_STRANGERS = 20
 _SILENT = "no answer over NATS: it is down, in lame duck mode, or has no routes to the others"
 
 
@@ -48,16 +50,27 @@ class _Request:
     subject: str
     body: bytes
     wanted: tuple[Target, ...]
+    # The names of their servers.
+    names: frozenset[str]
     replies: dict[str, Reply] = field(default_factory=dict)
+    # Whether anybody has answered, be it a server that was not asked for.
+    heard: bool = False
 
 
 class SystemAccount:
     """Answers over a connection of the system account. C(names) are the names that the server of a target may have."""
 
     def __init__(
-        self, account: Mapping[str, Any], servers: Sequence[str], names: Mapping[str, Sequence[str]], timeout_seconds: float
+        self,
+        account: Mapping[str, Any],
+        servers: Sequence[str],
+        names: Mapping[str, Sequence[str]],
+        timeout_seconds: float,
+        max_bytes: int = _reply.MAX_BYTES,
     ) -> None:
-        self._account, self._timeout = check(account), timeout_seconds
+        self._account, self._timeout, self._max_bytes = check(account), timeout_seconds, max_bytes
+        # How much each server has sent since it was asked.
+        self._sent: dict[str, int] = {}
         self._servers = list(self._account.get("servers") or servers)
         self._names = names
         self._loop = asyncio.new_event_loop()
@@ -112,10 +125,12 @@ class SystemAccount:
             if fault:
                 return [fault] * len(questions)
         requests = {}
+        self._sent.clear()
         for path in dict.fromkeys(path for _unused, path in questions):
             self._asked += 1
             wanted = tuple(target for target, asked in questions if asked == path)
-            requests[path] = self._open[str(self._asked)] = _Request(*_request(path), wanted)
+            names = frozenset(name for target in wanted for name in self._names_of(target))
+            requests[path] = self._open[str(self._asked)] = _Request(*_request(path), wanted, names)
         await self._send()
         await self._collect(list(requests.values()))
         self._open.clear()
@@ -147,7 +162,7 @@ class SystemAccount:
             except asyncio.TimeoutError:
                 break
             self._news.clear()
-            heard = any(request.replies for request in requests)
+            heard = any(request.heard for request in requests)
         if missing and not self._client.is_connected:
             self._judge_refusals(given=True)
         if self._problem:
@@ -164,7 +179,10 @@ class SystemAccount:
 
     def _name(self, request: _Request, target: Target) -> str | None:
         """The name under which the server of a target has answered, if it has."""
-        return next((name for name in self._names.get(target.name, (target.name,)) if name in request.replies), None)
+        return next((name for name in self._names_of(target) if name in request.replies), None)
+
+    def _names_of(self, target: Target) -> Sequence[str]:
+        return self._names.get(target.name, (target.name,))
 
     def _reply(self, request: _Request, target: Target) -> Reply:
         name = self._name(request, target)
@@ -173,7 +191,15 @@ class SystemAccount:
         ours = {name for names in self._names.values() for name in names}
         others = sorted(self._seen - ours)
         told = f"; or another name is its own. These answered and are of no host: {', '.join(others)}" if others else ""
-        return Fault(_SILENT + told + self._not_let_in())
+        return Fault(_SILENT + told + self._too_large() + self._not_let_in())
+
+    def _too_large(self) -> str:
+        if not _nats_client.dropped(self._client):
+            return ""
+        return (
+            f". A message of more than {self._max_bytes / _reply.MIB:g} MiB was not taken: where a server has so many streams "
+            "and consumers, raise nats_upgrade_max_answer_mib"
+        )
 
     def _not_let_in(self) -> str:
         """Which servers do not let us in, to be put behind something else; empty where all do that were tried."""
@@ -191,11 +217,17 @@ class SystemAccount:
                 )
             self._news.set()
             return
-        name, reply = _read(message.data)
-        if name:
+        # What is larger is dropped while it comes, but for what comes in one piece.
+        name, reply = _read(message.data) if len(message.data) <= self._max_bytes else ("", None)
+        if not name:
+            return
+        request.heard = True
+        if name in request.names:
+            self._sent[name] = self._sent.get(name, 0) + len(message.data)
+            request.replies[name] = reply if self._sent[name] <= self._max_bytes else _reply.too_much(self._max_bytes)
+        if name in request.names or len(self._seen) < _STRANGERS:
             self._seen.add(name)
-            request.replies[name] = reply
-            self._news.set()
+        self._news.set()
 
     async def _connect(self) -> Fault | None:
         """Connect to whichever server lets us in. A fault where none does now; raises NatsError where that is our own fault."""
@@ -206,20 +238,22 @@ class SystemAccount:
             **_nats_client.options(self._account, self._servers, VARIABLE),
         }
         deadline = self._loop.time() + self._timeout
-        self._trying = _nats_client.new()
+        self._trying = _nats_client.new(self._max_bytes)
         client, outcome = await _nats_client.connect(
             self._servers, wanted, lambda: bool(self._problem) or self._loop.time() >= deadline, self._trying
         )
         if client is not None:
             self._let_in()
             self._client, self._inbox = client, client.new_inbox()
-            await client.subscribe(f"{self._inbox}.*", cb=self._heard)
+            # What has come and was not looked at yet may be an answer of every server at once.
+            most = self._max_bytes * max(2, len(self._names))
+            await client.subscribe(f"{self._inbox}.*", cb=self._heard, pending_bytes_limit=most)
             return None
         self._judge_refusals(given=True)
         problem = self._problem or _nats_client.unusable(outcome, VARIABLE)
         if problem:
             raise NatsError(problem)
-        where = ", ".join(map(_http.without_credentials, self._servers))
+        where = ", ".join(map(_reply.without_credentials, self._servers))
         away = f"no NATS server of {where} can be reached: {self._last_error or 'no answer'}"
         return Fault(away + self._not_let_in())
 
@@ -285,8 +319,8 @@ def _value(key: str, text: str) -> Any:
 def _read(data: bytes) -> tuple[str, Reply]:
     """Name of the server and what it would have answered by HTTP."""
     try:
-        return _answered(decoded(data.decode("utf-8", "replace")))
-    except ODD:
+        return _answered(_reply.decode(data.decode("utf-8", "replace")))
+    except (*ODD, MemoryError):
         return "", Fault("its answer over NATS is none of a NATS server")
 
 

@@ -16,8 +16,9 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import connection_loader
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Fault, Reply
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Reply
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _node_python, _targets
 
 MODULE = "natsops.cluster.nats_monitor_read"
@@ -69,14 +70,21 @@ class OverNodes:
         if "replies" not in result:
             said = str(result.get("msg") or result.get("module_stderr") or "no result").strip()
             return [Fault(f"monitoring cannot be read on its host: {said}", bool(result.get("lasting")))] * len(paths)
-        self._ahead.update({(target, path): _reply(told) for path, told in result.get("followed", {}).items()})
-        return [_reply(told) for told in result["replies"]]
+        try:
+            replies = [_reply(told) for told in result["replies"]]
+            ahead = {(target, path): _reply(told) for path, told in result.get("followed", {}).items()}
+        except ODD as exc:
+            return [Fault(f"what came back from its host is no reading of it ({str(exc)[:100]})")] * len(paths)
+        if len(replies) != len(paths):
+            return [Fault(f"{len(replies)} answers came back from its host to {len(paths)} questions")] * len(paths)
+        self._ahead.update(ahead)
+        return replies
 
 
 def _reply(told: Mapping[str, Any]) -> Reply:
     if "error" in told:
-        return Fault(told["error"], bool(told["lasting"]), told["status"])
-    return Answer(told["status"], told["body"], told["text"])
+        return Fault(str(told["error"]), bool(told["lasting"]), told["status"])
+    return Answer(int(told["status"]), told["body"], str(told["text"]))
 
 
 class Hosts:

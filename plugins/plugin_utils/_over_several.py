@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Reply
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Source, Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Reply
 from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nats import SystemAccount
 
 _SHOWN = 5

@@ -9,11 +9,12 @@ from typing import Any, Mapping, Sequence
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _reply
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _over_nats, _targets
 
 _HTTP = ("probe_from", "validate_certs", "ca_path")
-OPTIONS = (*_HTTP, "system_account")
+OPTIONS = (*_HTTP, "max_answer_mib", "system_account")
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,11 @@ class Way:
     probe_from: str = "controller"
     validate_certs: bool = True
     ca_path: str | None = None
+    max_answer_mib: int | None = None
 
     @property
     def http_options(self) -> dict[str, Any]:
-        return {"validate_certs": self.validate_certs, "ca_path": self.ca_path}
+        return {"validate_certs": self.validate_certs, "ca_path": self.ca_path, "max_answer_mib": self.max_answer_mib}
 
 
 class Ways:
@@ -64,14 +66,16 @@ class Ways:
 
     def _find(self, host: str, task_vars: Mapping[str, Any]) -> Way:
         account = None if self._by_http else self._value("system_account", host, task_vars)
+        most = self._value("max_answer_mib", host, task_vars)
+        most = None if most in (None, "") else _arguments.max_bytes(most) // _reply.MIB
         if account:
-            return Way(_over_nats.check(account))
+            return Way(_over_nats.check(account), max_answer_mib=most)
         probe_from, validate_certs, ca_path = (self._value(name, host, task_vars) for name in _HTTP)
         try:
             validated = boolean(True if validate_certs is None else validate_certs)
         except TypeError as exc:
             raise NatsError(f"nats_upgrade_validate_certs is neither true nor false: {exc}") from exc
-        return Way(None, str(probe_from or "controller"), validated, ca_path)
+        return Way(None, str(probe_from or "controller"), validated, ca_path, most)
 
     def _value(self, name: str, host: str, task_vars: Mapping[str, Any]) -> Any:
         given = self._given[name]

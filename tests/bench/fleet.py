@@ -21,8 +21,9 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _policy,
     _quorum,
 )
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Door, Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Door
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Reply, Settings
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
 

@@ -16,7 +16,7 @@ import nats
 import pytest
 import yaml
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _lock, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _http, _lock, _monitor, _reply
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nats import SystemAccount
 from ansible_collections.natsops.cluster.plugins.plugin_utils._over_several import Several
@@ -267,7 +267,7 @@ def test_both_ways_read_the_same_and_over_nats_it_goes_on_when_servers_come_and_
         http_targets = [_monitor.Target(name, cluster.monitor_url(name)) for name in NAMES]
         asyncio.run(create_assets(tuple(cluster.urls), "app", "app"))
         cluster.wait_ready()
-        with _http.open_door(_http.Settings()) as http, SystemAccount(account, cluster.urls, {}, 5.0) as over_nats:
+        with _http.open_door(_reply.Settings()) as http, SystemAccount(account, cluster.urls, {}, 5.0) as over_nats:
             by_http = _monitor.read_state(http, http_targets, assets=True)
             by_nats = _monitor.read_state(over_nats, nats_targets, assets=True)
             assert [still(reading) for reading in by_nats] == [still(reading) for reading in by_http]

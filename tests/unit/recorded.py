@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Door, Fault, Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Door
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Reply, Settings
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"

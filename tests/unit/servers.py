@@ -116,10 +116,13 @@ class WebServer(_Background):
 
 
 class RawServer(_Background):
-    """Reads a request, or some bytes of what is none, and does with the connection what C(behave) does."""
+    """Reads a request, or some bytes of what is none, and does with the connection what C(behave) does.
 
-    def __init__(self, behave: Callable[[socket.socket], None], *, scheme: str = "http") -> None:
-        self._behave, self.scheme = behave, scheme
+    Without C(reads) that is left to C(behave) too.
+    """
+
+    def __init__(self, behave: Callable[[socket.socket], None], *, scheme: str = "http", reads: bool = True) -> None:
+        self._behave, self.scheme, self._reads = behave, scheme, reads
         self._socket = socket.create_server((HOST, 0), backlog=64)
         self.port = self._socket.getsockname()[1]
 
@@ -138,7 +141,8 @@ class RawServer(_Background):
     def _serve(self, connection: socket.socket) -> None:
         with connection:
             try:
-                connection.recv(4096)
+                if self._reads:
+                    connection.recv(4096)
                 self._behave(connection)
             except OSError:  # the client has gone
                 return

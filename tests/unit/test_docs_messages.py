@@ -181,8 +181,9 @@ def test_every_way_in_which_a_server_is_left_has_its_entry_with_its_words() -> N
 
 
 def test_every_fault_of_a_request_has_its_row() -> None:
-    tree = ast.parse((ROOT / "plugins" / "module_utils" / "_http.py").read_text(encoding="utf-8"))
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "Fault"]
+    paths = [ROOT / "plugins" / "module_utils" / f"{name}.py" for name in ("_http_faults", "_reply", "_stream")]
+    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    calls = [n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "Fault"]
     faults = [text_of(call.args[0], {}) for call in calls if isinstance(call.args[0], (ast.Constant, ast.JoinedStr))]
     told = [pattern_of(quote) for quote in quotes(entries("Servers that cannot be read")["By HTTP"], "")]
     assert len(faults) > 10

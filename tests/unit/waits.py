@@ -7,7 +7,7 @@ from typing import Any, Callable, Tuple, Union
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _http, _waiting
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Reply, Settings
 from tests.unit.clock import Clock
 from tests.unit.recorded import FIXTURES, NAMES, Edit, RecordedDoor
 

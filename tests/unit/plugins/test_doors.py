@@ -50,8 +50,10 @@ def users_of(*things: str) -> set[str]:
 @pytest.mark.parametrize(
     ("things", "door"),
     [
-        pytest.param(["httpx", "urllib.request", "ansible.module_utils.urls"], "module_utils/_http.py", id="http"),
-        pytest.param(["ssl"], "module_utils/_http.py", id="network"),
+        pytest.param(["httpx"], "module_utils/_http.py", id="many-requests"),
+        pytest.param(["socket.getaddrinfo"], "module_utils/_wire.py", id="one-request"),
+        # It trusts whom Ansible finds, and uses the proxies that urllib finds.
+        pytest.param(["urllib.request", "ansible.module_utils.urls"], "module_utils/_stream.py", id="large-files"),
         pytest.param(["nats"], "plugin_utils/_nats_client.py", id="nats"),
         # A node's container engine has a socket in the file system: nothing of the network's door is of use there.
         pytest.param(["socket.AF_UNIX", "http.client.HTTPConnection"], "module_utils/_engine.py", id="engine"),
@@ -82,6 +84,7 @@ def test_nothing_but_the_doors_to_a_network_does_several_things_at_once() -> Non
         "_checks_assets",
         "_checks_containers",
         "_checks_nodes",
+        "_checks_source",
         "_access",
         "_config",
         "_config_tree",
@@ -99,6 +102,7 @@ def test_nothing_but_the_doors_to_a_network_does_several_things_at_once() -> Non
         "_polling",
         "_quorum",
         "_recreating",
+        "_reply",
         "_servers",
         "_situation",
         "_surge",
@@ -171,8 +175,11 @@ def test_every_file_has_a_header_and_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(text))
 
 
-def test_sockets_are_of_the_two_doors_that_have_some() -> None:
-    assert users_of("socket") == {"module_utils/_http.py", "module_utils/_engine.py"}
+def test_sockets_and_tls_are_of_the_doors_that_have_some() -> None:
+    # What goes wrong with one is named in _http_faults.py.
+    assert users_of("socket.socket") == {"module_utils/_wire.py", "module_utils/_engine.py"}
+    assert users_of("socket") == {f"module_utils/{name}.py" for name in ("_wire", "_engine", "_http_faults")}
+    assert users_of("ssl") == {f"module_utils/{name}.py" for name in ("_wire", "_http", "_http_faults")}
 
 
 def test_nothing_catches_every_exception_but_an_action_in_a_run_which_tells_it_as_a_failure() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Settings
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Settings
 
 
 def params(**given: Any) -> dict[str, Any]:
@@ -21,6 +21,17 @@ def test_without_options_certificates_are_checked_and_a_request_is_bounded() -> 
 def test_options_become_settings() -> None:
     given = params(request_timeout_seconds=1.5, validate_certs=False, ca_path="/ca.pem", max_in_flight=3)
     assert _arguments.settings(given) == Settings(1.5, validate_certs=False, ca_path="/ca.pem", max_in_flight=3)
+
+
+@pytest.mark.parametrize(("given", "mib"), [(None, 64), (1, 1), ("200", 200)])
+def test_what_a_server_may_answer_with_is_a_number_of_mib(given: Any, mib: int) -> None:
+    assert _arguments.settings(params(max_answer_mib=given)).max_bytes == mib * 1024 * 1024
+
+
+@pytest.mark.parametrize("given", [0, -1, True, "64 MiB", "", "1.5", "²"])
+def test_what_is_no_number_of_mib_is_refused_by_its_variable(given: Any) -> None:
+    with pytest.raises(NatsError, match=r"nats_upgrade_max_answer_mib is .*, and has to be a whole number of MiB from 1"):
+        _arguments.max_bytes(given)
 
 
 @pytest.mark.parametrize("given", [{"request_timeout_seconds": 0.0}, {"request_timeout_seconds": -1.0}, {"max_in_flight": 0}])

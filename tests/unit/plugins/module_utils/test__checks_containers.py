@@ -31,9 +31,12 @@ def node(**container: Any) -> dict[str, Any]:
     return {"container": {**CONTAINER, **container}}
 
 
-def test_a_container_with_a_volume_and_an_exact_image_is_upgraded() -> None:
-    plan = plan_of(READINGS, n1=node(), n2=node(data_paths=["/data/jetstream"]), n3=node(data_paths=["/"]))
-    assert (refusals(plan), warnings(plan)) == ([], [])
+@pytest.mark.parametrize(("image", "said"), [("nats:2.15.2", ["movable_tag"]), (f"nats@sha256:{'0' * 64}", [])])
+def test_a_container_with_a_volume_and_an_exact_image_is_upgraded(image: str, said: list[str]) -> None:
+    folders = {"n1": ["/data", "/etc/nats"], "n2": ["/data/jetstream"], "n3": ["/"]}
+    nodes = {name: node(wanted_image=image, data_paths=paths) for name, paths in folders.items()}
+    plan = plan_of(READINGS, **nodes)
+    assert (refusals(plan), warnings(plan)) == ([], said)
 
 
 @pytest.mark.parametrize(

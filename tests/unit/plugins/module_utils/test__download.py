@@ -26,13 +26,16 @@ class Mirror:
         self.sha256 = hash_of(self.archive)
         self.sums = self.folder / "SHA256SUMS"
         self.sums.write_text(f"{'1' * 64}  {NAME.replace('amd64', 'arm64')}\n{self.sha256}  {NAME}\n", encoding="ascii")
-        self.base = f"file://{self.folder}"
+        self.base, self.waive = f"file://{self.folder}", list[str]()
+
+    def behind(self, server: WebServer) -> None:
+        """Be fetched from a web server, as somebody who has waived what that means."""
+        self.base, self.waive = server.url, ["insecure_source"]
 
     def fetch(self, check_mode: bool = False, **given: Any) -> dict[str, Any]:
         params = {name: spec.get("default") for name, spec in _download.SPEC.items()}
-        params.update(
-            url=f"{self.base}/{NAME}", checksums_url=f"{self.base}/SHA256SUMS", dest=str(self.dest), timeout_seconds=5.0
-        )
+        params.update(url=f"{self.base}/{NAME}", checksums_url=f"{self.base}/SHA256SUMS", dest=str(self.dest))
+        params.update(timeout_seconds=5.0, waive=self.waive)
         return _download.fetch({**params, **given}, check_mode=check_mode)
 
     def serve(self, handler: BaseHTTPRequestHandler) -> Any:
@@ -52,7 +55,7 @@ def mirror(tmp_path: Path) -> Mirror:
 def web(mirror: Mirror) -> Iterator[WebServer]:
     """The mirror behind a web server."""
     with WebServer(mirror.serve) as server:
-        mirror.base = server.url
+        mirror.behind(server)
         yield server
 
 
@@ -110,7 +113,7 @@ def test_redirects_are_followed_because_releases_lie_behind_them(mirror: Mirror)
 
     mirror.serve_from = lambda name: (200, {}, (mirror.folder / name).read_bytes())  # type: ignore[attr-defined]
     with WebServer(answer) as server:
-        mirror.base = server.url
+        mirror.behind(server)
         assert mirror.fetch()["changed"]
 
 
@@ -176,7 +179,7 @@ def test_a_release_that_is_not_there_is_refused_with_what_to_check(
 
 
 def test_a_mirror_that_does_not_answer_is_refused_with_what_to_check(mirror: Mirror) -> None:
-    mirror.base = f"http://127.0.0.1:{free_port()}"
+    mirror.base, mirror.waive = f"http://127.0.0.1:{free_port()}", ["insecure_source"]
     error = refused(mirror.fetch)
     assert f"{mirror.base}/SHA256SUMS cannot be read: connection refused. Nothing was touched; check that the controller" in str(
         error
@@ -209,7 +212,8 @@ def test_an_archive_that_stops_coming_is_the_mirrors_fault_and_not_the_disks(mir
 @pytest.mark.parametrize("behave", [breaks_off, falls_silent])
 def test_a_list_that_does_not_come_whole_is_refused(mirror: Mirror, behave: Callable[..., None]) -> None:
     with RawServer(behave) as server:
-        error = refused(mirror.fetch, checksums_url=f"{server.url}/SHA256SUMS", timeout_seconds=0.2)
+        waived = {"waive": ["insecure_source"], "timeout_seconds": 0.2}
+        error = refused(mirror.fetch, checksums_url=f"{server.url}/SHA256SUMS", **waived)
     assert f"refused: {server.url}/SHA256SUMS " in str(error)
     assert mirror.kept() == []
 
@@ -228,7 +232,7 @@ def test_user_and_password_are_sent_with_the_first_request(mirror: Mirror) -> No
         return mirror.serve(handler) if handler.headers.get("Authorization") == expected else (401, {}, b"")
 
     with WebServer(answer) as server:
-        mirror.base = server.url
+        mirror.behind(server)
         assert mirror.fetch(username="ann", password="s3cret/@:")["changed"]
         assert len(server.requests) == 2
         error = refused(mirror.fetch, username="ann", password="wr0ng", dest=f"{mirror.dest}-2")
@@ -240,6 +244,7 @@ def test_user_and_password_are_sent_with_the_first_request(mirror: Mirror) -> No
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
 def test_a_password_in_the_address_is_in_no_message(mirror: Mirror, status: int) -> None:
     with WebServer(lambda _: (status, {}, b"")) as server:
+        mirror.behind(server)
         mirror.base = server.url.replace("http://", "http://jdoe:s3cret@")
         for given in ({}, {"sha256": "0" * 64}):
             error = refused(mirror.fetch, **given)

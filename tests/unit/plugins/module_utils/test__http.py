@@ -7,23 +7,17 @@ import contextlib
 import gzip
 import os
 import resource
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Sequence
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http
-from ansible_collections.natsops.cluster.plugins.module_utils._http import (
-    Answer,
-    Door,
-    Fault,
-    HttpxDoor,
-    Reply,
-    Settings,
-    UrlsDoor,
-)
+from ansible_collections.natsops.cluster.plugins.module_utils import _http, _http_faults, _reply
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Door, HttpxDoor, PlainDoor
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Reply, Settings
 from tests.lab.certificates import Authority
 from tests.unit import servers
 from tests.unit.servers import RawServer, WebServer
@@ -32,7 +26,7 @@ GET = Callable[..., Reply]
 SHORT = 0.3
 
 
-@pytest.fixture(params=[HttpxDoor, UrlsDoor], ids=["httpx", "urls"])
+@pytest.fixture(params=[HttpxDoor, PlainDoor], ids=["httpx", "plain"])
 def open_door(request: pytest.FixtureRequest) -> type[Door]:
     return request.param
 
@@ -87,23 +81,80 @@ def test_bytes_that_are_not_text_are_an_answer_without_a_body(get: GET) -> None:
     assert reply.body is None
 
 
-def test_an_answer_that_is_packed_where_that_was_asked_for_is_unpacked(get: GET) -> None:
+def test_nothing_that_is_packed_is_asked_for(get: GET) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> object:
-        if "gzip" in handler.headers.get("Accept-Encoding", ""):
-            return 200, {"Content-Encoding": "gzip"}, gzip.compress(b'{"a": 1}')
-        return {"a": 1}
+        return {"asked": handler.headers.get("Accept-Encoding")}
 
     with WebServer(answer) as server:
-        reply = get(server.url)
-    assert isinstance(reply, Answer)
-    assert reply.body == {"a": 1}
+        assert get(server.url) == Answer(200, {"asked": "identity"}, "")
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(b'{"a": 1}' * 99)[:30], b"not packed at all"], ids=["half", "not-gzip"])
-def test_an_answer_that_is_packed_badly_is_no_crash(get: GET, packed: bytes) -> None:
-    with one_address((200, {"Content-Encoding": "gzip"}, packed)) as server:
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "br", "zstd", "identity, gzip"])
+def test_an_answer_that_is_packed_is_refused_and_never_unpacked(get: GET, encoding: str) -> None:
+    """A few bytes of that may become any number: 4 MB of gzip were 4 GiB."""
+    packed = gzip.compress(b'{"a": 1}' + b" " * 10_000_000)
+    with one_address((200, {"Content-Encoding": encoding}, packed)) as server:
         reply = get(server.url)
-    assert isinstance(reply, Fault) or reply.body is None
+    expected = f"its answer is packed (Content-Encoding: {encoding}), which was not asked for"
+    assert isinstance(reply, Fault)
+    assert (reply.message[: len(expected)], reply.lasting) == (expected, True)
+
+
+def test_an_answer_of_as_much_as_is_allowed_is_taken_and_one_byte_more_is_not(get: GET) -> None:
+    body = b'{"a": 1}'
+    with one_address((200, {}, body)) as server:
+        assert get(server.url, max_bytes=len(body)) == Answer(200, {"a": 1}, "")
+        reply = get(server.url, max_bytes=len(body) - 1)
+    assert isinstance(reply, Fault)
+    assert reply.lasting
+    assert reply.message.startswith("it answers with more than ")
+    assert reply.message.endswith("raise nats_upgrade_max_answer_mib")
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 99999999999", b"Transfer-Encoding: chunked", b"X: until the end"])
+def test_an_answer_without_end_is_broken_off(get: GET, length: bytes) -> None:
+    sent = threading.Event()
+
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n%s\r\n\r\n" % length)
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"1000\r\n%s\r\n" % (b" " * 4096))
+        sent.set()
+
+    with RawServer(flood) as server:
+        reply = get(server.url, max_bytes=200_000)
+        assert sent.wait(30), "it is still being read"
+    assert isinstance(reply, Fault)
+    assert reply.message.startswith("it answers with more than 0.19")
+
+
+def test_what_one_server_answers_is_counted_together_and_costs_the_others_nothing(open_door: type[Door]) -> None:
+    body = b'"%s"' % (b"x" * 400)
+    settings = Settings(timeout_seconds=60, max_bytes=1000)
+    with one_address((200, {}, body)) as greedy, one_address((200, {}, body)) as other, open_door(settings) as door:
+        replies = door.get_many([*(f"{greedy.url}/{path}" for path in range(5)), other.url])
+        again = door.get_many([greedy.url])
+    assert sum(isinstance(reply, Fault) for reply in replies[:5]) == 3
+    assert isinstance(replies[5], Answer)
+    assert isinstance(again[0], Answer)
+
+
+def test_an_answer_for_which_there_is_no_memory_is_a_fault(get: GET, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(_: str) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(_http_faults, "decode", decode)
+    with one_address({}) as server:
+        assert get(server.url) == Fault("its answer takes more memory than there is on this side")
+
+
+def test_an_answer_that_would_be_many_times_as_large_in_memory_is_not_decoded(get: GET, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reply, "_MOST_VALUES", 1000)
+    for most, decoded in ((999, True), (1000, False)):
+        body = b"[%s[]]" % (b"[]," * (most // 2))
+        with one_address((200, {}, body)) as server:
+            assert get(server.url) == (Answer(200, [[]] * (most // 2 + 1), "") if decoded else Answer(200, None, body.decode()))
 
 
 def test_replies_come_in_the_order_asked_whatever_the_order_of_the_answers(open_door: type[Door]) -> None:
@@ -207,6 +258,64 @@ def test_a_refused_connection_is_not_lasting(get: GET) -> None:
 
 def test_a_host_name_that_does_not_resolve_is_named_so(get: GET) -> None:
     assert get("http://n1.invalid:8222/varz") == Fault("the host name cannot be resolved")
+
+
+class Slow:
+    """Sends a whole answer, but takes five times as long for it as anybody waits here, and never a pause that is long."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self.pieces, self.ended, self.sent_all = pieces, threading.Event(), False
+
+    def __call__(self, connection: socket.socket) -> None:
+        try:
+            for piece in self.pieces:
+                connection.sendall(piece)
+                threading.Event().wait(SHORT * 5 / len(self.pieces))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            self.sent_all = True
+        finally:
+            self.ended.set()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([b"HTTP/1.1 100 Continue\r\n\r\n"] * 15, id="many-times-100"),
+        pytest.param([b"HTTP/1.1 200 OK\r\nX: ", *[b"x"] * 15, b"\r\nContent-Length: 2\r\n\r\n{}"], id="header"),
+        pytest.param(
+            [b"H", b"T", b"T", b"P", b"/1.1", b" 2", b"00", b" O", b"K\r", b"\nContent-Length: 2\r\n\r\n{}"], id="status"
+        ),
+        pytest.param(
+            [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", *[b"X: y\r\n"] * 15, b"\r\n"],
+            id="trailer",
+        ),
+    ],
+)
+def test_the_time_for_an_answer_counts_from_the_connection_to_the_last_byte(get: GET, pieces: Sequence[bytes]) -> None:
+    """A header that came byte by byte held a timeout of 2 s for 48 s."""
+    slow = Slow(pieces)
+    with RawServer(slow) as server:
+        assert get(server.url, timeout_seconds=SHORT) == Fault("no complete answer within 0.3 s")
+        assert slow.ended.wait(30)
+    assert not slow.sent_all, "it was waited for"
+
+
+def test_a_server_that_hangs_is_not_waited_for_once_for_each_question(open_door: type[Door]) -> None:
+    """What it is asked about next is what it named itself: a thousand accounts, each of them five seconds."""
+    connections = threading.Semaphore(0)
+
+    def hang(connection: socket.socket) -> None:
+        connections.release()
+        servers.hang(connection)
+
+    settings = Settings(timeout_seconds=SHORT, max_in_flight=2)
+    with RawServer(hang) as server, one_address({}) as other, open_door(settings) as door:
+        urls = [f"{server.url}/raftz?acc={number}" for number in range(100)]
+        replies = door.get_many([*urls, f"{other.url}/varz"])
+        assert isinstance(door.get_many([server.url])[0], Fault)
+    assert replies == [*[Fault("no complete answer within 0.3 s")] * 100, Answer(200, {}, "")]
+    asked = sum(connections.acquire(blocking=False) for _unused in range(100))
+    assert asked == 3, "in one call as many as at once, and one in the next"
 
 
 @pytest.mark.parametrize("behave", [servers.hang, servers.drip], ids=["hangs", "drips"])
@@ -318,7 +427,7 @@ def test_the_better_door_is_taken_where_there_is_httpx(monkeypatch: pytest.Monke
         assert isinstance(door, HttpxDoor)
     monkeypatch.setattr(_http, "httpx", None)
     with _http.open_door(Settings()) as door:
-        assert isinstance(door, UrlsDoor)
+        assert isinstance(door, PlainDoor)
 
 
 def test_without_httpx_every_fault_is_still_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,7 +452,7 @@ def test_without_httpx_every_fault_is_still_named(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> None:
-    assert _http.without_credentials(url) == shown
+    assert _reply.without_credentials(url) == shown
 
 
 def test_a_server_of_a_cluster_has_connections_of_its_own_that_are_kept_between_requests() -> None:

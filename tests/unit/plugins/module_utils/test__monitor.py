@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Door, Fault, HttpxDoor, Settings, UrlsDoor
+from ansible_collections.natsops.cluster.plugins.module_utils._http import Door, HttpxDoor, PlainDoor
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import (
     Target,
     read_clients,
@@ -21,6 +21,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._monitor import (
     read_members,
     read_state,
 )
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Reply, Settings
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from tests.lab.binaries import ROOT, server_binary
 from tests.lab.certificates import Authority
@@ -34,7 +35,7 @@ from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST, VERSIONS, answers, rea
 from tests.unit.servers import RawServer, WebServer
 
 
-@pytest.fixture(params=[HttpxDoor, UrlsDoor], ids=["httpx", "urls"])
+@pytest.fixture(params=[HttpxDoor, PlainDoor], ids=["httpx", "plain"])
 def door(request: pytest.FixtureRequest) -> Any:
     # What is not about time has enough of it on a machine that is busy with other tests.
     with request.param(Settings(timeout_seconds=60)) as opened:
@@ -180,10 +181,10 @@ def test_half_a_surrogate_in_a_name_is_written_out_and_a_whole_pair_is_what_it_s
 READ_WITH_FEW_FILES = """
 import pickle, resource, sys
 import conftest
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor, _reply
 kind, files, max_in_flight, targets = pickle.load(sys.stdin.buffer)
 resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-with getattr(_http, kind)(_http.Settings(timeout_seconds=60, max_in_flight=max_in_flight)) as door:
+with getattr(_http, kind)(_reply.Settings(timeout_seconds=60, max_in_flight=max_in_flight)) as door:
     pickle.dump(_monitor.read_members(door, targets), sys.stdout.buffer)
 """
 
@@ -202,7 +203,7 @@ def read_with_few_files(kind: type[Door], files: int, max_in_flight: int, target
         pytest.param(HttpxDoor, 1024, 40, 40, 1100, id="httpx"),
         # More at once than there are files for: a third of those are taken.
         pytest.param(HttpxDoor, 300, 5000, 100, 400, id="httpx, more than there are files"),
-        pytest.param(UrlsDoor, 32, 5000, 10, 35, id="urls, more than there are files"),
+        pytest.param(PlainDoor, 32, 5000, 10, 35, id="plain, more than there are files"),
     ],
 )
 def test_more_servers_than_files_are_read_and_judged_with_no_more_requests_at_once_than_allowed(
@@ -335,6 +336,43 @@ def test_a_page_that_cannot_be_read_leaves_no_half_of_a_reading() -> None:
     assert state_of(server, "http://n1:8222") == Reading("n1", "http://n1:8222", error="connection refused")
 
 
+class Endless(ManyAccounts):
+    """Whatever page is asked for, there is one more, of so many accounts."""
+
+    def __init__(self, in_a_page: int) -> None:
+        super().__init__(0)
+        self.in_a_page = in_a_page
+
+    def _page(self, first: int, limit: int) -> Reply:
+        self.accounts = [f"A{number}" for number in range(first, first + self.in_a_page)]
+        self.pages.append(first)
+        return Answer(200, {"account_details": [{"name": name, "id": name} for name in self.accounts]}, "")
+
+
+@pytest.mark.parametrize(("in_a_page", "pages"), [(1024, 3), (5000, 1)])
+def test_a_server_that_never_comes_to_the_end_of_its_accounts_is_not_read_for_ever(
+    in_a_page: int, pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_monitor, "MOST_ACCOUNTS", 3000)
+    server = Endless(in_a_page)
+    reading = state_of(server, "http://n1:8222")
+    assert reading.error == "/jsz names more than 3000 accounts: is it a NATS server?"
+    assert reading.lasting
+    assert len(server.pages) == pages
+
+
+@pytest.mark.parametrize(("in_a_page", "requests"), [(1024, 4), (1025, 1)])
+def test_a_server_that_never_comes_to_the_end_of_its_connections_is_not_read_for_ever(
+    in_a_page: int, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_monitor, "MOST_CONNECTIONS", 2048)
+    connz = {"connections": [{"cid": number} for number in range(in_a_page)]}
+    with WebServer(lambda _: connz) as server, HttpxDoor(Settings(timeout_seconds=60)) as door:
+        with pytest.raises(NatsError, match="/connz gives more connections than it was asked for"):
+            _monitor.read_connections(door, [Target("n1", server.url)])
+        assert len(server.requests) == requests
+
+
 @pytest.fixture(scope="module")
 def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A real nats-server with https monitoring; gives its port and the file of its authority."""
@@ -355,7 +393,7 @@ def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
         process.wait()
 
 
-@pytest.mark.parametrize("kind", [HttpxDoor, UrlsDoor], ids=["httpx", "urls"])
+@pytest.mark.parametrize("kind", [HttpxDoor, PlainDoor], ids=["httpx", "plain"])
 def test_a_real_server_is_read_by_https(secure_server: tuple[int, str], kind: type[Door]) -> None:
     port, authority = secure_server
     with kind(Settings(ca_path=authority)) as door:
@@ -365,7 +403,7 @@ def test_a_real_server_is_read_by_https(secure_server: tuple[int, str], kind: ty
     assert reading.facts.server_name == "n1"
 
 
-@pytest.mark.parametrize("kind", [HttpxDoor, UrlsDoor], ids=["httpx", "urls"])
+@pytest.mark.parametrize("kind", [HttpxDoor, PlainDoor], ids=["httpx", "plain"])
 def test_a_real_server_that_speaks_https_says_so_to_http(secure_server: tuple[int, str], kind: type[Door]) -> None:
     with kind(Settings()) as door:
         reading = state_of(door, f"http://127.0.0.1:{secure_server[0]}")

@@ -9,8 +9,8 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _rebalance
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Fault, Reply
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import CONNECTIONS_IN_A_PAGE, Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Reply
 from tests.unit.clock import Clock
 from tests.unit.recorded import NAMES, answers
 

@@ -10,14 +10,14 @@ from typing import Any, Callable, Mapping
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor, _process, _reply
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _over_nodes
 from tests.lab.binaries import server_binary
 from tests.unit import modules
 from tests.unit.nats import SimulatedServer
 from tests.unit.processes import Processes, ended
 from tests.unit.releases import NEW, OLD, hash_of, install, release
-from tests.unit.servers import free_port
+from tests.unit.servers import WebServer, free_port
 from tests.unit.systemd import Systemd
 
 Run = Callable[..., "dict[str, Any]"]
@@ -50,6 +50,15 @@ def test_addresses_are_read_as_they_are_and_what_does_not_answer_is_a_reply_too(
     assert (third["status"], third["body"]) == (404, None)
 
 
+def test_on_a_node_too_no_more_is_taken_of_a_server_than_is_allowed_with_all_that_is_read_on(run: Run) -> None:
+    with WebServer(lambda _: (200, {}, b'"%s"' % (b"x" * 800_000))) as server:
+        given = {"urls": [f"{server.url}/varz", f"{server.url}/jsz"], "max_answer_mib": 1}
+        replies = run("nats_monitor_read", **given)["replies"]
+    refused = [reply["error"] for reply in replies if "error" in reply]
+    assert refused
+    assert all(error.startswith("it answers with more than 1 MiB") for error in refused)
+
+
 def test_a_look_on_the_server_s_own_host_takes_one_run_there_and_says_the_same_as_over_http(run: Run) -> None:
     runs: list[str] = []
 
@@ -61,7 +70,7 @@ def test_a_look_on_the_server_s_own_host_takes_one_run_there_and_says_the_same_a
         target = _monitor.Target("n1", server.url)
         with _over_nodes.OverNodes(on_host, {}) as source:
             there = _monitor.read_state(source, [target])
-        with _http.open_door(_http.Settings()) as door:
+        with _http.open_door(_reply.Settings()) as door:
             here = _monitor.read_state(door, [target])
     assert (there, runs) == (here, ["n1"])
     # What is known in the second round only.

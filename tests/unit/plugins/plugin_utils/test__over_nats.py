@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Fault
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _nats_client, _over_nats, _targets
 from tests.unit.plugins.plugin_utils.test__targets import inventory
 

@@ -8,8 +8,8 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Fault
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
 from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nodes import OverNodes
 
@@ -76,6 +76,26 @@ def test_a_host_that_is_lost_is_a_server_that_does_not_answer_and_no_crash(outco
         return outcome  # type: ignore[no-any-return]
 
     assert OverNodes(run, {}).ask([(N1, "/varz"), (N2, "/varz")]) == [fault, Answer(200, {}, "")]
+
+
+TOLD = {"status": 200, "body": {}, "text": ""}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        *(
+            {"replies": replies}
+            for replies in (None, 7, [None], ["x"], [{}], [{"status": "x", "body": 1, "text": ""}], [], [TOLD] * 2)
+        ),
+        *({"replies": [TOLD], "followed": followed} for followed in (None, [1], {"/x": None}, {"/x": {"error": 1}})),
+    ],
+    ids=str,
+)
+def test_what_a_host_gives_back_that_is_no_reading_is_a_fault(result: dict[str, Any]) -> None:
+    (reply,) = OverNodes(lambda _host, _args: result, {}).ask([(N1, "/varz")])
+    assert isinstance(reply, Fault)
+    assert "back from its host" in reply.message
 
 
 def test_what_ansible_cannot_do_at_all_is_an_error_that_names_the_host() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Answer, Reply
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Reply
 from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nats import SystemAccount
 from ansible_collections.natsops.cluster.plugins.plugin_utils._over_several import Several
 
