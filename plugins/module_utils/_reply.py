@@ -57,7 +57,8 @@ Reply = Union[Answer, Fault]
 class Address(Protocol):
     """What can be asked by HTTP: it knows the URL of a path."""
 
-    def url(self, path: str) -> str: ...
+    def url(self, path: str) -> str:
+        """The whole URL."""
 
 
 def decode(text: str) -> Any:
