@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.integration import explained
-from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK_SECONDS, run, said, upgrade
+from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK_SECONDS, run, said, touched_by, upgrade
 from tests.lab.binaries import ROOT, LabError
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
@@ -198,9 +198,13 @@ def finished_alone(cluster: LoopbackCluster, node: str) -> None:
 
 def finishes_alone(cluster: LoopbackCluster, inventory_file: Path, node: str) -> PlaybookRun:
     """Run the same playbook again for this node, and make sure that it ends its turn: enough where that went wrong."""
+    others = [name for name in cluster.nodes if name != node]
+    before = touched_by(cluster)
     again = upgrade(inventory_file, NEW, "--limit", node)
     assert again.returncode == 0, again.stdout[-5000:]
     finished_alone(cluster, node)
+    # Nothing was staged there either.
+    assert {name: touched_by(cluster)[name] for name in others} == {name: before[name] for name in others}
     return again
 
 
