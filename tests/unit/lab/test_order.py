@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests import parallel
-from tests.lab.binaries import ROOT
 
 LONG, SHORT, UNIT = "tests/integration/test_long.py", "tests/integration/test_short.py", "tests/unit/test_many.py"
 
@@ -39,10 +38,10 @@ def test_a_test_of_a_long_file_that_shares_nothing_is_a_piece_of_work_by_itself(
     assert [durations.piece(nodeid) for nodeid in took] == [LONG, LONG, f"{LONG}::c[x]", SHORT, SHORT, UNIT]
 
 
-def test_what_is_recorded_is_read_and_names_what_is_there() -> None:
+def test_what_is_recorded_is_the_longest_first() -> None:
     recorded = json.loads(parallel.RECORDED.read_text(encoding="utf-8"))
     assert recorded
-    assert [name for name in recorded if not (ROOT / name.partition("::")[0]).exists()] == []
+    assert list(recorded.values()) == sorted(recorded.values(), reverse=True)
 
 
 @pytest.fixture(scope="module")
