@@ -20,6 +20,7 @@ from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK
 from tests.lab.binaries import ROOT, LabError
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
+from tests.lab.node import Settings
 from tests.lab.playbook import PlaybookRun
 from tests.lab.processes import Process, all_processes, end_marked, has_environment, is_alive, send, wait_until
 
@@ -28,6 +29,8 @@ STOPPING = Path(__file__).with_name("stopping")
 # Bounds for a machine that is busy with other things, as all of them here: a moment comes within seconds on a quiet one.
 MOMENT_SECONDS = 300.0
 KILL_SECONDS = 60.0
+# Nobody waits for the end of such a drain: the test ends it, once it has seen what it wanted to see.
+LONG_LAME_DUCK = Settings(lame_duck_duration="300s", lame_duck_grace_period="200s")
 
 
 def playbook(
