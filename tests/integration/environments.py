@@ -13,18 +13,19 @@ UV = Path(sys.executable).with_name("uv")
 INSTALL_SECONDS = 300
 
 
-def programs(name: str, *requirements: str) -> Path:
+def programs(name: str, *requirements: str, python: Path = Path(sys.executable)) -> Path:
     """Return the folder with the programs of an environment that holds just this and what it needs."""
+    recipe = [str(python), *requirements]
     folder = ROOT / ".venvs" / name
     folder.parent.mkdir(exist_ok=True)
     ready = folder / "ready"
     with (folder.parent / f"{name}.lock").open("w") as lock:
         # Somebody else may run the same tests at the same time.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ready.exists() or ready.read_text(encoding="utf-8").split() != list(requirements):
-            _run("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+        if not ready.exists() or ready.read_text(encoding="utf-8").splitlines() != recipe:
+            _run("venv", "--quiet", "--clear", "--python", str(python), str(folder))
             _run("pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder / "bin" / "python"), *requirements)
-            ready.write_text("\n".join(requirements), encoding="utf-8")
+            ready.write_text("\n".join(recipe), encoding="utf-8")
     return folder / "bin"
 
 

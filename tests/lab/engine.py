@@ -170,16 +170,19 @@ def _provide() -> None:
     start()
 
 
-def provide_java() -> None:
-    """Have a Java on this machine, or say that it is missing."""
+def provide_program(name: str, what: str = "") -> None:
+    """Have one of the other programs on this machine, or say that it is missing."""
     with locked("engine"):
-        missing = missing_programs(JAVA)
-        if missing and not may_install():
-            raise EngineError(
-                "missing: java, 17 or newer. Install it (Debian: default-jre-headless), or run this as root on Debian."
-            )
-        if missing:
-            install(missing)
+        if find_program(name):
+            return
+        if not may_install():
+            (package,) = {**TOOLS, **JAVA}[name]
+            raise EngineError(f"missing: {what or name}. Install it (Debian: {package}), or run this as root on Debian.")
+        install([name])
+
+
+def provide_java() -> None:
+    provide_program("java", "java, 17 or newer")
 
 
 def main() -> int:
