@@ -34,7 +34,7 @@ demos: $(VENV)/ready ## RUNS=10 demos in a row; stops at the first that is not p
 
 .PHONY: test
 test: $(VENV)/ready ## everything: lint, unit, integration on real clusters, Molecule (WORKERS=4 at a time)
-	@$(BIN)/python -m pytest -n $(WORKERS) --durations=15 tests/lint tests/unit tests/integration tests/scenarios
+	@$(BIN)/python -m pytest -n $(WORKERS) $(RECORD) --durations=15 tests/lint tests/unit tests/integration tests/scenarios
 
 .PHONY: lint
 lint: $(VENV)/ready ## the linters alone
@@ -51,6 +51,16 @@ unit: $(VENV)/ready ## the unit tests alone
 .PHONY: integration
 integration: $(VENV)/ready ## the tests on real loopback clusters alone
 	@$(BIN)/python -m pytest -v tests/integration
+
+.PHONY: prove-lab
+prove-lab: $(VENV)/ready ## the tests of the lab itself, which else run where it has changed since
+	@rm -f tests/lab/proved.txt
+	@$(BIN)/python -m pytest -v tests/integration/test_containers.py tests/integration/test_parallel.py
+	@$(BIN)/python -m tests.lab.proved
+
+.PHONY: durations
+durations: ## everything, and write down how long each piece of it takes: workers take the longest first
+	@$(MAKE) test RECORD=--record-durations
 
 .PHONY: molecule
 molecule: $(VENV)/ready ## one Molecule scenario (SCENARIO=default)

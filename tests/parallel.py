@@ -1,22 +1,84 @@
 """A pytest plugin: the order in which workers take the tests, and that nothing of a run is left however it ends.
 
-``make test`` runs the files in several workers (pytest-xdist). Each file goes to one worker, which makes the fixtures of its
-module once. The files that take longest come first, so that no worker is left alone with one at the end.
+``make test`` runs the tests in several workers (pytest-xdist). Each takes one piece of work at a time: a file, whose module
+fixtures are made once then, or a single test of a long file where it shares none with others. What takes longest comes first, so
+that no worker is left alone with it at the end. How long each piece took, and with that what the pieces are, stands in
+durations.json, which ``make durations`` writes; what is not in it yet comes before all that is.
 """
 
 from __future__ import annotations
 
+import json
 import signal
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.lab import marks
 
-SCENARIOS = "tests/scenarios/"
-# The many short ones fill the gaps at the end.
-FOLDERS = (SCENARIOS, "tests/integration/", "tests/lint/", "tests/unit/")
+RECORDED = Path(__file__).with_name("durations.json")
+# The linters and the many short unit tests fill the gaps at the end.
+FILLING = ("tests/lint/", "tests/unit/")
+# The tests of a file that takes longer are pieces of work by themselves, where they share nothing.
+LONG_SECONDS = 60.0
+SHARED = ("module", "package", "class")
 RUN: pytest.StashKey[str] = pytest.StashKey()
+
+
+class Durations:
+    """How long each piece of work took, by the name of its file or its test."""
+
+    def __init__(self, seconds: dict[str, float]) -> None:
+        self._seconds = seconds
+
+    @classmethod
+    def read(cls) -> Durations:
+        return cls(json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {})
+
+    def piece(self, nodeid: str) -> str:
+        """The piece of work that a test belongs to."""
+        return nodeid if nodeid in self._seconds else nodeid.partition("::")[0]
+
+    def rank(self, nodeid: str) -> tuple[bool, float]:
+        """What comes first has the least."""
+        unknown = 0.0 if nodeid.startswith(FILLING) else float("inf")
+        return nodeid.startswith(FILLING), -self._seconds.get(self.piece(nodeid), unknown)
+
+
+class Recorder:
+    """Adds up how long the tests of a run take, and writes it down at its end. Of several workers the controller does it."""
+
+    def __init__(self) -> None:
+        self._took: defaultdict[str, float] = defaultdict(float)
+        self._shares: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._took[report.nodeid] += report.duration
+        if ("shares", True) in report.user_properties:
+            self._shares.add(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        RECORDED.write_text(json.dumps(pieces(self._took, self._shares), indent=0) + "\n", encoding="utf-8")
+
+
+def pieces(took: dict[str, float], shares: Iterable[str]) -> dict[str, int]:
+    """The pieces of work and their seconds, the longest first: what took how long, and which tests share what is made once."""
+    shares, files = set(shares), defaultdict(float)
+    for nodeid, seconds in took.items():
+        files[nodeid.partition("::")[0]] += seconds
+    found: defaultdict[str, float] = defaultdict(float)
+    for nodeid, seconds in took.items():
+        file = nodeid.partition("::")[0]
+        alone = files[file] > LONG_SECONDS and nodeid not in shares and not nodeid.startswith(FILLING)
+        found[nodeid if alone else file] += seconds
+    return {name: round(seconds) for name, seconds in sorted(found.items(), key=lambda one: (-round(one[1]), one[0]))}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-durations", action="store_true", help=f"write how long the tests take to {RECORDED.name}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,31 +87,38 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[RUN] = run
         # Whoever cancels a job in CI sends SIGTERM: end as on Ctrl-C, with everything put away.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if config.getoption("--record-durations"):
+            config.pluginmanager.register(Recorder())
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_rank)
+    durations = Durations.read()
+    items.sort(key=lambda item: durations.rank(item.nodeid))
+    for item in items:
+        if shares(item):
+            item.user_properties.append(("shares", True))
 
 
-def _rank(item: pytest.Item) -> tuple[int, bool]:
-    folder = next((number for number, name in enumerate(FOLDERS) if item.nodeid.startswith(name)), len(FOLDERS))
-    # Machines take longer than processes of this one.
-    return folder, not hasattr(getattr(item, "module", None), "ContainerCluster")
+def shares(item: pytest.Item) -> bool:
+    """Whether a test has a fixture that is made once for several."""
+    fixtures = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+    return any(one.scope in SHARED for name in fixtures for one in fixtures[name])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Each file is one piece of work, but for the scenarios: there each test is one."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFile(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return nodeid if nodeid.startswith(SCENARIOS) else nodeid.partition("::")[0]
+    durations = Durations.read()
 
-    # The order of the files is ours, and not by the number of tests in them.
+    class ByPiece(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return durations.piece(nodeid)
+
+    # The order of the pieces is ours, and not by the number of tests in them.
     config.option.loadscopereorder = False
-    return ByFile(config, log)
+    return ByPiece(config, log)
 
 
 # After the workers have ended, and before the summary: that is what stands last.

@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from typing import Any, Iterable, Mapping, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _report_files
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
@@ -95,9 +96,8 @@ def leafs_lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 def write(path: str, baseline: Mapping[str, Any]) -> None:
     """Keep it; raises NatsError where that cannot be done."""
     try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(baseline, file)
+        _report_files.make_folder(os.path.dirname(path))
+        _report_files.replace(path, json.dumps(baseline))
     except OSError as exc:
         raise NatsError(
             f"{exc.filename or path} on the controller cannot be written ({exc.strerror}): what the cluster has is kept there, "

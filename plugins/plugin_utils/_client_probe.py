@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _process, _report_files
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _client_probe_figures, _client_probe_process
 from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_session import VARIABLE, Wanted
 
@@ -35,12 +36,14 @@ def start(folder: str, wanted: Wanted, owner: Mapping[str, Any]) -> Record:
         "folder": os.path.abspath(folder),
         "owner": {"pid": owner["pid"], "start_ticks": owner["start_ticks"]},
     }
-    os.makedirs(folder, exist_ok=True)
-    argv = [sys.executable, _client_probe_process.__file__]
-    pid = _process.start_detached(argv, cwd=None, log_path=os.path.join(folder, _LOG), told=json.dumps(told).encode())
+    _report_files.make_folder(folder)
+    log = os.path.join(folder, _LOG)
+    os.close(_report_files.opened(log, os.O_WRONLY))
+    argv = [sys.executable, *_identity(folder)]
+    pid = _process.start_detached(argv, cwd=None, log_path=log, told=json.dumps(told).encode())
     process = _process.look(pid)
     ticks = process.start_ticks if process else 0
-    (Path(folder) / _PID).write_text(json.dumps({"pid": pid, "start_ticks": ticks}), encoding="utf-8")
+    _report_files.replace(Path(folder) / _PID, json.dumps({"pid": pid, "start_ticks": ticks}))
     began = _wait_for(folder, bool, _BEGIN_SECONDS)
     if not began or began[0]["kind"] != "began":
         stop(folder)
@@ -51,7 +54,7 @@ def start(folder: str, wanted: Wanted, owner: Mapping[str, Any]) -> Record:
 def read(folder: str, host: str) -> Record:
     """End the step that is under way, and begin that of a host; returns the figures of the one that ended."""
     seen = len(steps(folder))
-    (Path(folder) / _client_probe_process.STEP).write_text(host, encoding="utf-8")
+    _report_files.replace(Path(folder) / _client_probe_process.STEP, host)
     process = _running(folder)
     if process and _process.send(process, signal.SIGUSR1):
         records = _wait_for(folder, lambda found: len(_of_kind(found, "step")) > seen, _STEP_SECONDS)
@@ -107,12 +110,21 @@ def figures(step: Record) -> dict[str, Any]:
 
 
 def _running(folder: str) -> _process.Process | None:
+    """The process that the pid file names, if it is the probe of this folder: by its start, and by what it was started as."""
     try:
         kept = json.loads((Path(folder) / _PID).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        pid, ticks = int(kept["pid"]), kept["start_ticks"]
+    except (OSError, *ODD):
         return None
-    process = _process.look(int(kept["pid"]))
-    return process if process and process.start_ticks == kept["start_ticks"] else None
+    process = _process.look(pid)
+    if process is None or process.start_ticks != ticks or list(process.argv[1:]) != _identity(folder):
+        return None
+    return process
+
+
+def _identity(folder: str) -> list[str]:
+    """What stands in the command of the probe of this folder, and of no other process."""
+    return [_client_probe_process.__file__, os.path.realpath(folder)]
 
 
 def _wait_for(folder: str, enough: Callable[[Sequence[Record]], bool], seconds: float) -> list[Record]:

@@ -2,9 +2,9 @@
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 """The client probe as a process of its own, which outlives the tasks that start and read it, and not the playbook.
 
-Run by its path. What it has to know comes by standard input, so that no other process sees it. It says what it sees in
-client-probe.jsonl: C(began), one C(step) whenever SIGUSR1 comes, C(ended). SIGTERM ends it, the end of the playbook ends it, and
-so does its longest life; in each case it removes its stream.
+Run by its path, with its folder, by which it is known. What else it has to know comes by standard input, so that no other process
+sees it. It says what it sees in client-probe.jsonl: C(began), one C(step) whenever SIGUSR1 comes, C(ended). SIGTERM ends it, the
+end of the playbook ends it, and so does its longest life; in each case it removes its stream.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _state_files
+from ansible_collections.natsops.cluster.plugins.module_utils import _report_files, _state_files
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _report, _report_html
 
@@ -84,7 +84,7 @@ def begin(folder: str | Path, run: str) -> Log:
     """Make the folder of a run. Raises NatsError where nothing can be written there."""
     path = Path(os.path.abspath(os.path.expanduser(str(folder)))) / run
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        _report_files.make_folder(str(path))
         os.close(_open(path / EVENTS))
     except OSError as exc:
         raise NatsError(
@@ -118,7 +118,7 @@ def append_lines(path: Path, lines: bytes) -> int:
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    return _report_files.opened(path, os.O_WRONLY | os.O_APPEND)
 
 
 def publish(folder: Path) -> None:
@@ -126,14 +126,8 @@ def publish(folder: Path) -> None:
     with (folder / EVENTS).open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         report = _report.build(_report.read_events(folder / EVENTS))
-        _replace(folder / JSON, json.dumps(report, default=str))
-        _replace(folder / PAGE, _report_html.render(report))
-
-
-def _replace(path: Path, text: str) -> None:
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)
+        _report_files.replace(folder / JSON, json.dumps(report, default=str))
+        _report_files.replace(folder / PAGE, _report_html.render(report))
 
 
 def _age(path: Path) -> float:

@@ -16,10 +16,11 @@ from types import TracebackType
 from typing import Any
 
 from tests.integration import explained
-from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK_SECONDS, run, said, upgrade
+from tests.integration.helpers import BIN, ENVIRONMENT, MARK, PLAYBOOK, PLAYBOOK_SECONDS, run, said, touched_by, upgrade
 from tests.lab.binaries import ROOT, LabError
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
+from tests.lab.node import Settings
 from tests.lab.playbook import PlaybookRun
 from tests.lab.processes import Process, all_processes, end_marked, has_environment, is_alive, send, wait_until
 
@@ -28,6 +29,8 @@ STOPPING = Path(__file__).with_name("stopping")
 # Bounds for a machine that is busy with other things, as all of them here: a moment comes within seconds on a quiet one.
 MOMENT_SECONDS = 300.0
 KILL_SECONDS = 60.0
+# Nobody waits for the end of such a drain: the test ends it, once it has seen what it wanted to see.
+LONG_LAME_DUCK = Settings(lame_duck_duration="300s", lame_duck_grace_period="200s")
 
 
 def playbook(
@@ -198,9 +201,13 @@ def finished_alone(cluster: LoopbackCluster, node: str) -> None:
 
 def finishes_alone(cluster: LoopbackCluster, inventory_file: Path, node: str) -> PlaybookRun:
     """Run the same playbook again for this node, and make sure that it ends its turn: enough where that went wrong."""
+    others = [name for name in cluster.nodes if name != node]
+    before = touched_by(cluster)
     again = upgrade(inventory_file, NEW, "--limit", node)
     assert again.returncode == 0, again.stdout[-5000:]
     finished_alone(cluster, node)
+    # Nothing was staged there either.
+    assert {name: touched_by(cluster)[name] for name in others} == {name: before[name] for name in others}
     return again
 
 

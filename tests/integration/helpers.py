@@ -17,31 +17,43 @@ import pytest
 import yaml
 
 from tests.integration import explained
+from tests.lab import warm
 from tests.lab.binaries import ROOT
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.inventory import inventory
 from tests.lab.playbook import PlaybookRun
 from tests.lab.processes import end_marked
+from tests.lab.warm import BIN, ENVIRONMENT
 
 PLAYBOOK = ROOT / "playbooks" / "upgrade.yml"
-BIN = Path(sys.executable).parent
 MARK = "NATSOPS_INTEGRATION_RUN"
 # A bound for a machine that is busy with other things; a run takes 20 to 30 s on a quiet one.
 PLAYBOOK_SECONDS = 600.0
 ADHOC_SECONDS = 300.0
 # So long a run waits for a version that never comes, all of it. The old one, where it is put back, has no more than that either.
 START_SECONDS = 8
-ENVIRONMENT = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
 
 def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float, folder: Path = ROOT) -> PlaybookRun:
     """Run a program of Ansible in a folder to its end, which is not later than the bound."""
-    mark = uuid.uuid4().hex
+    environment = {**os.environ, **ENVIRONMENT, **(env or {})}
     begin = time.monotonic()
+    try:
+        begin_run = warm.run if warm.takes(argv, environment) else _run_cold
+        code, stdout, stderr = begin_run(argv, environment, folder, seconds)
+    except subprocess.TimeoutExpired as exc:
+        pytest.fail(f"{Path(argv[0]).name} did not end within {seconds:g} s:\n{exc.stdout[-3000:]}{exc.stderr[-3000:]}")
+    done = PlaybookRun(code, stdout, stderr, time.monotonic() - begin)
+    explained.check(done)
+    return done
+
+
+def _run_cold(argv: Sequence[str], env: Mapping[str, str], folder: Path, seconds: float) -> tuple[int, str, str]:
+    mark = uuid.uuid4().hex
     child = subprocess.Popen(
         list(argv),
         cwd=folder,
-        env={**os.environ, **ENVIRONMENT, **(env or {}), MARK: mark},
+        env={**env, MARK: mark},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -50,13 +62,11 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: f
     )
     try:
         stdout, stderr = child.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as exc:
         end_marked(f"{MARK}={mark}")
-        stdout, stderr = child.communicate(timeout=10)
-        pytest.fail(f"{Path(argv[0]).name} did not end within {seconds:g} s:\n{stdout[-3000:]}{stderr[-3000:]}")
-    done = PlaybookRun(child.returncode, stdout, stderr, time.monotonic() - begin)
-    explained.check(done)
-    return done
+        exc.stdout, exc.stderr = child.communicate(timeout=10)
+        raise
+    return child.returncode, stdout, stderr
 
 
 def upgrade(

@@ -79,7 +79,10 @@ def test_a_wait_that_is_too_long_stops_the_run_before_the_second_node(rolled: Ro
 def test_the_next_run_goes_on_in_the_mixed_cluster_and_says_what_a_client_saw(rolled: Rolled) -> None:
     assert rolled.finished.returncode == 0, rolled.finished.stdout[-5000:] + rolled.finished.stderr
     assert rolled.cluster.versions() == dict.fromkeys(NAMES, NEW)
-    assert "What a client saw in the turn of each node" in said(rolled.finished)
+    words = said(rolled.finished)
+    assert "What a client saw in the turn of each node" in words
+    assert "cluster lab 2/3 done, about " in words
+    assert f"Upgraded 2 of 3 to {NEW}, and with those before 3 of 3 are done" in words
     before, *turns = rolled.events(1)
     assert before["host"] is None
     assert sorted(turn["host"] for turn in turns) == sorted(name for name, version in rolled.between.items() if version == OLD)

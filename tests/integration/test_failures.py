@@ -17,6 +17,7 @@ from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_assets import make_single
 from tests.lab.load_process import Load
 from tests.lab.node import Settings
+from tests.lab.playbook import PlaybookRun
 from tests.lab.processes import Process, all_processes, end, has_environment
 
 BROKEN = "2.15.9"
@@ -104,9 +105,8 @@ def test_a_new_version_that_hangs_before_it_listens_is_ended_and_the_old_one_put
     # A server writes its pid file before it serves; this one goes on as the old program, but on no port of the node.
     old = '"$(dirname "$0")/nats-server-2.14.6"'
     source = broken_mirror(tmp_path, f'exec {old} -a 127.0.0.1 -p -1 -P "$(dirname "$0")/../nats.pid"')
-    first, _others = first_and_others(healthy)
     with _marked() as mark:
-        done = upgrade(write_hosts(healthy, source), BROKEN, env=_env(mark), nats_upgrade_start_timeout_seconds=START_SECONDS)
+        first, done = _fails_alone(healthy, source, mark)
         assert f"{first}: it was put back to 2.14.6, and is up and current." in said(done)
         healthy.wait_ready()
         server = healthy.process(first)
@@ -118,9 +118,17 @@ def test_a_new_version_that_hangs_before_it_writes_its_pid_file_is_not_left_runn
 ) -> None:
     source = broken_mirror(tmp_path, "exec sleep 600")
     with _marked() as mark:
-        done = upgrade(write_hosts(healthy, source), BROKEN, env=_env(mark), nats_upgrade_start_timeout_seconds=START_SECONDS)
+        _first, done = _fails_alone(healthy, source, mark)
         assert done.returncode != 0
         assert [process.argv for process in _of(mark) if process.argv[0] == "sleep"] == []
+
+
+def _fails_alone(cluster: LoopbackCluster, source: Path, mark: str) -> tuple[str, PlaybookRun]:
+    """Run the playbook for one node only: no other is made ready for what does not come up."""
+    first, _others = first_and_others(cluster)
+    hosts, marked = write_hosts(cluster, source), dict([mark.split("=", 1)])
+    done = upgrade(hosts, BROKEN, "--limit", first, env=marked, nats_upgrade_start_timeout_seconds=START_SECONDS)
+    return first, done
 
 
 @contextmanager
@@ -131,10 +139,6 @@ def _marked() -> Iterator[str]:
         yield mark
     finally:
         end([process for process in _of(mark) if "nats.conf" not in " ".join(process.argv)])
-
-
-def _env(mark: str) -> dict[str, str]:
-    return dict([mark.split("=", 1)])
 
 
 def _of(mark: str) -> list[Process]:

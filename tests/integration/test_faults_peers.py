@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.integration.faults import (
+    LONG_LAME_DUCK,
     NEW,
     OLD,
     Background,
     clients,
-    finished,
     finished_alone,
     finishes_alone,
     first_and_others,
@@ -27,15 +27,12 @@ from tests.integration.faults import (
     steps,
     stop_at,
 )
-from tests.integration.helpers import START_SECONDS, said, starts, upgrade, write_hosts
-from tests.integration.test_lost_hosts import lose
+from tests.integration.helpers import START_SECONDS, adhoc, said, starts, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
 from tests.lab.node import Node, Settings
 from tests.lab.playbook import PlaybookRun
 
-# Nobody waits for the end of such a drain: the test ends it, once it has seen what it wanted to see.
-LONG_LAME_DUCK = Settings(lame_duck_duration="300s", lame_duck_grace_period="200s")
 NOT_A_SERVER = "sleep, not nats-server: nothing was signalled."
 
 
@@ -74,53 +71,10 @@ def test_a_peer_that_dies_while_a_node_drains_stops_the_run_at_that_node_and_a_r
         assert starts(slow)[others[1]] == before[others[1]]
         assert not locked(slow)
 
-        refused = upgrade(hosts, NEW)
-        assert refused.returncode != 0
-        says(refused, f"missing_server: monitoring cannot be read of 1 of 3 servers: {others[0]} ")
-
         slow.start_node(others[0])
         slow.wait_ready()
         finishes_alone(slow, hosts, first)
         nothing_lost(load)
-
-
-def test_a_node_that_is_killed_while_it_catches_up_is_put_back_and_a_rerun_finishes(
-    cluster: LoopbackCluster, mirror: Path
-) -> None:
-    hosts = write_hosts(cluster, mirror)
-    first, others = first_and_others(cluster)
-    before, old = starts(cluster), cluster.process(first)
-    with Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
-        with Background(hosts, NEW, nats_upgrade_start_timeout_seconds=START_SECONDS) as roll:
-            roll.until(lambda: cluster.process(first) not in (None, old), "the start")
-            cluster.kill_node(first)
-            done = roll.wait()
-        assert done.returncode != 0
-        says(
-            done,
-            f"STOPPED in the turn of {first}. No other node was touched after it.",
-            f"{first}: it was put back to {OLD}, and is up and current.",
-        )
-        assert {name: starts(cluster)[name] for name in others} == {name: before[name] for name in others}
-        finished(cluster, OLD)
-        assert steps(cluster, first)[-1] == "put_back"
-        finishes_alone(cluster, hosts, first)
-        nothing_lost(load)
-
-
-@pytest.mark.parametrize("env", [pytest.param({"ANSIBLE_ANY_ERRORS_FATAL": "True"}, id="any_errors_fatal")])
-def test_a_host_that_was_lost_in_its_turn_is_finished_by_the_next_run_once_it_is_back(
-    cluster: LoopbackCluster, mirror: Path, tmp_path: Path, env: dict[str, str]
-) -> None:
-    first, _others = first_and_others(cluster)
-    process = cluster.process(first)
-    assert process is not None
-    done = lose(cluster, mirror, tmp_path, first, f"gone {process.pid}", env)
-    assert done.returncode != 0
-    says(done, f"Next: bring {first} back, and run the same playbook again; it goes on with {first}.")
-    assert steps(cluster, first)[-1] != "done"
-    again = finishes_alone(cluster, write_hosts(cluster, mirror), first)
-    says(again, "resumed: it broke off at ")
 
 
 def test_a_client_that_ignores_the_lame_duck_is_named_and_the_next_run_waits_on_for_it(mirror: Path) -> None:
@@ -171,7 +125,9 @@ def test_a_stale_pid_file_that_names_another_process_by_now_is_refused_and_that_
         down = in_turn(cluster)
         others = {name: cluster.process(name) for name in cluster.nodes if name != down}
         with other_pid(cluster.nodes[down], sleeping.pid):
-            _refused_for(upgrade(hosts, NEW), f"{cluster.nodes[down].pid_file} is ", NOT_A_SERVER)
+            found = adhoc(hosts, down, "nats_node_facts", pid_file=str(cluster.nodes[down].pid_file))[down]
+            assert f"{cluster.nodes[down].pid_file} is " in found["msg"]
+            assert NOT_A_SERVER in found["msg"]
         server = next(process for process in others.values() if process)
         with other_pid(cluster.nodes[down], server.pid):
             _refused_for(upgrade(hosts, NEW), f"refused: other_process: {down}: ", f"pid {server.pid}) runs with ")

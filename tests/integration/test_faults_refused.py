@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.faults import NEW, OLD, finished, playbook, says, state
+from tests.integration.faults import NEW, OLD, playbook, says, state
 from tests.integration.helpers import events, runs, said, starts, touched_by, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_assets import create_assets, make_stream
@@ -73,13 +73,8 @@ def test_a_stream_without_a_second_replica_is_a_warning_and_a_refusal_where_that
     assert warned.returncode == 0
     says(warned, "warning: r1_assets: streams and consumers that are down while their node is away")
     says(warned, "1: APP > LOCAL (R1)")
-    says(
-        untouched(cluster, upgrade(hosts, NEW, nats_upgrade_refuse_r1=True), before),
-        "refused: r1_assets: ",
-        "APP > LOCAL (R1)",
-    )
-    check = plan(hosts, nats_upgrade_refuse_r1=True)
-    says(untouched(cluster, check, before), "refused: r1_assets: ")
+    done = plan(hosts, nats_upgrade_refuse_r1=True)
+    says(untouched(cluster, done, before), "refused: r1_assets: ", "APP > LOCAL (R1)")
 
 
 def test_waivers_are_taken_as_text_and_an_unknown_one_lists_those_that_exist(cluster: LoopbackCluster, mirror: Path) -> None:
@@ -95,9 +90,6 @@ def test_waivers_are_taken_as_text_and_an_unknown_one_lists_those_that_exist(clu
         "nats_upgrade_waive names 'steping_stone', which does not exist (did you mean stepping_stone?). Known are ",
         "bad_release, client_capacity, ",
     )
-    final = plan(hosts, "-e", "nats_upgrade_waive=quorum")
-    assert final.returncode != 0
-    says(final, "nats_upgrade_waive names quorum, which cannot be waived")
     assert touched_by(cluster) == before
 
 
@@ -120,20 +112,14 @@ def test_a_server_that_is_alone_is_refused(mirror: Path) -> None:
             "refused: single_server: n1 is alone in ",
             '-e \'{"nats_upgrade_waive": ["single_server"]}\'',
         )
-        done = upgrade(write_hosts(alone, mirror, nats_upgrade_waive=["single_server", "stepping_stone"]), NEW)
-        assert done.returncode == 0, done.stdout[-3000:]
-        finished(alone, NEW)
 
 
-def test_a_cluster_of_two_is_refused_and_upgraded_where_that_is_waived(mirror: Path) -> None:
+def test_a_cluster_of_two_is_refused(mirror: Path) -> None:
     with LoopbackCluster(OLD, 2) as two:
         says(
             untouched(two, upgrade(write_hosts(two, mirror), NEW), touched_by(two)),
             "refused: two_node_cluster: lab has two servers with JetStream (n1, n2), and needs both for every decision",
         )
-        done = upgrade(write_hosts(two, mirror, nats_upgrade_waive=["two_node_cluster", "stepping_stone"]), NEW)
-        assert done.returncode == 0, done.stdout[-5000:]
-        finished(two, NEW)
 
 
 def test_a_server_that_has_gone_for_good_is_named_and_waived_until_the_quorum_would_be_lost(mirror: Path) -> None:

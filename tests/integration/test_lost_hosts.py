@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
+from tests.integration.faults import NEW, OLD, finishes_alone, says, steps
 from tests.integration.helpers import phases, reported, runs, said, touched_by, upgrade, write_hosts
 from tests.integration.releases import pack, publish, script
 from tests.lab.cluster import LoopbackCluster
@@ -14,14 +12,8 @@ from tests.lab.playbook import PlaybookRun
 
 BROKEN = "2.15.9"
 PLUGINS = Path(__file__).with_name("connection_plugins")
-# With this set, Ansible itself goes on to the next host after an unreachable one.
-FATAL = [pytest.param({}, id="as_it_is"), pytest.param({"ANSIBLE_ANY_ERRORS_FATAL": "True"}, id="any_errors_fatal")]
-
-
-@pytest.fixture
-def cluster() -> Iterator[LoopbackCluster]:
-    with LoopbackCluster("2.14.6") as running:
-        yield running
+# With this set, Ansible itself would go on to the next host after an unreachable one; our plays say that it is not.
+FATAL = {"ANSIBLE_ANY_ERRORS_FATAL": "True"}
 
 
 def lose(
@@ -32,14 +24,18 @@ def lose(
     when: str,
     env: dict[str, str],
     *,
-    version: str = "2.15.1",
+    version: str = NEW,
     **variables: object,
 ) -> PlaybookRun:
     """Run the playbook with a host that is lost at a moment: see connection_plugins/flaky_local.py."""
-    (folder / name).write_text(when, encoding="utf-8")
+    lost = folder / name
+    lost.write_text(when, encoding="utf-8")
     hosts = write_hosts(cluster, mirror, ansible_connection="flaky_local", **variables)
     plugins = {"ANSIBLE_CONNECTION_PLUGINS": str(PLUGINS), "NATSOPS_FLAKY_DIR": str(folder)}
-    return upgrade(hosts, version, env={**plugins, **env})
+    try:
+        return upgrade(hosts, version, env={**plugins, **env})
+    finally:
+        lost.unlink()
 
 
 def order_of(cluster: LoopbackCluster) -> list[str]:
@@ -48,37 +44,35 @@ def order_of(cluster: LoopbackCluster) -> list[str]:
     return sorted(cluster.nodes, key=lambda name: (name == leader, name))
 
 
-@pytest.mark.parametrize("env", FATAL)
-def test_a_host_that_is_lost_while_it_drains_stops_the_run_and_the_message_names_host_and_step(
-    cluster: LoopbackCluster, mirror: Path, tmp_path: Path, env: dict[str, str]
+def test_a_host_that_is_lost_stops_the_run_at_each_step_and_the_next_one_finishes_once_it_is_back(
+    mirror: Path, tmp_path: Path
 ) -> None:
-    first, *others = order_of(cluster)
-    process, before = cluster.process(first), touched_by(cluster)
-    assert process is not None
-    done = lose(cluster, mirror, tmp_path, first, f"gone {process.pid}", env)
+    with LoopbackCluster(OLD) as cluster:
+        first, *others = order_of(cluster)
+        _while_the_new_version_is_staged(cluster, mirror, tmp_path, others[-1])
+        _while_its_restarts_are_held(cluster, mirror, tmp_path, first)
+        _while_it_drains(cluster, mirror, tmp_path, first, others)
+        assert steps(cluster, first)[-1] != "done"
+        again = finishes_alone(cluster, write_hosts(cluster, mirror), first)
+        says(again, "resumed: it broke off at ")
+
+
+def _while_the_new_version_is_staged(cluster: LoopbackCluster, mirror: Path, folder: Path, last: str) -> None:
+    """Before any node is taken."""
+    before = touched_by(cluster)
+    staged = cluster.nodes[last].binary.with_name(f"nats-server-{NEW}")
+    done = lose(cluster, mirror, folder, last, f"made {staged}", FATAL)
     assert done.returncode != 0
-    after = touched_by(cluster)
-    assert {name: after[name][:2] for name in others} == {name: before[name][:2] for name in others}
-    message = said(done)
-    assert f"{first} was lost in the step 'Lame duck until the server has exited" in message
-    assert "it cannot be reached (no route to host)" in message
-    assert f"STOPPED in the turn of {first}. No other node was touched after it." in message
-    assert f"{first}: it cannot be reached. Automatic restarts may still be held there." in message
-    for name in others:
-        assert f"{name} 2.14.6 up " in message
-    report = reported(runs(cluster)[-1], "failed", done)
-    assert phases(report, first)[-1] == ("drain", "failed")
-    assert report["servers"][0]["state"] == "failed"
+    assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
+    assert f"{last} was lost in the step 'Unpack it beside the running version" in said(done)
+    assert f"No server was stopped. Next: bring {last} back, and run the same playbook again" in said(done)
+    assert ("stage", "failed") in phases(reported(runs(cluster)[-1], "failed", done), last)
 
 
-@pytest.mark.parametrize("env", FATAL[1:])
-def test_a_host_that_is_lost_while_its_restarts_are_held_stops_the_run_before_its_server_is_touched(
-    cluster: LoopbackCluster, mirror: Path, tmp_path: Path, env: dict[str, str]
-) -> None:
-    first, before = order_of(cluster)[0], touched_by(cluster)
-    hold = tmp_path / "held"
-    command = ["touch", str(hold)]
-    done = lose(cluster, mirror, tmp_path, first, f"made {hold}", env, nats_upgrade_hold_command=command)
+def _while_its_restarts_are_held(cluster: LoopbackCluster, mirror: Path, folder: Path, first: str) -> None:
+    """Before its server is touched."""
+    before, hold = touched_by(cluster), folder / "held"
+    done = lose(cluster, mirror, folder, first, f"made {hold}", FATAL, nats_upgrade_hold_command=["touch", str(hold)])
     assert done.returncode != 0
     assert hold.exists()
     assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
@@ -87,19 +81,25 @@ def test_a_host_that_is_lost_while_its_restarts_are_held_stops_the_run_before_it
     assert reported(runs(cluster)[-1], "failed", done)["r1_outages"] == []
 
 
-@pytest.mark.parametrize("env", FATAL)
-def test_a_host_that_is_lost_while_the_new_version_is_staged_stops_the_run_before_any_node_is_taken(
-    cluster: LoopbackCluster, mirror: Path, tmp_path: Path, env: dict[str, str]
-) -> None:
-    last = order_of(cluster)[-1]
-    before = touched_by(cluster)
-    staged = cluster.nodes[last].binary.with_name("nats-server-2.15.1")
-    done = lose(cluster, mirror, tmp_path, last, f"made {staged}", env)
+def _while_it_drains(cluster: LoopbackCluster, mirror: Path, folder: Path, first: str, others: list[str]) -> None:
+    """The message names host and step, and no other node is touched."""
+    process, before = cluster.process(first), touched_by(cluster)
+    assert process is not None
+    done = lose(cluster, mirror, folder, first, f"gone {process.pid}", FATAL)
     assert done.returncode != 0
-    assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
-    assert f"{last} was lost in the step 'Unpack it beside the running version" in said(done)
-    assert f"No server was stopped. Next: bring {last} back, and run the same playbook again" in said(done)
-    assert ("stage", "failed") in phases(reported(runs(cluster)[-1], "failed", done), last)
+    after = touched_by(cluster)
+    assert {name: after[name][:2] for name in others} == {name: before[name][:2] for name in others}
+    message = said(done)
+    assert f"{first} was lost in the step 'Lame duck until the server has exited" in message
+    assert "it cannot be reached (no route to host)" in message
+    assert f"STOPPED in the turn of {first}. No other node was touched after it." in message
+    assert f"{first}: it cannot be reached. Automatic restarts may still be held there." in message
+    assert f"Next: bring {first} back, and run the same playbook again; it goes on with {first}." in message
+    for name in others:
+        assert f"{name} {OLD} up " in message
+    report = reported(runs(cluster)[-1], "failed", done)
+    assert phases(report, first)[-1] == ("drain", "failed")
+    assert [server["state"] for server in report["servers"] if server["host"] == first] == ["failed"]
 
 
 def test_a_host_that_is_lost_while_its_supervisor_stops_what_does_not_come_up_is_told_as_any_other(
@@ -107,7 +107,7 @@ def test_a_host_that_is_lost_while_its_supervisor_stops_what_does_not_come_up_is
 ) -> None:
     broken = publish(tmp_path / "mirror", BROKEN, pack(BROKEN, script(BROKEN, "exit 1")))
     stopped = tmp_path / "stopped"
-    with LoopbackCluster("2.14.6", size=1) as alone:
+    with LoopbackCluster(OLD, size=1) as alone:
         done = lose(
             alone,
             broken,
@@ -123,5 +123,5 @@ def test_a_host_that_is_lost_while_its_supervisor_stops_what_does_not_come_up_is
     message = said(done)
     assert (done.returncode != 0, stopped.exists()) == (True, True), done.stdout[-4000:]
     assert "STOPPED in the turn of n1." in message, done.stdout[-4000:]
-    assert "n1: it could NOT be put back to 2.14.6: " in message
+    assert f"n1: it could NOT be put back to {OLD}: " in message
     assert "n1 was lost in the step 'Have the supervisor stop the server that does not come up': it cannot be reached" in message

@@ -106,7 +106,7 @@ def test_clients_that_ended_up_on_one_server_are_moved_and_a_second_run_moves_no
 
         account = {"servers": cluster.urls, "user": "sys", "password": "sys"}
         hosts = write_hosts(cluster, mirror, nats_upgrade_system_account=account, **WANTED)
-        with Load(cluster.urls, cluster.base / "load.json") as load:
+        with Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
             done = upgrade(hosts, "2.15.1", env={"ANSIBLE_SHOW_CUSTOM_STATS": "1"})
             assert done.returncode == 0, done.stdout[-6000:] + done.stderr
             assert wait_until(lambda: not crowd.away, 20), crowd.away

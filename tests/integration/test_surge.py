@@ -41,16 +41,16 @@ def test_a_run_that_fails_takes_it_away_or_leaves_it_to_the_next_where_a_server_
     with surging(3) as (cluster, temporary):
         lab, hook = write_lab(temporary, mirror), tmp_path / "hook.yml"
         leader = cluster.known_leader()
-        _first, other = [name for name in cluster.nodes if name != leader]
+        first, other = [name for name in cluster.nodes if name != leader]
         # Left behind by a run that died: it is used, and taken away when this one fails with every server up.
         temporary.start()
         hook.write_text("- name: Look\n  ansible.builtin.fail:\n    msg: no\n", encoding="utf-8")
-        failed = upgrade(lab, NEW, nats_upgrade_hooks={"before_node": str(hook)})
+        failed = upgrade(lab, NEW, "--limit", first, nats_upgrade_hooks={"before_node": str(hook)})
         assert failed.returncode != 0
         says(
             failed,
             "s1 runs already (2.14.6), and is used",
-            "STOPPED in the turn of ",
+            f"STOPPED in the turn of {first}.",
             "s1: drained and stopped (temporary server).",
         )
         assert temporary.gone()
@@ -61,7 +61,7 @@ def test_a_run_that_fails_takes_it_away_or_leaves_it_to_the_next_where_a_server_
         hook.write_text(
             f"- name: Look\n  ansible.builtin.shell: kill -9 {process.pid}; exit 1\n  changed_when: true\n", encoding="utf-8"
         )
-        failed = upgrade(lab, NEW, nats_upgrade_hooks={"before_node": str(hook)})
+        failed = upgrade(lab, NEW, "--limit", first, nats_upgrade_hooks={"before_node": str(hook)})
         assert failed.returncode != 0
         says(failed, f"s1: left running (temporary server), for clients may need it: {other} does not answer")
         says(failed, f"-m natsops.cluster.nats_lameduck -a pid_file={temporary.node.pid_file}")
@@ -71,7 +71,7 @@ def test_a_run_that_fails_takes_it_away_or_leaves_it_to_the_next_where_a_server_
 
         cluster.start_node(other)
         cluster.wait_ready()
-        with Load(cluster.urls, cluster.base / "load.json") as load:
+        with Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
             done = upgrade(lab, NEW)
             nothing_lost(load)
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr

@@ -72,10 +72,6 @@ UNITS = {
     # As of 2.11.4 and later: Restart=on-failure, ExecStop sends SIGUSR2, TimeoutStopSec=150.
     "plain": SHIPPED,
     "restart_always": changed(Restart="always", RestartSec="1"),
-    # The hardened one of 2.10.14 to 2.11.1: no lame duck on stop, and a start after every end.
-    "exec_stop_sigint": changed(
-        ExecStop="/bin/kill -s SIGINT $MAINPID", KillSignal="SIGUSR2", Restart="always", RestartSec="5", TimeoutStopSec=""
-    ),
     # The main process of the unit is a shell script, the server its child.
     "wrapper": changed(ExecStart=WRAPPER),
 }

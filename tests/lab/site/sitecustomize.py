@@ -1,4 +1,4 @@
-"""Keeps the bytecode of what is imported out of zip files, and Ansible's workers from collecting garbage.
+"""Keeps the bytecode of what is imported out of zip files, and has Ansible do nothing that a run of the tests does not need.
 
 On PYTHONPATH of the tests, and on the machines of the lab.
 
@@ -19,13 +19,13 @@ FOLDER = os.environ.get("NATSOPS_BYTECODE", "/var/cache/natsops-bytecode")
 _compile_source = zipimport._compile_source
 
 
-def _kept(pathname, source):
-    # By what the source is, and the Python that compiles it: where it came from does not matter.
-    key = int.from_bytes(_imp.source_hash(1, source), "little")
+def _once(source, name, compiled):
+    # By what the source is, and the Python that compiles it.
+    key = int.from_bytes(_imp.source_hash(1, source + name.encode()), "little")
     path = f"{FOLDER}/{sys.implementation.cache_tag}-{key:016x}"
     with contextlib.suppress(OSError, EOFError, ValueError, TypeError), open(path, "rb") as file:
         return marshal.load(file)
-    code = _compile_source(pathname, source)
+    code = compiled()
     # Process ids are no names here: those of all machines write to one folder.
     part = f"{path}.{os.urandom(8).hex()}"
     with contextlib.suppress(OSError):
@@ -35,10 +35,21 @@ def _kept(pathname, source):
     return code
 
 
-# Ansible forks a worker for each task on each host, and the first collection in one writes to all that it shares with the others.
-# Without collections 60 small tasks cost a sixth less; a run lasts too short to need them.
-if any(os.path.basename(word) in ("ansible", "ansible-playbook") for word in getattr(sys, "orig_argv", [])[:2]):
-    gc.disable()
+def _kept(pathname, source):
+    # Each run has its zip files elsewhere: where it came from does not matter.
+    return _once(source, "", lambda: _compile_source(pathname, source))
+
 
 if os.path.isdir(FOLDER):
     zipimport._compile_source = _kept
+
+if any(os.path.basename(word) in ("ansible", "ansible-playbook") for word in getattr(sys, "orig_argv", [])[:2]):
+    # Ansible forks a worker for each task on each host, and the first collection in one writes to all that it shares with the
+    # others. Without collections 60 small tasks cost a sixth less; a run lasts too short to need them.
+    gc.disable()
+    # The command line of httpx, which it imports where there are click and rich: the tools of the tests have brought them.
+    sys.modules["httpx._main"] = None
+    if os.path.isdir(FOLDER):
+        import controller_cache
+
+        controller_cache.install(FOLDER, _once)

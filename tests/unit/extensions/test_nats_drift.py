@@ -152,11 +152,16 @@ def test_a_password_in_an_address_is_in_no_event_and_no_log(servers: Servers, ca
 def test_a_look_that_waits_for_a_server_can_be_cancelled() -> None:
     async def scenario(hanging: str) -> None:
         source = asyncio.create_task(SOURCE["main"](asyncio.Queue(), {"servers": [hanging], "request_timeout_seconds": 2}))
-        connection, _address = await asyncio.to_thread(hangs.accept)
+        accepted = asyncio.create_task(asyncio.to_thread(hangs.accept))
+        # A source that fails before it asks would be waited for without end.
+        await asyncio.wait({source, accepted}, return_when=asyncio.FIRST_COMPLETED)
+        assert not source.done(), source.exception()
+        connection, _address = await accepted
         await ended(source)
         connection.close()
 
     with socket.socket() as hangs:
+        hangs.settimeout(30)
         hangs.bind(("127.0.0.1", 0))
         hangs.listen()
         asyncio.run(scenario(f"http://127.0.0.1:{hangs.getsockname()[1]}"))

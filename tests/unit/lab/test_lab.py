@@ -9,13 +9,11 @@ import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from nats.errors import NoRespondersError
 
 from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figures import Tally
-from tests import parallel
 from tests.lab import bytecode, engine, monitored, sampler
 from tests.lab.binaries import LabError, check_version
 from tests.lab.demo_report import Result
@@ -258,21 +256,6 @@ def test_a_lock_is_held_until_it_is_closed() -> None:
     holding = try_lock(name)
     assert holding is not None
     os.close(holding)
-
-
-def test_workers_take_the_tests_that_take_longest_first() -> None:
-    folders = [
-        "tests/unit/x.py::a",
-        "tests/integration/x.py::a",
-        "elsewhere/x.py::a",
-        "tests/scenarios/x.py::a",
-        "tests/lint/x.py::a",
-    ]
-    items = [SimpleNamespace(nodeid=nodeid, module=SimpleNamespace()) for nodeid in folders]
-    items.append(SimpleNamespace(nodeid="tests/integration/y.py::a", module=SimpleNamespace(ContainerCluster=None)))
-    parallel.pytest_collection_modifyitems(items)  # type: ignore[arg-type]
-    assert [item.nodeid.split("/")[1] for item in items] == ["scenarios", "integration", "integration", "lint", "unit", "x.py::a"]
-    assert items[1].nodeid == "tests/integration/y.py::a"
 
 
 def test_what_is_imported_from_a_zip_is_compiled_once_and_again_where_the_kept_bytecode_is_damaged(tmp_path: Path) -> None:

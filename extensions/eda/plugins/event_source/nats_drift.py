@@ -53,6 +53,10 @@ options:
     description: Most requests under way at once.
     type: int
     default: 200
+  max_answer_mib:
+    description: Most that is taken of all that one server answers in a look, in MiB.
+    type: int
+    default: 64
   validate_certs:
     description: Whether the certificates of monitoring ports have to be trusted.
     type: bool
@@ -126,6 +130,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "active_seconds": {"type": "float", "default": 3600},
     "request_timeout_seconds": {"type": "float", "default": 5},
     "max_in_flight": {"type": "int", "default": 200},
+    "max_answer_mib": {"type": "int", "default": 64},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "str"},
     "policy_file": {"type": "str"},
@@ -202,7 +207,7 @@ def _checked(args: dict[str, Any], error: type[Exception]) -> dict[str, Any]:
     if read.error_messages:
         raise error(f"nats_drift: {'; '.join(read.error_messages)}")
     params: dict[str, Any] = read.validated_parameters
-    without_credentials = _util("_http").without_credentials
+    without_credentials = _util("_reply").without_credentials
     servers = [
         {"name": without_credentials(one), "monitor_url": one} if isinstance(one, str) else one for one in params["servers"]
     ]

@@ -174,6 +174,9 @@ def test_a_release_that_is_not_there_is_refused_with_what_to_check(
     error = refused(mirror.fetch)
     assert str(error).startswith(f"refused: {mirror.base}/{path.name} cannot be read: ")
     assert "check nats_upgrade_version and nats_upgrade_archive_url" in str(error)
+    if scheme == "http":
+        assert "404" in str(error)
+        assert "Nothing was touched; there is no such release, or the mirror has another layout" in str(error)
     assert error.details == {"refusal": "no_archive"}
     assert mirror.kept() == []
 

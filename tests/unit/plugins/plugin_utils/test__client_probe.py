@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import stat
+import subprocess
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _findings
+from ansible_collections.natsops.cluster.plugins.module_utils import _findings, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.plugin_utils import (
     _client_probe,
@@ -313,6 +315,47 @@ def test_another_process_with_the_pid_of_the_probe_is_not_signalled(tmp_path: Pa
     signal.signal(signal.SIGUSR1, signal.SIG_DFL)
     with pytest.raises(NatsError, match="its process was killed"):
         _client_probe.read(str(tmp_path), "n1")
+    assert _client_probe.stop(str(tmp_path)) == {}
+
+
+def as_probe(folder: Path, process: subprocess.Popen[Any], **other: Any) -> str:
+    """The pid file of a folder names this process, with the right start."""
+    looked = _process.look(process.pid)
+    assert looked
+    kept = {"pid": process.pid, "start_ticks": looked.start_ticks, **other}
+    (folder / "client-probe.pid").write_text(json.dumps(kept), encoding="utf-8")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    "words", [[], [_client_probe_process.__file__, "/another/folder"], ["{folder}"]], ids=["none", "probe", "folder"]
+)
+def test_a_pid_file_that_names_another_process_has_it_signalled_by_nobody(tmp_path: Path, words: list[str]) -> None:
+    """Whoever can write the folder of a report must not have others' processes ended."""
+    given = [word.format(folder=tmp_path) for word in words]
+    with subprocess.Popen([sys.executable, "-c", "input()", *given], stdin=subprocess.PIPE) as process:
+        folder = as_probe(tmp_path, process)
+        with pytest.raises(NatsError, match="its process was killed"):
+            _client_probe.read(folder, "n1")
+        assert _client_probe.stop(folder) == {}
+        process.communicate(b"\n")
+    assert process.returncode == 0
+
+
+def test_the_process_that_is_the_probe_of_the_folder_is_signalled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = tmp_path / "probe.py"
+    stand_in.write_text("input()", encoding="utf-8")
+    monkeypatch.setattr(_client_probe_process, "__file__", str(stand_in))
+    with subprocess.Popen([sys.executable, str(stand_in), str(tmp_path)], stdin=subprocess.PIPE) as process:
+        _client_probe.stop(as_probe(tmp_path, process))
+    assert process.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    "kept", ["", "7", "[]", "{}", '{"pid": [1], "start_ticks": 1}', '{"pid": 1e999}', '{"pid": -1, "start_ticks": 0}']
+)
+def test_a_pid_file_that_is_damaged_names_nobody(tmp_path: Path, kept: str) -> None:
+    (tmp_path / "client-probe.pid").write_text(kept, encoding="utf-8")
     assert _client_probe.stop(str(tmp_path)) == {}
 
 

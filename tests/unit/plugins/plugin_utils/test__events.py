@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _baseline
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _report, _report_html
 from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Event, Log
@@ -92,6 +95,40 @@ def test_events_are_read_by_their_time_and_one_that_is_being_written_is_none(log
     lines = [b'{"at":"2","kind":"b"}', b'{"at":"1","kind":"a"}', b'{"at":"3","ki']
     (log.folder / "events.jsonl").write_bytes(b"\n".join(lines))
     assert [event["kind"] for event in log.read()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])
+def test_a_report_is_for_its_user_and_group_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        log = _events.begin(tmp_path / "deep" / "reports", "r1")
+        log.write("node_done", host="n1")
+        _baseline.write(str(log.folder / "before-n1.json"), {})
+    finally:
+        os.umask(before)
+    found = {path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    files = ("events.jsonl", "report.json", "report.html", "before-n1.json")
+    folders = ("deep", "deep/reports", "deep/reports/r1")
+    assert found == {**dict.fromkeys(folders, 0o750), **{f"deep/reports/r1/{name}": 0o640 for name in files}}
+
+
+def test_a_mode_that_somebody_has_given_to_a_folder_or_to_what_is_appended_to_stays(log: Log) -> None:
+    log.write("note")
+    log.folder.chmod(0o755)
+    (log.folder / "events.jsonl").chmod(0o644)
+    log.write("note")
+    _events.begin(log.folder.parent, "r1")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (log.folder, log.folder / "events.jsonl")] == [0o755, 0o644]
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "report.html.new"])
+def test_a_link_in_the_place_of_a_file_is_not_followed(log: Log, tmp_path: Path, name: str) -> None:
+    (tmp_path / "other").write_text("kept", encoding="utf-8")
+    (log.folder / name).unlink(missing_ok=True)
+    (log.folder / name).symlink_to(tmp_path / "other")
+    log.write("node_done", host="n1")
+    assert (tmp_path / "other").read_text(encoding="utf-8") == "kept"
+    assert "cannot be written" in log.warnings[0]
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_touched(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import parallel
+
+LONG, SHORT, UNIT = "tests/integration/test_long.py", "tests/integration/test_short.py", "tests/unit/test_many.py"
+
+
+def test_what_takes_longest_comes_first_and_what_is_new_before_it() -> None:
+    durations = parallel.Durations({SHORT: 20, f"{LONG}::alone": 50, LONG: 30, UNIT: 70})
+    asked = [
+        f"{UNIT}::a",
+        "tests/unit/test_new.py::a",
+        f"{SHORT}::a",
+        f"{LONG}::a",
+        f"{LONG}::alone",
+        "tests/integration/new.py::a",
+    ]
+    assert sorted(asked, key=durations.rank) == [
+        "tests/integration/new.py::a",
+        f"{LONG}::alone",
+        f"{LONG}::a",
+        f"{SHORT}::a",
+        f"{UNIT}::a",
+        "tests/unit/test_new.py::a",
+    ]
+
+
+def test_a_test_of_a_long_file_that_shares_nothing_is_a_piece_of_work_by_itself() -> None:
+    took = {f"{LONG}::a": 50.4, f"{LONG}::b": 1, f"{LONG}::c[x]": 40, f"{SHORT}::a": 30, f"{SHORT}::b": 29, f"{UNIT}::a": 99}
+    found = parallel.pieces(took, shares=[f"{LONG}::a", f"{LONG}::b"])
+    assert list(found.items()) == [(UNIT, 99), (SHORT, 59), (LONG, 51), (f"{LONG}::c[x]", 40)]
+    durations = parallel.Durations(dict(found))
+    assert [durations.piece(nodeid) for nodeid in took] == [LONG, LONG, f"{LONG}::c[x]", SHORT, SHORT, UNIT]
+
+
+def test_what_is_recorded_is_the_longest_first() -> None:
+    recorded = json.loads(parallel.RECORDED.read_text(encoding="utf-8"))
+    assert recorded
+    assert list(recorded.values()) == sorted(recorded.values(), reverse=True)
+
+
+@pytest.fixture(scope="module")
+def made_once() -> None:
+    pass
+
+
+@pytest.fixture
+def by_way_of(made_once: None) -> None:
+    pass
+
+
+def test_one_whose_fixture_has_one_of_the_module_shares_it(request: pytest.FixtureRequest, by_way_of: None) -> None:
+    assert parallel.shares(request.node)
+
+
+def test_one_with_fixtures_of_its_own_shares_nothing(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    assert not parallel.shares(request.node)
