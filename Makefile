@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh Debian-like machine with Python 3.11: make demo, make test.
+# Two commands do everything on a fresh Debian-like machine with Python 3.11 to 3.13: make demo, make test.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -12,6 +12,7 @@ SCENARIO ?= default
 # Most tests wait most of the time: more workers than processors.
 WORKERS ?= 4
 RUNS ?= 10
+NEWEST := PYTHONPATH=collections $(BIN)/python -m tests.lab.newest
 # Where it is set, every one of the many processes of a test run would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -34,7 +35,12 @@ demos: $(VENV)/ready ## RUNS=10 demos in a row; stops at the first that is not p
 
 .PHONY: test
 test: $(VENV)/ready ## everything: lint, unit, integration on real clusters, Molecule (WORKERS=4 at a time)
+	@$(NEWEST) || true
 	@$(BIN)/python -m pytest -n $(WORKERS) $(RECORD) --durations=15 tests/lint tests/unit tests/integration tests/scenarios
+
+.PHONY: newest
+newest: $(VENV)/ready ## the playbooks on the newest ansible-core that the package registry has
+	@core=$$($(NEWEST) --version) && NATSOPS_CORE=$$core $(BIN)/python -m pytest -v tests/integration/test_ansible_versions.py
 
 .PHONY: lint
 lint: $(VENV)/ready ## the linters alone

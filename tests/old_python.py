@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _core
+from tests.lab import pythons
 
 # Ansible's own files are a syntax error for such a Python; to a question it gives its own version.
 _STAND_IN = """\
@@ -30,23 +28,7 @@ def stand_in(folder: Path) -> Path:
     return path
 
 
-def installed(minor: int) -> Iterator[Path]:
-    """Where a Python of this minor may be on this machine."""
-    yield from sorted((Path.home() / ".pyenv" / "versions").glob(f"3.{minor}.*/bin/python"))
-    on_path = shutil.which(f"python3.{minor}")
-    if on_path:
-        yield Path(on_path)
-
-
-def runs(python: Path) -> bool:
-    """Whether it is there and works: a name on the search path may be one that only says what is not installed."""
-    try:
-        return subprocess.run([python, "-c", "import ssl"], capture_output=True, timeout=20, check=False).returncode == 0
-    except OSError:
-        return False
-
-
 def too_old() -> dict[str, Path]:
     """One of each minor that is here and that nodes may not have, by its minor."""
-    found = {f"3.{minor}": next(filter(runs, installed(minor)), None) for minor in range(_core.oldest_python()[1])}
+    found = {minor: pythons.find(minor) for minor in (f"3.{number}" for number in range(_core.oldest_python()[1]))}
     return {minor: path for minor, path in found.items() if path}

@@ -25,7 +25,20 @@ FILLING = ("tests/lint/", "tests/unit/")
 # The tests of a file that takes longer are pieces of work by themselves, where they share nothing.
 LONG_SECONDS = 60.0
 SHARED = ("module", "package", "class")
+# In these the tests of one ansible-core, the first parameter, are a piece of work.
+BY_CORE = ("tests/integration/test_ansible_versions.py", "tests/lint/test_sanity.py")
 RUN: pytest.StashKey[str] = pytest.StashKey()
+
+
+def whole(nodeid: str) -> str:
+    """The piece of work that a test belongs to where it is none by itself: its file, or what a file has for its ansible-core."""
+    file, _unused, test = nodeid.partition("::")
+    return f"{file}[{test.partition('[')[2].strip(']').partition('-')[0]}]" if file in BY_CORE else file
+
+
+def fills(nodeid: str) -> bool:
+    """Whether a test, or a piece, is one of those that fill the gaps at the end."""
+    return nodeid.startswith(FILLING) and not nodeid.startswith(BY_CORE)
 
 
 class Durations:
@@ -40,12 +53,12 @@ class Durations:
 
     def piece(self, nodeid: str) -> str:
         """The piece of work that a test belongs to."""
-        return nodeid if nodeid in self._seconds else nodeid.partition("::")[0]
+        return nodeid if nodeid in self._seconds else whole(nodeid)
 
     def rank(self, nodeid: str) -> tuple[bool, float]:
         """What comes first has the least."""
-        unknown = 0.0 if nodeid.startswith(FILLING) else float("inf")
-        return nodeid.startswith(FILLING), -self._seconds.get(self.piece(nodeid), unknown)
+        unknown = 0.0 if fills(nodeid) else float("inf")
+        return fills(nodeid), -self._seconds.get(self.piece(nodeid), unknown)
 
 
 class Recorder:
@@ -68,12 +81,12 @@ def pieces(took: dict[str, float], shares: Iterable[str]) -> dict[str, int]:
     """The pieces of work and their seconds, the longest first: what took how long, and which tests share what is made once."""
     shares, files = set(shares), defaultdict(float)
     for nodeid, seconds in took.items():
-        files[nodeid.partition("::")[0]] += seconds
+        files[whole(nodeid)] += seconds
     found: defaultdict[str, float] = defaultdict(float)
     for nodeid, seconds in took.items():
-        file = nodeid.partition("::")[0]
-        alone = files[file] > LONG_SECONDS and nodeid not in shares and not nodeid.startswith(FILLING)
-        found[nodeid if alone else file] += seconds
+        piece = whole(nodeid)
+        alone = not nodeid.startswith(BY_CORE) and files[piece] > LONG_SECONDS and nodeid not in shares and not fills(nodeid)
+        found[nodeid if alone else piece] += seconds
     return {name: round(seconds) for name, seconds in sorted(found.items(), key=lambda one: (-round(one[1]), one[0]))}
 
 

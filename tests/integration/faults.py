@@ -51,12 +51,13 @@ class Background:
         *options: str,
         playbook: Path = PLAYBOOK,
         env: Mapping[str, str] | None = None,
+        programs: Path = BIN,
         **variables: Any,
     ) -> None:
         self.mark = f"{MARK}={uuid.uuid4().hex}"
         self._folder = tempfile.TemporaryDirectory(prefix="natsops-roll-")
         self.output_file = Path(self._folder.name) / "output"
-        self._argv = [str(BIN / "ansible-playbook"), "-i", str(inventory_file), str(playbook), *options]
+        self._argv = [str(programs / "ansible-playbook"), "-i", str(inventory_file), str(playbook), *options]
         self._argv += ["-e", json.dumps({**variables, **({"nats_upgrade_version": version} if version else {})})]
         self._env = {**os.environ, **ENVIRONMENT, **(env or {}), **dict([self.mark.split("=", 1)])}
         self._child: subprocess.Popen[bytes] | None = None

@@ -1,74 +1,134 @@
-"""The playbook on the older versions of ansible-core that are supported; all other tests run on the newest."""
+"""The playbooks on every ansible-core that is supported, each on the Python that it needs. All other tests run on one of them.
+
+A cell is the cheapest run that shows all: a roll of two nodes is killed in the middle of a turn, C(plan), C(status) and C(audit)
+run then, and the roll runs again; then one node of another cluster is restarted. In the first cluster all nodes have the same
+ports, as on machines, in the second each has its own.
+
+NATSOPS_CORE is another release that has to do all this too: C(make newest).
+"""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _tested
 from tests.integration.environments import programs
-from tests.integration.helpers import adhoc, upgrade, write_hosts
+from tests.integration.faults import NEW, OLD, Background, finished, in_turn, says, steps, stop_at
+from tests.integration.helpers import PLAYBOOK, PLAYBOOK_SECONDS, adhoc, run, starts, upgrade, write_hosts
 from tests.integration.test_groups import EACH_WAY
+from tests.lab import pythons
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.playbook import PlaybookRun
+from tests.lab.ports import free_ports
 
 WITHOUT_HTTPX = "2.18"
-CORES = ["2.17", WITHOUT_HTTPX]
+CORES = dict(_tested.CORES)
+if other := os.environ.get("NATSOPS_CORE"):
+    CORES = {other: replace(_tested.newest(), minor=_tested.minor_of(other), release=other)}
+WAIVE = ["stepping_stone", "two_node_cluster"]
 
 
 @dataclass(frozen=True)
-class Upgraded:
-    core: str
-    done: PlaybookRun
-    versions: dict[str, str]
+class Cell:
+    """What was run, and what it did. C(in_turn) is the node at which the first roll was killed."""
+
+    core: _tested.Core
+    in_turn: str
+    looked: PlaybookRun
+    resumed: PlaybookRun
+    left: dict[str, str]
     read_on_nodes: dict[str, Any]
-
-    @property
-    def output(self) -> str:
-        return self.done.stdout + self.done.stderr
+    restarted: PlaybookRun
+    starts: tuple[dict[str, str], dict[str, str]]
 
 
-def programs_of(core: str) -> Path:
-    minor = int(core.partition(".")[2])
-    extra = () if core == WITHOUT_HTTPX else ("httpx",)
-    return programs(f"ansible-{core}", f"ansible-core>={core},<2.{minor + 1}", "packaging", *extra)
+def programs_of(core: _tested.Core) -> Path:
+    extra = () if core.minor == WITHOUT_HTTPX else ("httpx",)
+    python = pythons.provide(core.python)
+    return programs(f"ansible-{core.release}", f"ansible-core=={core.release}", "packaging", *extra, python=python)
+
+
+def playbooks(folder: Path, hosts: Path, *names: str, **variables: Any) -> PlaybookRun:
+    """Run several in one call."""
+    paths = [str(PLAYBOOK.with_name(f"{name}.yml")) for name in names]
+    return run(
+        [str(folder / "ansible-playbook"), "-i", str(hosts), *paths, "-e", json.dumps(variables)], seconds=PLAYBOOK_SECONDS
+    )
 
 
 @pytest.fixture(scope="module", params=CORES)
-def upgraded(request: pytest.FixtureRequest, mirror: Path) -> Iterator[Upgraded]:
-    core = str(request.param)
+def cell(request: pytest.FixtureRequest, mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
+    core = CORES[request.param]
     folder = programs_of(core)
-    # What differs between versions of Ansible does so on two nodes as on three.
-    with LoopbackCluster("2.14.6", 2) as cluster:
-        hosts = write_hosts(cluster, mirror, nats_upgrade_waive=["stepping_stone", "two_node_cluster"])
-        done = upgrade(hosts, "2.15.1", programs=folder)
+    with LoopbackCluster(OLD, 2, ports=free_ports(2, own_addresses=True)) as cluster:
+        # One node has the oldest Python that may be there.
+        old = {"n2": {"ansible_python_interpreter": str(pythons.oldest(core.node_python))}}
+        hosts = write_hosts(cluster, mirror, old, nats_upgrade_waive=WAIVE)
+        env, stopped = stop_at(tmp_path_factory.mktemp("killed"), "/journal.json", "draining")
+        with Background(hosts, NEW, env=env, programs=folder) as roll:
+            roll.until(stopped.exists, "draining")
+            roll.kill()
+        node = in_turn(cluster)
+        looked = playbooks(folder, hosts, "plan", "status", "audit", nats_upgrade_version=NEW)
+        resumed = upgrade(hosts, NEW, programs=folder)
+        left = {name: f"{version} {steps(cluster, name)[-1]}" for name, version in cluster.versions().items()}
         # Through connections of our own making. Nobody has to become root for it, and here nobody can.
         wanted = {"hosts": ["n1", "n2"], "probe_from": "node"}
         read = adhoc(hosts, "n1", "nats_version_facts", "-e", '{"ansible_become": true}', programs=folder, **wanted)
-        yield Upgraded(core, done, cluster.versions(), read["n1"])
+        finished(cluster, NEW)
+    with LoopbackCluster(NEW, 2) as cluster:
+        hosts, begun = write_hosts(cluster, mirror, nats_upgrade_waive=WAIVE), starts(cluster)
+        restarted = playbooks(folder, hosts, "restart", nats_upgrade_restart_all=True, nats_upgrade_max_nodes=1)
+        yield Cell(core, node, looked, resumed, left, read, restarted, (begun, starts(cluster)))
 
 
-def test_a_cluster_is_upgraded(upgraded: Upgraded) -> None:
-    assert upgraded.done.returncode == 0, upgraded.output[-3000:]
-    assert set(upgraded.versions.values()) == {"2.15.1"}
+def test_a_roll_that_was_killed_is_run_again_and_finishes(cell: Cell) -> None:
+    assert cell.resumed.returncode == 0, cell.resumed.stdout[-5000:]
+    says(cell.resumed, "resumed: it broke off at 'draining'")
+    assert cell.left == {"n1": f"{NEW} done", "n2": f"{NEW} done"}
+
+
+def test_plan_and_status_tell_the_turn_of_one_node_alone(cell: Cell) -> None:
+    assert cell.looked.returncode == 0, cell.looked.stdout[-5000:]
+    says(cell.looked, f"1. {cell.in_turn} {OLD} -> {NEW}", f"{cell.in_turn} {OLD} up")
+    # Each in its own words.
+    assert (cell.looked.stdout.count("broke off at"), cell.looked.stdout.count("its turn broke off")) == (2, 1)
+
+
+def test_an_audit_finds_no_drift(cell: Cell) -> None:
+    says(cell.looked, "no drift")
+
+
+def test_servers_are_read_on_their_own_hosts(cell: Cell) -> None:
+    servers = cell.read_on_nodes["n1"]["ansible_facts"]["nats_version"]["servers"]
+    assert [(server["name"], server["version"]) for server in servers] == [("n1", NEW), ("n2", NEW)]
+
+
+def test_a_restart_takes_one_node(cell: Cell) -> None:
+    assert cell.restarted.returncode == 0, cell.restarted.stdout[-5000:]
+    before, after = cell.starts
+    assert sorted(after[name] == before[name] for name in before) == [False, True]
+    assert "down" not in after.values()
 
 
 @pytest.mark.parametrize("core", CORES)
 def test_a_run_that_would_do_nothing_is_an_error(core: str, tmp_path: Path) -> None:
     for case in EACH_WAY:
-        case.fails(tmp_path, "status", programs_of(core))
+        case.fails(tmp_path, "status", programs_of(CORES[core]))
 
 
-def test_servers_are_read_on_their_own_hosts(upgraded: Upgraded) -> None:
-    servers = upgraded.read_on_nodes["ansible_facts"]["nats_version"]["servers"]
-    assert [(server["name"], server["version"]) for server in servers] == [("n1", "2.15.1"), ("n2", "2.15.1")]
-
-
-def test_there_is_no_deprecation_and_no_warning_but_one_where_httpx_is_missing(upgraded: Upgraded) -> None:
-    assert "DEPRECATION" not in upgraded.output
-    assert upgraded.output.count("[WARNING]: ") == (1 if upgraded.core == WITHOUT_HTTPX else 0), upgraded.output
-    if upgraded.core == WITHOUT_HTTPX:
-        assert "[WARNING]: httpx cannot be imported on the controller" in upgraded.output
+@pytest.mark.parametrize("which", ["looked", "resumed", "restarted"])
+def test_there_is_no_deprecation_and_no_warning_but_one_where_httpx_is_missing(cell: Cell, which: str) -> None:
+    done = getattr(cell, which)
+    output = done.stdout + done.stderr
+    assert "DEPRECATION" not in output
+    assert output.count("[WARNING]: ") == (1 if cell.core.minor == WITHOUT_HTTPX else 0), output
+    if cell.core.minor == WITHOUT_HTTPX:
+        assert "[WARNING]: httpx cannot be imported on the controller" in output

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _tested
 from tests.unit.modules import ROOT
 
 INVENTORIES = sorted((ROOT / "docs" / "inventories").glob("*.yml"))
@@ -46,3 +47,19 @@ def test_an_inventory_tells_ansible_no_address(name: str) -> None:
 def test_a_page_links_to_files_that_are_there(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quick-start.md"])
+def test_a_page_shows_the_versions_that_are_tested(page: str) -> None:
+    cores = [f"| {core.minor} | {core.release} | {core.python} | {core.node_python} |" for core in _tested.CORES.values()]
+    head = ["| ansible-core | tested release | on Python | oldest Python of a node |", "|---|---|---|---|"]
+    assert "\n".join(["", *head, *reversed(cores), ""]) in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_the_execution_environment_has_a_version_that_is_tested_on_its_python() -> None:
+    needed = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    release, python = needed["ansible_core"]["package_pip"].partition("==")[2], needed["python_interpreter"]["package_system"]
+    core = _tested.CORES[_tested.minor_of(release)]
+    assert (core.release, f"python{core.python}") == (release, python)
+    said = f"ansible-core {release} on Python {core.python}, for nodes with Python {core.node_python} or newer"
+    assert said in " ".join((ROOT / "docs" / "awx.md").read_text(encoding="utf-8").split())

@@ -60,3 +60,12 @@ def test_one_whose_fixture_has_one_of_the_module_shares_it(request: pytest.Fixtu
 
 def test_one_with_fixtures_of_its_own_shares_nothing(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     assert not parallel.shares(request.node)
+
+
+def test_what_a_file_has_for_one_ansible_core_is_a_piece_of_work_that_does_not_wait_for_the_end() -> None:
+    for file in parallel.BY_CORE:
+        tests = [f"{file}::{name}" for name in ("a[2.20]", "b[2.20-looked]", "a[2.21]")]
+        assert [parallel.whole(test) == parallel.whole(tests[0]) for test in tests] == [True, True, False]
+        assert [parallel.fills(test) for test in tests] == [False, False, False]
+        found = parallel.pieces(dict.fromkeys(tests, 100.0), shares=[])
+        assert found == {f"{file}[2.20]": 200, f"{file}[2.21]": 100}
