@@ -46,6 +46,10 @@ newest: $(VENV)/ready ## the playbooks on the newest ansible-core that the packa
 lint: $(VENV)/ready ## the linters alone
 	@$(BIN)/python -m pytest -v tests/lint
 
+.PHONY: sanity
+sanity: $(VENV)/ready ## ansible-test sanity, all of its tests with every ansible-core that is supported
+	@SANITY=all $(BIN)/python -m pytest -v tests/lint/test_sanity.py
+
 .PHONY: unit
 unit: $(VENV)/ready ## the unit tests alone
 	@$(BIN)/python -m pytest tests/unit

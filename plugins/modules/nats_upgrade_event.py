@@ -21,7 +21,7 @@ options:
       - "V(resumed): once the lock is ours, what a run has written that this one goes on with is put before its own events, and
         the report of that one says which run took it up. Nothing where there is no such run."
       - "V(failed): the event is written, and that the run ends with it; the module fails with O(msg) and the path of the report."
-      - "V(log): the lines of a log in O(data.lines) are shown, and nothing in them that a terminal would obey."
+      - "V(log): the C(lines) of a log in O(data) are shown, and nothing in them that a terminal would obey."
       - "V(run_ended): how it ended follows from the events before. It is shown in a line, with the path of the report."
     type: str
     choices: [run_began, resumed, note, put_back, client_probe, log, failed, run_ended]

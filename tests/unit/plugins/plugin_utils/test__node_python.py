@@ -30,8 +30,8 @@ class Action:
         return {"rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 
 
-def fault(interpreter: Any, result: Any = NOT_PARSED) -> str:
-    return _node_python.fault(Action(str(interpreter)), result, "n1")  # type: ignore[arg-type]
+def fault(interpreter: Any, result: Any = None) -> str:
+    return _node_python.fault(Action(str(interpreter)), NOT_PARSED if result is None else result, "n1")  # type: ignore[arg-type]
 
 
 def script(folder: Path, *lines: str) -> Path:
