@@ -98,7 +98,9 @@ def test_a_version_that_the_mirror_does_not_have_is_refused_with_the_address_tha
     assert "Nothing was touched" in message
 
 
-def test_a_version_that_a_web_server_does_not_have_is_refused_as_no_such_release(refused: Refused, tmp_path: Path) -> None:
+def test_plain_http_is_refused_and_with_a_pinned_hash_a_version_that_is_not_there_is_no_such_release(
+    refused: Refused, tmp_path: Path
+) -> None:
     def handler(*arguments: Any) -> SimpleHTTPRequestHandler:
         return _Quiet(*arguments, directory=str(tmp_path))
 
@@ -106,10 +108,13 @@ def test_a_version_that_a_web_server_does_not_have_is_refused_as_no_such_release
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         url = f"http://127.0.0.1:{server.server_port}/{ARCHIVE}"
-        message = one_message(refused("2.15.1", nats_upgrade_archive_url=url))
+        plain = one_message(refused("2.15.1", nats_upgrade_archive_url=url))
+        message = one_message(refused("2.15.1", nats_upgrade_archive_url=url, nats_upgrade_archive_sha256="0" * 64))
     finally:
         server.shutdown()
         server.server_close()
+    sums = f"http://127.0.0.1:{server.server_port}/v2.15.1/SHA256SUMS"
+    assert f"refused: insecure_source: the SHA-256 of the archive comes over plain http, from {sums}" in plain
     assert "404" in message
     assert "there is no such release, or the mirror has another layout" in message
 
