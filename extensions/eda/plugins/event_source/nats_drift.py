@@ -202,7 +202,7 @@ def _checked(args: dict[str, Any], error: type[Exception]) -> dict[str, Any]:
     if read.error_messages:
         raise error(f"nats_drift: {'; '.join(read.error_messages)}")
     params: dict[str, Any] = read.validated_parameters
-    without_credentials = _util("_http").without_credentials
+    without_credentials = _util("_reply").without_credentials
     servers = [
         {"name": without_credentials(one), "monitor_url": one} if isinstance(one, str) else one for one in params["servers"]
     ]
