@@ -107,7 +107,7 @@ def settings(params: Mapping[str, Any]) -> Settings:
         validate_certs=params["validate_certs"] is not False,
         ca_path=params["ca_path"],
         max_in_flight=params["max_in_flight"],
-        max_bytes=max_bytes(params["max_answer_mib"]),
+        max_bytes=max_bytes(params.get("max_answer_mib")),
     )
 
 

@@ -142,20 +142,23 @@ class HttpxDoor(Door):
         content = bytearray()
         async with self._pool(url).stream("GET", url) as reply:
             require_plain(reply.headers.get("Content-Encoding"))
-            blocks = reply.aiter_raw()
-            try:
-                async for block in blocks:
-                    allowed.take(url, len(block))
-                    content += block
-            finally:
-                # One that was broken off would be closed when nobody runs the loop any more.
-                await blocks.aclose()  # type: ignore[attr-defined]  # it is a generator
+            async for block in reply.aiter_raw():
+                allowed.take(url, len(block))
+                content += block
             return reply.status_code, content, reply.headers.get("Location")
 
     def close(self) -> None:
-        for pool in self._pools:
-            self._loop.run_until_complete(pool.aclose())
+        self._loop.run_until_complete(self._let_go())
         self._loop.close()
+
+    async def _let_go(self) -> None:
+        for pool in self._pools:
+            await pool.aclose()
+        # Of what was broken off: the generators inside of httpx that are still there, and tasks that are about to close others.
+        await self._loop.shutdown_asyncgens()
+        await asyncio.sleep(0)
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0)
 
 
 class PlainDoor(Door):

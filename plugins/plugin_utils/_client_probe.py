@@ -21,7 +21,7 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_sess
 LIMIT = "nats_upgrade_client_probe_max_gap_seconds"
 _PID, _LOG = "client-probe.pid", "client-probe.log"
 # Each has bounds of its own for what it does; these are for a machine that is busy.
-_BEGIN_SECONDS, _STEP_SECONDS, _END_SECONDS = 120.0, 120.0, 180.0
+_EXEC_SECONDS, _BEGIN_SECONDS, _STEP_SECONDS, _END_SECONDS = 10.0, 120.0, 120.0, 180.0
 
 Record = Mapping[str, Any]
 
@@ -41,7 +41,14 @@ def start(folder: str, wanted: Wanted, owner: Mapping[str, Any]) -> Record:
     os.close(_report_files.opened(log, os.O_WRONLY))
     argv = [sys.executable, *_identity(folder)]
     pid = _process.start_detached(argv, cwd=None, log_path=log, told=json.dumps(told).encode())
-    process = _process.look(pid)
+    # It has no command for a moment, between the two programs that it is.
+    process = poll_until(
+        lambda: _process.look(pid),
+        lambda seen: seen is None or bool(seen.argv),
+        timeout_seconds=_EXEC_SECONDS,
+        shortest_interval_seconds=0.001,
+        longest_interval_seconds=0.1,
+    ).value
     ticks = process.start_ticks if process else 0
     _report_files.replace(Path(folder) / _PID, json.dumps({"pid": pid, "start_ticks": ticks}))
     began = _wait_for(folder, bool, _BEGIN_SECONDS)

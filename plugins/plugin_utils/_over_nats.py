@@ -73,6 +73,7 @@ class SystemAccount:
         self._sent: dict[str, int] = {}
         self._servers = list(self._account.get("servers") or servers)
         self._names = names
+        self._ours = frozenset(name for of_it in names.values() for name in of_it)
         self._loop = asyncio.new_event_loop()
         self._client: Any = None
         # The client from its first attempt on, while self._client is one that was let in.
@@ -188,8 +189,7 @@ class SystemAccount:
         name = self._name(request, target)
         if name is not None:
             return request.replies[name]
-        ours = {name for names in self._names.values() for name in names}
-        others = sorted(self._seen - ours)
+        others = sorted(self._seen - self._ours)
         told = f"; or another name is its own. These answered and are of no host: {', '.join(others)}" if others else ""
         return Fault(_SILENT + told + self._too_large() + self._not_let_in())
 
@@ -225,7 +225,7 @@ class SystemAccount:
         if name in request.names:
             self._sent[name] = self._sent.get(name, 0) + len(message.data)
             request.replies[name] = reply if self._sent[name] <= self._max_bytes else _reply.too_much(self._max_bytes)
-        if name in request.names or len(self._seen) < _STRANGERS:
+        if name in self._ours or len(self._seen - self._ours) < _STRANGERS:
             self._seen.add(name)
         self._news.set()
 

@@ -16,6 +16,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 from tests.lab import engine
 from tests.lab.docker import PREFIX, docker, labels, remove, remove_leftovers, run
 from tests.lab.processes import wait_until
+from tests.lab.registry import Registry
 from tests.lab.server_images import server_image
 
 OLD, NEW = "2.14.6", "2.15.1"
@@ -60,7 +61,7 @@ def image_of(name: str) -> str:
 def swap(name: str, **given: Any) -> dict[str, Any]:
     specs = {**_node.SERVER_SPEC, **_draining.SPEC, **_draining.TURN_SPEC, **_successor.SPEC}
     params = {option: spec.get("default") for option, spec in specs.items()}
-    params.update(container=name, image=server_image(NEW), timeout_seconds=20.0, **given)
+    params.update({"container": name, "image": server_image(NEW), "timeout_seconds": 20.0, **given})
     return _draining.swap(params, _successor.of(params), check_mode=False)
 
 
@@ -159,6 +160,23 @@ def stage(name: str, **given: Any) -> dict[str, Any]:
         "config_path": "/nats-server.conf",
     }
     return _containers.stage({**params, **given}, check_mode=False)
+
+
+def test_an_image_by_digest_is_pulled_proven_and_started(name: str, tmp_path: Path) -> None:
+    with Registry(server_image(NEW)) as registry:
+        wanted = registry.reference
+        try:
+            assert not _containers.facts(name, wanted)["wanted_image_is_here"]  # type: ignore[index]
+            assert (stage(name, image=wanted)["changed"], stage(name, image=wanted)["changed"]) == (True, False)
+            hold(name, tmp_path)
+            assert swap(name, image=wanted)["started"]
+            assert image_of(name) == f"{wanted} running no"
+            with pytest.raises(NatsError, match="cannot be had") as missing:
+                stage(name, image=f"{registry.repository}@sha256:{'0' * 64}")
+            assert missing.value.details["refusal"] == "no_image"
+        finally:
+            remove(name)
+            docker("rmi", "--force", wanted)
 
 
 def test_an_image_is_proven_and_asked_about_the_configuration_before_anything_stops(name: str, tmp_path: Path) -> None:

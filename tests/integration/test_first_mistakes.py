@@ -88,6 +88,13 @@ def test_a_server_that_its_supervisor_does_not_run_is_refused_with_what_the_supe
     assert "set nats_upgrade_status_command to what names this server. Nothing was touched." in message
 
 
+def test_a_hash_that_comes_over_plain_http_is_refused_before_anything_is_fetched(refused: Refused) -> None:
+    url = "http://releases.invalid/v2.15.1/nats-server.tar.gz"
+    message = one_message(refused("2.15.1", nats_upgrade_archive_url=url))
+    sums = "http://releases.invalid/v2.15.1/SHA256SUMS"
+    assert f"refused: insecure_source: the SHA-256 of the archive comes over plain http, from {sums}" in message
+
+
 def test_a_monitoring_port_that_cannot_be_read_is_refused_with_its_address_whatever_the_limit(
     cluster: LoopbackCluster, refused: Refused
 ) -> None:

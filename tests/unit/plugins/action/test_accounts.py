@@ -89,3 +89,16 @@ def test_what_a_task_says_of_how_to_read_counts_for_all_its_hosts() -> None:
     plugin = host.action("nats_version_facts", False, {"hosts": ["n1", "n2"], "ca_path": "/ours.pem"})
     plugin.arguments(host.task_vars)
     assert [way.ca_path for way, _hosts in plugin._read_by.alike(["n1", "n2"], host.task_vars)] == ["/ours.pem"]
+
+
+def test_what_the_servers_of_a_host_may_answer_with_is_a_variable_of_that_host_whichever_way_they_are_read() -> None:
+    host = Host()
+    inventory = {
+        "n1": {},
+        "n2": {"nats_upgrade_max_answer_mib": "200"},
+        "n3": {**account(WEST), "nats_upgrade_max_answer_mib": 300},
+    }
+    host.task_vars = {"inventory_hostname": "n1", "hostvars": {n: {"inventory_hostname": n, **v} for n, v in inventory.items()}}
+    plugin = host.action("nats_version_facts", "nats_version_facts", False, {"hosts": list(inventory)})
+    plugin.arguments(host.task_vars)
+    assert [plugin._read_by.of(name, host.task_vars).max_answer_mib for name in inventory] == [None, 200, 300]

@@ -33,6 +33,7 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figu
     Steps,
     Tally,
 )
+from tests.lab.processes import wait_until
 from tests.unit import clock as clocks
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
@@ -320,6 +321,12 @@ def test_another_process_with_the_pid_of_the_probe_is_not_signalled(tmp_path: Pa
 
 def as_probe(folder: Path, process: subprocess.Popen[Any], **other: Any) -> str:
     """The pid file of a folder names this process, with the right start."""
+
+    def has_command() -> bool:
+        seen = _process.look(process.pid)
+        return bool(seen and seen.argv)
+
+    assert wait_until(has_command, 30)
     looked = _process.look(process.pid)
     assert looked
     kept = {"pid": process.pid, "start_ticks": looked.start_ticks, **other}
