@@ -71,9 +71,15 @@ def checked(content: Content) -> Content:
     return Content(None, unreadable) if unreadable else content
 
 
+def _with_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with numbers that are numbers: a template of ansible-core 2.17 and 2.18 makes text of them."""
+    given = {key: data[key] for key in ("pid", "start_ticks") if isinstance(data.get(key), str) and data[key].isdigit()}
+    return {**data, **{key: int(text) for key, text in given.items()}}
+
+
 def record(params: Mapping[str, Any], *, check_mode: bool) -> Fields:
     """Write a step, once the lock is proved to be ours; return the result of the module."""
-    folder, run_id, data = params["state_dir"], params["run_id"], params["data"] or {}
+    folder, run_id, data = params["state_dir"], params["run_id"], _with_numbers(params["data"] or {})
     _lock.require_lease(params["lease_seconds"])
     if check_mode:
         return _result(folder, run_id)

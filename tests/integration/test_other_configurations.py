@@ -104,7 +104,8 @@ def test_the_roll_takes_each_node_once_in_the_order_of_the_plan(ran: Ran) -> Non
 
 
 def test_the_next_run_does_nothing(ran: Ran) -> None:
-    assert (ran.again.finished, ran.again.planned["done"]) == ([], sorted(ran.versions))
+    # Which of them leads the cluster by now, and so comes last, is not ours to say.
+    assert (ran.again.finished, sorted(ran.again.planned["done"])) == ([], sorted(ran.versions))
     assert ran.started[0] == ran.started[1]
     assert " | CHANGED" not in ran.again.done.stdout
     assert " | CHANGED" in ran.roll.done.stdout

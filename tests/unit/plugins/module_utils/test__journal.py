@@ -284,3 +284,10 @@ def test_a_disk_that_takes_nothing_is_an_error_before_the_signal_and_a_warning_a
     assert first.startswith(f"the step starting was done and could not be written down: cannot write {state}/")
     assert second.startswith(f"the lease of the lock could not be renewed: cannot write {state}/lock.json: Is a directory")
     assert steps(state) == ["began"]
+
+
+def test_a_number_that_a_template_has_made_text_of_is_a_number_again(tmp_path: Path) -> None:
+    """As ansible-core 2.17 and 2.18 give it to the module."""
+    lock(tmp_path, "acquired", "r1")
+    journal = write_down(tmp_path, "began", "r1", data={**DATA, "pid": "4711", "start_ticks": "12"})["journal"]
+    assert (journal["pid"], journal["start_ticks"]) == (4711, 12)
