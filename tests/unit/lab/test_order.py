@@ -32,10 +32,16 @@ def test_what_takes_longest_comes_first_and_what_is_new_before_it() -> None:
 
 def test_a_test_of_a_long_file_that_shares_nothing_is_a_piece_of_work_by_itself() -> None:
     took = {f"{LONG}::a": 50.4, f"{LONG}::b": 1, f"{LONG}::c[x]": 40, f"{SHORT}::a": 30, f"{SHORT}::b": 29, f"{UNIT}::a": 99}
-    found = parallel.pieces(took, shares=[f"{LONG}::a", f"{LONG}::b"])
+    found = parallel.pieces(took, [f"{LONG}::a", f"{LONG}::b"], {LONG: 7})
     assert list(found.items()) == [(UNIT, 99), (SHORT, 59), (LONG, 51), (f"{LONG}::c[x]", 40)]
     durations = parallel.Durations(dict(found))
     assert [durations.piece(nodeid) for nodeid in took] == [LONG, LONG, f"{LONG}::c[x]", SHORT, SHORT, UNIT]
+
+
+def test_a_file_whose_tests_were_skipped_takes_as_long_as_before() -> None:
+    before = {LONG: 80, f"{LONG}::alone": 70, SHORT: 30, "tests/integration/gone.py": 20}
+    took = {f"{LONG}::a": 0.01, f"{LONG}::alone": 0.01, f"{SHORT}::a": 25}
+    assert parallel.pieces(took, [], before) == {LONG: 80, f"{LONG}::alone": 70, SHORT: 25}
 
 
 def test_what_is_recorded_is_the_longest_first() -> None:
