@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ RECORDED = Path(__file__).with_name("durations.json")
 FILLING = ("tests/lint/", "tests/unit/")
 # The tests of a file that takes longer are pieces of work by themselves, where they share nothing.
 LONG_SECONDS = 60.0
+# Of a file whose tests were all skipped: to find that out takes time too.
+SKIPPED_SECONDS = 0.5
 SHARED = ("module", "package", "class")
 # In these the tests of one ansible-core, the first parameter, are a piece of work.
 BY_CORE = ("tests/integration/test_ansible_versions.py", "tests/lint/test_sanity.py")
@@ -44,12 +46,12 @@ def fills(nodeid: str) -> bool:
 class Durations:
     """How long each piece of work took, by the name of its file or its test."""
 
-    def __init__(self, seconds: dict[str, float]) -> None:
+    def __init__(self, seconds: Mapping[str, float]) -> None:
         self._seconds = seconds
 
     @classmethod
     def read(cls) -> Durations:
-        return cls(json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {})
+        return cls(recorded())
 
     def piece(self, nodeid: str) -> str:
         """The piece of work that a test belongs to."""
@@ -73,21 +75,34 @@ class Recorder:
         if ("shares", True) in report.user_properties:
             self._shares.add(report.nodeid)
 
-    def pytest_sessionfinish(self) -> None:
-        RECORDED.write_text(json.dumps(pieces(self._took, self._shares), indent=0) + "\n", encoding="utf-8")
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        # What has failed may have ended early, or waited for long.
+        if exitstatus == pytest.ExitCode.OK:
+            found = pieces(self._took, self._shares, recorded())
+            RECORDED.write_text(json.dumps(found, indent=0) + "\n", encoding="utf-8")
 
 
-def pieces(took: dict[str, float], shares: Iterable[str]) -> dict[str, int]:
-    """The pieces of work and their seconds, the longest first: what took how long, and which tests share what is made once."""
+def recorded() -> dict[str, int]:
+    return dict(json.loads(RECORDED.read_text(encoding="utf-8"))) if RECORDED.exists() else {}
+
+
+def pieces(took: Mapping[str, float], shares: Iterable[str], before: Mapping[str, int]) -> dict[str, int]:
+    """The pieces of work and their seconds, the longest first: what took how long, and which tests share what is made once.
+
+    Of a file that took next to no time the tests were skipped: for it, what was recorded before stays.
+    """
     shares, files = set(shares), defaultdict(float)
     for nodeid, seconds in took.items():
         files[whole(nodeid)] += seconds
-    found: defaultdict[str, float] = defaultdict(float)
+    found = defaultdict(
+        float, {name: seconds for name, seconds in before.items() if 0 < files.get(whole(name), 0) < SKIPPED_SECONDS}
+    )
     for nodeid, seconds in took.items():
         piece = whole(nodeid)
         alone = not nodeid.startswith(BY_CORE) and files[piece] > LONG_SECONDS and nodeid not in shares and not fills(nodeid)
         found[nodeid if alone else piece] += seconds
-    return {name: round(seconds) for name, seconds in sorted(found.items(), key=lambda one: (-round(one[1]), one[0]))}
+    rounded = {name: round(seconds) for name, seconds in found.items() if round(seconds)}
+    return dict(sorted(rounded.items(), key=lambda one: (-one[1], one[0])))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

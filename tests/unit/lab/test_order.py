@@ -32,10 +32,16 @@ def test_what_takes_longest_comes_first_and_what_is_new_before_it() -> None:
 
 def test_a_test_of_a_long_file_that_shares_nothing_is_a_piece_of_work_by_itself() -> None:
     took = {f"{LONG}::a": 50.4, f"{LONG}::b": 1, f"{LONG}::c[x]": 40, f"{SHORT}::a": 30, f"{SHORT}::b": 29, f"{UNIT}::a": 99}
-    found = parallel.pieces(took, shares=[f"{LONG}::a", f"{LONG}::b"])
+    found = parallel.pieces(took, [f"{LONG}::a", f"{LONG}::b"], {LONG: 7})
     assert list(found.items()) == [(UNIT, 99), (SHORT, 59), (LONG, 51), (f"{LONG}::c[x]", 40)]
     durations = parallel.Durations(dict(found))
     assert [durations.piece(nodeid) for nodeid in took] == [LONG, LONG, f"{LONG}::c[x]", SHORT, SHORT, UNIT]
+
+
+def test_a_file_whose_tests_were_skipped_takes_as_long_as_before() -> None:
+    before = {LONG: 80, f"{LONG}::alone": 70, SHORT: 30, "tests/integration/gone.py": 20}
+    took = {f"{LONG}::a": 0.01, f"{LONG}::alone": 0.01, f"{SHORT}::a": 25}
+    assert parallel.pieces(took, [], before) == {LONG: 80, f"{LONG}::alone": 70, SHORT: 25}
 
 
 def test_what_is_recorded_is_the_longest_first() -> None:
@@ -67,5 +73,5 @@ def test_what_a_file_has_for_one_ansible_core_is_a_piece_of_work_that_does_not_w
         tests = [f"{file}::{name}" for name in ("a[2.20]", "b[2.20-looked]", "a[2.21]")]
         assert [parallel.whole(test) == parallel.whole(tests[0]) for test in tests] == [True, True, False]
         assert [parallel.fills(test) for test in tests] == [False, False, False]
-        found = parallel.pieces(dict.fromkeys(tests, 100.0), shares=[])
+        found = parallel.pieces(dict.fromkeys(tests, 100.0), [], {})
         assert found == {f"{file}[2.20]": 200, f"{file}[2.21]": 100}
