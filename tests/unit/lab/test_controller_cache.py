@@ -16,7 +16,7 @@ def test_a_run_finds_what_the_one_before_it_has_made(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(bytecode.SITE), bytecode.VARIABLE: str(tmp_path)}
     ping = [str(Path(sys.executable).with_name("ansible")), "localhost", "-m", "ping"]
     made = []
-    for _ in range(2):
+    for _unused in range(2):
         done = subprocess.run(ping, env=env, capture_output=True, text=True, check=False)
         assert "pong" in done.stdout, done.stdout + done.stderr
         made.append({path.name: path.stat().st_ino for path in tmp_path.glob("zips-*/*")})

@@ -141,7 +141,7 @@ def test_what_one_server_answers_is_counted_together_and_costs_the_others_nothin
 
 
 def test_an_answer_for_which_there_is_no_memory_is_a_fault(get: GET, monkeypatch: pytest.MonkeyPatch) -> None:
-    def decode(_: str) -> None:
+    def decode(_unused: str) -> None:
         raise MemoryError
 
     monkeypatch.setattr(_http_faults, "decode", decode)

@@ -44,7 +44,7 @@ BOMBS = {
     "zeros-before-it": (lambda: member(tarfile.REGTYPE, bytes(2 * MIB), "zeros"), "unpacks to more than 1 MiB"),
     "zeros-in-it": (lambda: member(tarfile.REGTYPE, bytes(2 * MIB), "nats-server"), "unpacks to more than 1 MiB"),
     "zeros-behind-it": (lambda: bytes(1024) + bytes(2 * MIB), None),
-    "names": (lambda: b"".join(member(tarfile.GNUTYPE_LONGNAME, b"x") for _ in range(2040)), "recursion"),
+    "names": (lambda: b"".join(member(tarfile.GNUTYPE_LONGNAME, b"x") for _unused in range(2040)), "recursion"),
     "long-name": (lambda: header(tarfile.GNUTYPE_LONGNAME, 8 << 30), "it has a header of 8589934592 bytes"),
     "pax-header": (lambda: header(tarfile.XHDTYPE, 8 << 30), "it has a header of 8589934592 bytes"),
     "pax-global-header": (lambda: header(tarfile.XGLTYPE, 8 << 30), "it has a header of 8589934592 bytes"),
