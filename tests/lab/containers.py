@@ -143,7 +143,7 @@ class ContainerCluster(MonitoredCluster[Machine]):
 
     def _wait_booted(self, machine: Machine) -> None:
         """Wait for sshd, which systemd starts among the last."""
-        if not wait_until(lambda: _ssh_answers(machine.host), BOOT_SECONDS):
+        if not wait_until(lambda: ssh_answers(machine.host), BOOT_SECONDS):
             said = docker("logs", "--tail", str(LOG_LINES), machine.container)
             raise LabError(f"{machine.name}: no ssh {BOOT_SECONDS:g} s after it was switched on\n{said}")
 
@@ -275,7 +275,7 @@ def _route_rules(peer: str) -> list[str]:
     ]
 
 
-def _ssh_answers(host: str) -> bool:
+def ssh_answers(host: str) -> bool:
     try:
         with socket.create_connection((host, SSH_PORT), timeout=2) as connection:
             connection.settimeout(5)

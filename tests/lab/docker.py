@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 import shutil
@@ -149,8 +148,3 @@ def _is_alive(owner: str) -> bool:
     pid, _, start_ticks = owner.partition(".")
     process = look(int(pid))
     return process is not None and process.start_ticks == int(start_ticks)
-
-
-if __name__ == "__main__":
-    # For the playbook that makes the machines of Molecule.
-    print(json.dumps(machine_options()))

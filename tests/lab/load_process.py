@@ -25,7 +25,7 @@ class Load:
     """``with Load(servers, report) as load: ...; result = load.stop()``. The load flows when the block begins."""
 
     def __init__(
-        self, servers: Sequence[str], report: Path, *, user: str = "app", password: str = "app", rate: float = 200.0
+        self, servers: Sequence[str], report: Path, *, user: str = "app", password: str = "app", rate: float = 20.0
     ) -> None:
         self.report = report
         self.log = report.with_suffix(".log")
