@@ -36,12 +36,14 @@ START_SECONDS = 8
 
 def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float, folder: Path = ROOT) -> PlaybookRun:
     """Run a program of Ansible in a folder to its end, which is not later than the bound."""
-    environment = {**os.environ, **ENVIRONMENT, **(env or {})}
+    mark = uuid.uuid4().hex
+    environment = {**os.environ, **ENVIRONMENT, **(env or {}), MARK: mark}
     begin = time.monotonic()
     try:
         begin_run = warm.run if warm.takes(argv, environment) else _run_cold
         code, stdout, stderr = begin_run(argv, environment, folder, seconds)
     except subprocess.TimeoutExpired as exc:
+        end_marked(f"{MARK}={mark}")
         pytest.fail(f"{Path(argv[0]).name} did not end within {seconds:g} s:\n{exc.stdout[-3000:]}{exc.stderr[-3000:]}")
     done = PlaybookRun(code, stdout, stderr, time.monotonic() - begin)
     explained.check(done)
@@ -49,11 +51,10 @@ def run(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: f
 
 
 def _run_cold(argv: Sequence[str], env: Mapping[str, str], folder: Path, seconds: float) -> tuple[int, str, str]:
-    mark = uuid.uuid4().hex
     child = subprocess.Popen(
         list(argv),
         cwd=folder,
-        env={**env, MARK: mark},
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -63,7 +64,7 @@ def _run_cold(argv: Sequence[str], env: Mapping[str, str], folder: Path, seconds
     try:
         stdout, stderr = child.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as exc:
-        end_marked(f"{MARK}={mark}")
+        end_marked(f"{MARK}={env[MARK]}")
         exc.stdout, exc.stderr = child.communicate(timeout=10)
         raise
     return child.returncode, stdout, stderr

@@ -1,14 +1,15 @@
 """Run programs as forks of one process that has imported what they need: the program of tests/lab/warm.py.
 
-``forks.py controller NAME`` runs ansible-playbook and ansible, ``forks.py node NAME`` what Ansible pipes to Python on a local
-node. NAME is of an abstract socket, so that nothing is left of it. Each connection is one program: its three standard files,
-then what it gets, as JSON. The answers are its pid and, at its end, its exit status.
+``forks.py controller NAME ROOM`` runs ansible-playbook and ansible, ``forks.py node NAME ROOM`` what Ansible pipes to Python on a
+local node. NAME is of an abstract socket, so that nothing is left of it; ROOM is as long as any arguments of the programs. Each
+connection is one program: its three standard files, then what it gets, as JSON. The answers are its pid and its exit status.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -24,6 +25,7 @@ import traceback
 import types
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
 # The name of the process for the node, for what runs on the controller.
@@ -92,7 +94,7 @@ def _piped_to_fork(real: Callable[..., tuple[int, bytes, bytes]]) -> Callable[..
         python = PIPED.fullmatch(cmd)
         if not in_data or self.become or python is None or python[1] != sys.executable:
             return real(self, cmd, in_data=in_data, sudoable=sudoable)
-        return run(os.environ[NODE], [sys.executable], os.fsdecode(self.cwd or os.getcwd()), dict(os.environ), in_data)
+        return run(os.environ[NODE], [""], os.fsdecode(self.cwd or os.getcwd()), dict(os.environ), in_data)
 
     return exec_command
 
@@ -175,7 +177,22 @@ def _be_program(connection: socket.socket, run: Callable[[], None]) -> None:
     os.environ.clear()
     os.environ.update(wanted["env"])
     os.chdir(wanted["cwd"])
+    # Python has an empty name for a program that it is piped.
+    _show([sys.executable, *(sys.argv if sys.argv[0] else [])], [f"{name}={value}" for name, value in os.environ.items()])
     os._exit(_status(run))
+
+
+def _show(argv: list[str], env: list[str]) -> None:
+    """Have /proc show these of this process, and not those of the one that it was forked from.
+
+    By them the lock of a run knows its process from its workers, and the tests find what belongs to a run.
+    """
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    # Where the kernel has put both when this program started, see proc(5).
+    arguments, arguments_end, environment, environment_end = map(int, fields[45:49])
+    for words, start, end in ((argv, arguments, arguments_end), (env, environment, environment_end)):
+        text = b"".join(os.fsencode(word) + b"\0" for word in words)[: end - start - 1].ljust(end - start, b"\0")
+        ctypes.memmove(start, text, end - start)
 
 
 def _status(run: Callable[[], None]) -> int:
@@ -201,7 +218,7 @@ ROLES = {"controller": (prepare_controller, run_on_controller), "node": (prepare
 
 
 def main() -> None:
-    role, name = sys.argv[1:]
+    role, name, _room = sys.argv[1:]
     prepare, run_program = ROLES[role]
     # The folder of this file is nothing that a program of Ansible would look into.
     del sys.path[0]

@@ -30,6 +30,8 @@ STARTED_WITH = {**os.environ, **ENVIRONMENT}
 # With it every run starts by itself.
 COLD = "NATSOPS_COLD"
 END_SECONDS = 30.0
+# For the arguments of a program, which /proc shows where those of the forked process were.
+ROOM = 4096
 
 
 def takes(argv: Sequence[str], env: Mapping[str, str]) -> bool:
@@ -76,7 +78,7 @@ def _processes() -> tuple[str, str]:
 def forking(role: str) -> Iterator[str]:
     """Have a process to be forked. Gives its name."""
     name = f"natsops-{role}-{uuid.uuid4().hex}"
-    argv = [sys.executable, str(PROGRAM), role, name]
+    argv = [sys.executable, str(PROGRAM), role, name, "-" * ROOM]
     # Where this process is killed it ends too: nobody can write to its standard input any more.
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(argv, env=STARTED_WITH, cwd=ROOT, start_new_session=True, **pipes) as child:

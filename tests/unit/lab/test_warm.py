@@ -14,6 +14,7 @@ from tests.lab.binaries import ROOT
 from tests.lab.processes import look, wait_until
 
 PYTHON = [sys.executable]
+PIPED = [""]
 CONFIG = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
 SECONDS = 120.0
 
@@ -25,7 +26,7 @@ def node() -> Iterator[str]:
 
 
 def ended(node: str, program: str, *, env: dict[str, str] | None = None, folder: str = "/") -> tuple[int, str, str]:
-    status, stdout, stderr = forks.run(node, PYTHON, folder, env or {}, program.encode(), SECONDS)
+    status, stdout, stderr = forks.run(node, PIPED, folder, env or {}, program.encode(), SECONDS)
     return status, stdout.decode(), stderr.decode()
 
 
@@ -51,5 +52,5 @@ def test_nothing_of_one_is_in_the_next_or_in_one_beside_it(node: str) -> None:
 
 def test_one_that_takes_too_long_is_ended(node: str) -> None:
     with pytest.raises(subprocess.TimeoutExpired) as expired:
-        forks.run(node, PYTHON, "/", {}, b"import os, time; print(os.getpid(), flush=True); time.sleep(600)", 1)
+        forks.run(node, PIPED, "/", {}, b"import os, time; print(os.getpid(), flush=True); time.sleep(600)", 1)
     assert wait_until(lambda: look(int(expired.value.output)) is None, SECONDS)
