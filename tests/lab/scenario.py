@@ -81,7 +81,9 @@ class Scenario:
     def down(self) -> None:
         """Remove what there is of it."""
         wanted = f"--filter=label={SCENARIO_LABEL}={self.name}"
-        if containers := docker("ps", "--all", "--quiet", wanted).split():
+        # What a run of the product made beside a container of ours, and left because it was killed, has its name and no label.
+        made_beside = f"--filter=name=^/?{self.name}-"
+        if containers := {one for by in (wanted, made_beside) for one in docker("ps", "--all", "--quiet", by).split()}:
             docker("rm", "--force", "--volumes", *containers)
         for kind in ("network", "volume"):
             if left := docker(kind, "ls", "--quiet", wanted).split():

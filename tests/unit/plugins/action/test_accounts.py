@@ -99,6 +99,6 @@ def test_what_the_servers_of_a_host_may_answer_with_is_a_variable_of_that_host_w
         "n3": {**account(WEST), "nats_upgrade_max_answer_mib": 300},
     }
     host.task_vars = {"inventory_hostname": "n1", "hostvars": {n: {"inventory_hostname": n, **v} for n, v in inventory.items()}}
-    plugin = host.action("nats_version_facts", "nats_version_facts", False, {"hosts": list(inventory)})
+    plugin = host.action("nats_version_facts", False, {"hosts": list(inventory)})
     plugin.arguments(host.task_vars)
     assert [plugin._read_by.of(name, host.task_vars).max_answer_mib for name in inventory] == [None, 200, 300]
