@@ -36,7 +36,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._reply import Addr
 try:
     import httpx
 except ImportError:
-    httpx = None  # type: ignore[assignment]  # the fallback below needs nothing but Ansible
+    httpx = None  # type: ignore[assignment]  # PlainDoor needs nothing but Python
 
 # Servers share this many pools of connections, and each pool keeps so many for the next requests. The servers of a cluster have
 # one each. With one pool for 1000 servers, which looks through all its connections for every request, that alone took 23 s;

@@ -28,23 +28,9 @@ options:
     description:
       - Address of the server's monitoring port, for counting its clients. Without it, RV(clients_at_start) is null.
     type: str
-  expected_process:
-    description:
-      - The process that is meant, as M(natsops.cluster.nats_node_facts) has found it before.
-      - Where another one is found now, it is refused and nothing is signalled. One that has exited meanwhile is drained already.
-    type: dict
-    suboptions:
-      pid:
-        description: Its process id; null where there was none.
-        type: int
-      start_ticks:
-        description: Its start time.
-        type: int
-      uid:
-        description: Id of the user that it runs as.
-        type: int
 extends_documentation_fragment:
   - natsops.cluster._attributes
+  - natsops.cluster._draining
   - natsops.cluster._server
 author: The natsops maintainers (@natsops)
 """

@@ -14,13 +14,6 @@ description:
     C(ansible_facts.nats_node), or C(nats_node) with O(as_facts=false).
   - Changes nothing. Needs the rights to read the process, its configuration and, for a unit, none more.
 options:
-  as_facts:
-    description:
-      - Whether what is found out becomes a fact of the host. Otherwise it is in the result alone, under the same name.
-      - Give V(false) with C(run_once) and with C(delegate_to), and read what is registered. Facts of such a task may be taken for
-        those of other hosts of the play, and with ansible-core 2.21 all of its hosts then share one set of facts.
-    type: bool
-    default: true
   host:
     description:
       - Name of the host in the inventory. The facts carry it, so that nothing is judged by those of another host.
@@ -62,6 +55,7 @@ options:
     type: str
 extends_documentation_fragment:
   - natsops.cluster._attributes
+  - natsops.cluster._as_facts
   - natsops.cluster._server
 author: The natsops maintainers (@natsops)
 """

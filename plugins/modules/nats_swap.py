@@ -35,21 +35,6 @@ options:
   monitor_url:
     description: Address of the server's monitoring port, for counting its clients. Without it, RV(clients_at_start) is null.
     type: str
-  expected_process:
-    description:
-      - The process that is meant, as M(natsops.cluster.nats_node_facts) has found it before.
-      - Where another one is found now, it is refused and nothing is signalled. One that has exited meanwhile is drained already.
-    type: dict
-    suboptions:
-      pid:
-        description: Its process id; null where there was none.
-        type: int
-      start_ticks:
-        description: Its start time.
-        type: int
-      uid:
-        description: Id of the user that it runs as.
-        type: int
   path:
     description: The path that the server is started by. Needs O(running_version) and O(version). Not with O(install_argv).
     type: path
@@ -113,6 +98,7 @@ options:
     type: float
 extends_documentation_fragment:
   - natsops.cluster._attributes
+  - natsops.cluster._draining
   - natsops.cluster._server
 author: The natsops maintainers (@natsops)
 """

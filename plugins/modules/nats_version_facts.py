@@ -16,16 +16,9 @@ description:
   - Judges the versions, too, on the controller (RV(drift)). Who is missing in a cluster, and who should not be there, is judged
     by M(natsops.cluster.nats_audit), which is given a whole fleet.
   - Shapes are those of nats-server 2.10 to 2.15.
-options:
-  as_facts:
-    description:
-      - Whether what is found out becomes a fact of the host. Otherwise it is in the result alone, under the same name.
-      - Give V(false) with C(run_once) and with C(delegate_to), and read what is registered. Facts of such a task may be taken for
-        those of other hosts of the play, and with ansible-core 2.21 all of its hosts then share one set of facts.
-    type: bool
-    default: true
 extends_documentation_fragment:
   - natsops.cluster._attributes
+  - natsops.cluster._as_facts
   - natsops.cluster._monitoring
   - natsops.cluster._reading
 author: The natsops maintainers (@natsops)
