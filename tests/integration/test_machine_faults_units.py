@@ -68,7 +68,10 @@ def test_units_that_would_do_harm_are_warned_of_and_held_and_the_old_version_nev
         for name, unit in units.items():
             install_unit(cluster, name, UNITS[unit])
             cluster.wait_ready()
-        inventory_file = hosts(cluster, mirror)
+        # A wrapper says nothing of what it runs, and the process is another user's than root.
+        unknown = playbook("plan", hosts(cluster, mirror), nats_upgrade_version=NEW)
+        assert "refused: other_program: n3: which program a start runs is not known: ExecStart of unit" in said(unknown)
+        inventory_file = hosts(cluster, mirror, nats_upgrade_binary_path=BINARY)
         told = plan(inventory_file)
         assert f"warning: unsafe_unit: n1: unit {UNIT}: {ALWAYS}" in told
         assert f"warning: unsafe_unit: n2: unit {UNIT}: {DROPS}; {ALWAYS}" in told
