@@ -113,6 +113,7 @@ def ask(
     C(cwd) is entered with the server's rights too. Raises NatsError where it cannot be run, does not end or does not stop
     talking; and, where it would run with our own rights, where others could have put it there.
     """
+    identity = identity or _of_owner(argv[0])
     ours = identity is None or runs_as_us(identity)
     if ours:
         _trust.require(argv[0], f"{_trust.user_name(os.geteuid())} would run it")
@@ -134,6 +135,24 @@ def ask(
         output = _ended(child, argv, time.monotonic() + timeout_seconds, timeout_seconds)
         unless_it_ends.pop_all()
     return output
+
+
+def _of_owner(path: str) -> Identity | None:
+    """The one other user who can change what lies at a path, as of a server that is down and has no unit.
+
+    Whoever can put a program there can run it. None where there is no such user, or others can change it as well.
+    """
+    places = _trust.weak_places(path)
+    owners = {place.uid for place in places}
+    others_too = any(place.mode & 0o022 and not place.link for place in places)
+    if os.geteuid() != 0 or len(owners) != 1 or others_too or owners <= _trust.trusted_users():
+        return None
+    uid = owners.pop()
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return Identity(uid, _NOBODY, ())
+    return Identity(uid, user.pw_gid, tuple(os.getgrouplist(user.pw_name, user.pw_gid)))
 
 
 def _becoming(identity: Identity | None, cwd: str) -> Callable[[], None]:

@@ -135,8 +135,11 @@ def _of_server(params: Mapping[str, Any]) -> tuple[_process.Process | None, Mapp
 
 def _require_own_start(params: Mapping[str, Any]) -> None:
     """Raise NatsError where others could put another program in the place of the one that the start command runs."""
-    if params["start_argv"]:
-        _started_by.require_own(params["start_argv"], params["chdir"], "nothing was signalled")
+    try:
+        if params["start_argv"]:
+            _started_by.require_own(params["start_argv"], params["chdir"], "nothing was signalled")
+    except NatsError as exc:
+        raise NatsError(str(exc), **exc.details, exit_seen=False) from exc
 
 
 def start(params: Mapping[str, Any]) -> _process.Process | None:

@@ -166,6 +166,24 @@ def test_a_program_that_others_can_change_is_not_run_as_root(run: Run, attacker:
     asked = run("nats_config_check", binary=str(program), config_path="/dev/null", pid=server.pid)
     started = run("nats_process", state="started", argv=[str(program)])
     assert (asked["refusal"], started["refusal"], attacker.ran_as) == ("unsafe_path", "unsafe_path", [])
+    swapped = run("nats_swap", pid=server.pid, start_argv=[str(program)])
+    assert (swapped["refusal"], swapped["exit_seen"], _process.alive(server)) == ("unsafe_path", False, True)
+
+
+def test_of_a_server_that_is_down_and_has_no_unit_the_program_is_asked_as_whoever_could_change_it(
+    run: Run, attacker: Attacker
+) -> None:
+    program = attacker.program(attacker.folder / "nats-server")
+    given = {"pid_file": str(attacker.base / "none"), "binary_path": str(program)}
+    assert run("nats_node_facts", **given)["ansible_facts"]["nats_node"]["binary_version"] == OLD
+    assert attacker.ran_as == [str(UID)]
+    # Where several could, whoever it is asked as may be another one.
+    program.chmod(0o777)
+    assert run("nats_node_facts", **given)["ansible_facts"]["nats_node"]["binary_version"] is None
+    program.chmod(0o755)
+    os.chown(program, UID + 1, UID)
+    assert run("nats_node_facts", **given)["ansible_facts"]["nats_node"]["binary_version"] is None
+    assert attacker.ran_as == [str(UID)]
 
 
 # Files.
