@@ -79,6 +79,12 @@ def find_if_named(params: Mapping[str, Any]) -> tuple[Found | None, dict[str, st
     return find(params) if any(params.get(name) for name in OPTIONAL_SPEC) else (None, {})
 
 
+def identity_of(params: Mapping[str, Any]) -> _identity.Identity | None:
+    """The rights that the server which is named runs with, or would; None where none is named, or nothing says it."""
+    found, unit = find_if_named(params)
+    return _identity.of(found.process if found else None, unit)
+
+
 def _unit(params: Mapping[str, Any]) -> dict[str, str]:
     try:
         return _process.systemctl_show(params["service"])

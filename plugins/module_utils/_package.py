@@ -51,8 +51,8 @@ class Package:
         self.new = os.path.join(params["state_dir"], "package", "new")
         self.old = os.path.join(params["state_dir"], "package", "old")
         self.manager = _manager_of(self.name, params["lock_timeout_seconds"])
-        self.process, unit = _server(params)
-        self.identity = _identity.of(self.process, unit)
+        found, unit = _node.find(params)
+        self.process, self.identity = found.process, _identity.of(found.process, unit)
 
     def staged(self) -> dict[str, Any]:
         """The manifest of what was staged for this version. Raises NatsError where nothing was, or not all of it is there."""
@@ -70,11 +70,6 @@ class Package:
     @property
     def kept_binary(self) -> str:
         return os.path.join(self.old, _process.PROGRAM)
-
-
-def _server(params: Mapping[str, Any]) -> tuple[_process.Process | None, Mapping[str, str]]:
-    found, unit = _node.find(params)
-    return found.process, unit
 
 
 def _manager_of(name: str, lock_timeout_seconds: float) -> _apt.Apt | _rpm.Rpm:

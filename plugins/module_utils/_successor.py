@@ -9,7 +9,6 @@ from typing import Any, Mapping, Protocol
 
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _binary,
-    _identity,
     _node,
     _process,
     _started_by,
@@ -86,7 +85,7 @@ class Staged:
     def require_ready(self) -> None:
         """Prove it, and keep the version that runs: that takes time, and is done while the server serves."""
         try:
-            identity = _identity.of(*_of_server(self._params))
+            identity = _node.identity_of(self._params)
             _binary.require_staged(self._binary, self._version, self._proofs, identity, "nothing was signalled")
             _require_own_start(self._params)
             if not _binary.is_active(self._where, self._version):
@@ -95,8 +94,8 @@ class Staged:
             raise NatsError(str(exc), **{**exc.details, "exit_seen": False}) from exc
 
     def switch(self) -> None:
+        _binary.require_proved(self._binary, self._version, self._proofs, "it was not switched to")
         if not _binary.is_active(self._where, self._version):
-            _binary.require_proved(self._binary, self._version, self._proofs, "it was not switched to")
             _binary.activate(self._where, self._version)
 
     def start(self) -> _process.Process | None:
@@ -126,11 +125,6 @@ class Installed:
 
     def tidy(self) -> list[str]:
         return []
-
-
-def _of_server(params: Mapping[str, Any]) -> tuple[_process.Process | None, Mapping[str, str]]:
-    found, unit = _node.find(params)
-    return found.process, unit
 
 
 def _require_own_start(params: Mapping[str, Any]) -> None:

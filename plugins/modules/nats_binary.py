@@ -104,7 +104,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _identity, _node, _state_files
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _node, _state_files
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
 
@@ -115,7 +115,7 @@ def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     binary = where.binary(params["version"])
     if not params["sha256"]:
         raise NatsError("refused: there is no SHA-256 for the archive: no hash, no install", refusal="no_hash")
-    proofs, identity = Proofs(params["state_dir"]), _identity_of(params)
+    proofs, identity = Proofs(params["state_dir"]), _node.identity_of(params)
     if proofs.is_from(binary, params["version"], params["sha256"]) and _binary.is_staged(binary, params["version"], identity):
         return {"changed": False}
     if module.check_mode:
@@ -128,11 +128,6 @@ def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     return {"changed": True}
 
 
-def _identity_of(params: dict[str, Any]) -> _identity.Identity | None:
-    found, unit = _node.find_if_named(params)
-    return _identity.of(found.process if found else None, unit)
-
-
 def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     """Switch to the version."""
     params = module.params
@@ -141,7 +136,7 @@ def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     removed = []
     if changed and not module.check_mode:
         proofs = Proofs(params["state_dir"])
-        _binary.require_staged(where.binary(version), version, proofs, _identity_of(params), "nothing was switched")
+        _binary.require_staged(where.binary(version), version, proofs, _node.identity_of(params), "nothing was switched")
         _binary.keep(where, running, proofs)
         _binary.activate(where, version)
         module.set_default_selinux_context(where.switch, False)
