@@ -13,7 +13,8 @@ options:
   state_dir:
     description: >-
       Folder on the node with the lock and the journal. It is made where it is missing, and all may read it, so that nothing
-      secret belongs there. Each server needs a folder of its own.
+      secret belongs there. Nobody but root, or the user of the task, may be able to write there, or in a folder above. Each
+      server needs a folder of its own.
     type: path
     default: /var/lib/natsops
   lease_seconds:

@@ -4,22 +4,32 @@
 """Versions of the server binary side by side on a node: where they lie, put one there, make one the active one.
 
 The running version is never written to: what is staged lies beside it, and activating is one rename. A crash at any moment
-leaves the old or the new version active, never half of one.
+leaves the old or the new version active, never half of one. The folder may be one of the server's user, who can plant files
+there: what is used has to have the hash that is kept of it elsewhere (see _proofs), and nothing is written through their links.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
 import tarfile
 from dataclasses import dataclass
-from typing import IO, Callable, Sequence
+from typing import IO, Callable
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _process, _tarball, _versions
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _identity,
+    _process,
+    _safe_files,
+    _tarball,
+    _trust,
+    _versions,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._identity import Identity
+from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
+from ansible_collections.natsops.cluster.plugins.module_utils._safe_files import Fresh
 
 # Room that has to be left on the file system after staging, for the server's own log and pid file.
 SPARE_BYTES = 32 * 1024 * 1024
@@ -46,7 +56,7 @@ def layout(path: str, running_version: str, version: str) -> Layout:
         return _linked(path, "", either)
     parent, rest = os.path.split(path)
     while parent not in ("/", ""):
-        if os.path.islink(parent) and either.search(os.readlink(parent)):
+        if os.path.islink(parent) and either.search(_safe_files.link_target(parent)):
             return _linked(parent, rest, either)
         parent, name = os.path.split(parent)
         rest = os.path.join(name, rest)
@@ -54,7 +64,7 @@ def layout(path: str, running_version: str, version: str) -> Layout:
 
 
 def _linked(link: str, rest: str, either: re.Pattern[str]) -> Layout:
-    held = os.readlink(link)
+    held = _safe_files.link_target(link)
     found = list(either.finditer(held))
 
     def target(wanted: str) -> str:
@@ -68,9 +78,12 @@ def _linked(link: str, rest: str, either: re.Pattern[str]) -> Layout:
     return Layout(link, True, binary, target)
 
 
-def version_of(binary: str) -> str:
-    """The version that a binary says it is; raises NatsError where it does not run or is some other program."""
-    output = _process.run([binary, "--version"])
+def version_of(binary: str, identity: Identity | None = None) -> str:
+    """The version that a binary says it is, run with the rights of its server where that is known.
+
+    Raises NatsError where it does not run or is some other program.
+    """
+    output = _identity.ask([binary, "--version"], identity)
     # nats-server: v2.15.1
     words = output.stdout.split()
     if output.returncode != 0 or len(words) < 2 or not words[0].startswith("nats-server"):
@@ -80,25 +93,35 @@ def version_of(binary: str) -> str:
     return words[-1][1:] if words[-1].startswith("v") else words[-1]
 
 
-def is_staged(binary: str, version: str) -> bool:
+def is_staged(binary: str, version: str, identity: Identity | None = None) -> bool:
     """Whether this version lies there complete: staging renames it into place last."""
     try:
-        return os.path.isfile(binary) and version_of(binary) == version
+        return os.path.isfile(binary) and version_of(binary, identity) == version
     except NatsError:  # it does not run: what lies there is no good
         return False
 
 
-def is_staged_from(binary: str, version: str, sha256: str) -> bool:
-    """Whether this version lies there and was unpacked from the archive with this hash, and not from an earlier, bad one."""
-    try:
-        with open(_origin(binary), encoding="ascii", errors="replace") as origin:
-            return origin.read().strip() == sha256.lower() and is_staged(binary, version)
-    except OSError:
-        return False
+def require_staged(binary: str, version: str, proofs: Proofs, identity: Identity | None, nothing: str) -> None:
+    """Raise NatsError where this version does not lie there, proved. C(nothing) was done by then."""
+    if os.path.isfile(binary):
+        require_proved(binary, version, proofs, nothing)
+    if not is_staged(binary, version, identity):
+        raise NatsError(f"nats-server {version} is not staged at {binary}: {nothing}")
 
 
-def _origin(binary: str) -> str:
-    """The file beside a staged version that holds the hash of the archive that it was unpacked from."""
+def require_proved(binary: str, version: str, proofs: Proofs, nothing: str) -> None:
+    """Raise NatsError where something else than this version may lie in its place. C(nothing) was done by then."""
+    doubt = proofs.doubt(binary)
+    if doubt:
+        raise NatsError(
+            f"refused: wrong_hash: {binary} is not proved to be nats-server {version}: {doubt}. A start would run it: "
+            f"{nothing}. Remove it and run again, which stages the version anew",
+            refusal="wrong_hash",
+        )
+
+
+def _old_origin(binary: str) -> str:
+    """What older releases of the collection kept beside a version: the hash of its archive."""
     folder, name = os.path.split(binary)
     return os.path.join(folder, f".{name}.sha256")
 
@@ -108,24 +131,33 @@ def is_active(where: Layout, version: str) -> bool:
     if where.link:
         return os.readlink(where.switch) == where.target(version)
     places = (where.switch, where.binary(version))
-    return all(map(os.path.exists, places)) and os.path.samefile(*places)
+    return all(map(os.path.exists, places)) and (os.path.samefile(*places) or _is_same_content(*places))
 
 
-def stage(archive: str, sha256: str, binary: str, version: str) -> None:
+def _is_same_content(one: str, other: str) -> bool:
+    """A version that was staged anew is another file than the one that was made active before."""
+    try:
+        return os.path.getsize(one) == os.path.getsize(other) and _safe_files.sha256_of(one) == _safe_files.sha256_of(other)
+    except OSError:
+        return False
+
+
+def stage(archive: str, sha256: str, binary: str, version: str, proofs: Proofs, identity: Identity | None = None) -> None:
     """Unpack the server from a release archive to its versioned path. Raises NatsError; nothing is left half done."""
-    folder = os.path.dirname(binary)
-    part = f"{binary}.part"
+    folder, file = os.path.split(binary)
     name = os.path.basename(archive)
     try:
-        _check_hash(archive, sha256)
-        os.makedirs(folder, mode=0o755, exist_ok=True)
-        _unpack(archive, part, version)
-        reported = _reported(part)
-        if reported != version:
-            raise NatsError(f"{name} holds nats-server {reported}, not {version}: nothing was installed")
-        os.replace(part, binary)
-        with open(_origin(binary), "w", encoding="ascii") as origin:
-            origin.write(f"{sha256.lower()}\n")
+        with open(archive, "rb") as packed:
+            _check_hash(packed, name, sha256)
+            with _safe_files.folder(folder, make=True) as parent:
+                _safe_files.sweep(parent)
+                with _safe_files.Fresh(parent) as fresh:
+                    own = _unpack(packed, name, fresh, folder, version)
+                    reported = _reported(os.path.join(folder, fresh.name), identity)
+                    if reported != version:
+                        raise NatsError(f"{name} holds nats-server {reported}, not {version}: nothing was installed")
+                    fresh.rename(file)
+        proofs.note(binary, version, own, sha256)
     except tarfile.TarError as exc:
         raise NatsError(f"{name} cannot be unpacked ({exc}): it is damaged or not a tar.gz of a NATS release") from exc
     except OSError as exc:
@@ -133,15 +165,14 @@ def stage(archive: str, sha256: str, binary: str, version: str) -> None:
             f"cannot stage nats-server {version} as {binary}: {exc.strerror or exc} ({exc.filename}). Nothing was changed; "
             "run with become (-b) where it is a matter of permission"
         ) from exc
-    finally:
-        if os.path.exists(part):
-            os.unlink(part)
 
 
-def _reported(part: str) -> str:
+def _reported(part: str, identity: Identity | None) -> str:
     try:
-        return version_of(part)
+        return version_of(part, identity)
     except NatsError as exc:
+        if exc.details:
+            raise
         raise NatsError(
             f"{exc}. Nothing was changed. The archive has to be for this machine ({os.uname().machine}, see "
             "nats_upgrade_archive_url), and the folder on a file system that may run programs (not noexec)"
@@ -150,16 +181,13 @@ def _reported(part: str) -> str:
 
 def sha256_of(path: str) -> str:
     """The SHA-256 of a file, in lower case; raises OSError."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+        return _safe_files.digest_of(file)
 
 
-def _check_hash(archive: str, sha256: str) -> None:
-    got = sha256_of(archive)
-    name = os.path.basename(archive)
+def _check_hash(packed: IO[bytes], name: str, sha256: str) -> None:
+    got = _safe_files.digest_of(packed)
+    packed.seek(0)
     if got != sha256.lower():
         raise NatsError(
             f"{name} has the SHA-256 {got}, and should have {sha256.lower()}: nothing was installed. "
@@ -167,20 +195,20 @@ def _check_hash(archive: str, sha256: str) -> None:
         )
 
 
-def _unpack(archive: str, part: str, version: str) -> None:
-    """Write the one server that is in it. Once through the archive: unpacking it is what takes longest here."""
-    name = os.path.basename(archive)
-    found = 0
-    with open(archive, "rb") as packed:
-        for member, content in _tarball.files(packed):
-            if os.path.basename(member.name) != _process.PROGRAM:
-                continue
-            found += 1
-            if found == 1:
-                _check_space(os.path.dirname(part), member.size, version)
-                _write(content, part)
+def _unpack(packed: IO[bytes], name: str, fresh: Fresh, folder: str, version: str) -> str:
+    """Write the one server that is in it, and return its hash. Once through the archive: unpacking it is what takes longest."""
+    found, own = 0, ""
+    for member, content in _tarball.files(packed):
+        if os.path.basename(member.name) != _process.PROGRAM:
+            continue
+        found += 1
+        if found == 1:
+            _check_space(folder, member.size, version)
+            own = fresh.fill(content)
     if found != 1:
         raise NatsError(f"{name} holds {found} files named nats-server, not one: is it a NATS release archive?")
+    fresh.close(0o755)
+    return own
 
 
 def _check_space(folder: str, size: int, version: str) -> None:
@@ -192,26 +220,15 @@ def _check_space(folder: str, size: int, version: str) -> None:
         )
 
 
-def _write(source: IO[bytes], path: str) -> None:
-    with open(path, "wb") as part:
-        shutil.copyfileobj(source, part, 1 << 20)
-        part.flush()
-        os.fsync(part.fileno())
-        os.fchmod(part.fileno(), 0o755)
-
-
-def activate(where: Layout, version: str, running_version: str) -> None:
-    """Make this version the one that a start starts, by one rename; the version that was active stays beside it."""
-    fresh = f"{where.switch}.natsops"
+def activate(where: Layout, version: str) -> None:
+    """Make this version the one that a start starts, by one rename. C(keep) the version that was active before."""
+    folder, name = os.path.split(where.switch)
     try:
-        if os.path.lexists(fresh):
-            os.unlink(fresh)
-        keep(where, running_version)
-        if where.link:
-            os.symlink(where.target(version), fresh)
-        else:
-            os.link(where.binary(version), fresh)
-        os.replace(fresh, where.switch)
+        with _safe_files.folder(folder) as parent:
+            if where.link:
+                _safe_files.place(parent, name, lambda fresh: os.symlink(where.target(version), fresh, dir_fd=parent))
+            else:
+                _safe_files.link(where.binary(version), parent, name)
     except OSError as exc:
         raise NatsError(
             f"cannot make nats-server {version} the active one at {where.switch}: {exc.strerror or exc}. What was active still "
@@ -219,11 +236,61 @@ def activate(where: Layout, version: str, running_version: str) -> None:
         ) from exc
 
 
-def keep(where: Layout, version: str) -> None:
-    """Give the active file its versioned name too, so that it is still there once another takes its place."""
-    kept = where.binary(version)
-    if not os.path.exists(kept) and os.path.isfile(where.switch):
-        os.link(os.path.realpath(where.switch), kept)
+def keep(where: Layout, version: str, proofs: Proofs) -> None:
+    """Give the active file its versioned name too, so that it is still there once another takes its place, and note its hash.
+
+    It is what has been started so far. What has that name already stays only where it is proved to be that version.
+    """
+    kept, active = where.binary(version), os.path.realpath(where.switch)
+    try:
+        if proofs.is_noted(kept, version):
+            return
+        if os.path.isfile(active) and not _is_same_file(active, kept):
+            _name_too(active, kept)
+        if os.path.isfile(kept):
+            proofs.note(kept, version, _safe_files.sha256_of(kept))
+    except OSError as exc:
+        raise NatsError(
+            f"cannot keep nats-server {version} as {kept}: {exc.strerror or exc}. It would be put back from there, so nothing "
+            "was switched; run with become (-b), and make room where the disk is full"
+        ) from exc
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    return os.path.exists(other) and (os.path.samefile(one, other) or _is_same_content(one, other))
+
+
+def _name_too(active: str, kept: str) -> None:
+    """The same file by a second name, or where others may write to it a copy that they may not write to."""
+    if _trust.is_weak(os.lstat(active)):
+        _safe_files.copy(active, kept, 0o755)
+        return
+    folder, name = os.path.split(kept)
+    with _safe_files.folder(folder) as parent:
+        _safe_files.link(active, parent, name)
+
+
+class NoneProvedError(Exception):
+    """No binary of the running version was found that nobody else can have written."""
+
+
+def copy_running(process: _process.Process | None, path: str, copy: str, version: str) -> None:
+    """Copy the binary that runs, from the process: what lies at its path may be another version by now.
+
+    A process of another user may run any file. The copy is to be started as the server, so it has to be of a file that nobody
+    but root, or this user, can write. Raises NoneProvedError.
+    """
+    exe = [str(_process.PROC / str(process.pid) / "exe")] if process else []
+    for running in (*exe, path):
+        with contextlib.suppress(FileNotFoundError), open(running, "rb") as source:
+            if _trust.is_weak(os.fstat(source.fileno())):
+                continue
+            with open(copy, "wb") as file:
+                shutil.copyfileobj(source, file, 1 << 20)
+            os.chmod(copy, 0o755)  # noqa: S103 - as releases and packages have it
+            if is_staged(copy, version):
+                return
+    raise NoneProvedError
 
 
 def prune(where: Layout, keep_versions: int, needed: list[str]) -> list[str]:
@@ -241,16 +308,7 @@ def prune(where: Layout, keep_versions: int, needed: list[str]) -> list[str]:
     removed = [where.binary(version) for version in others[max(0, keep_versions - len(set(needed))) :]]
     for path in removed:
         # The server has been replaced by now: what cannot be tidied away is no reason to call that a failure.
-        for file in (path, _origin(path)):
+        for file in (path, _old_origin(path)):
             with contextlib.suppress(OSError):
                 os.unlink(file)
     return [path for path in removed if not os.path.exists(path)]
-
-
-def binary_in(argv: Sequence[str], cwd: str | None = None, search_path: str | None = None) -> str:
-    """The path that a server was started by, from its argv. Not /proc/PID/exe, which is behind every link."""
-    if not argv:
-        return ""
-    if "/" in argv[0]:
-        return os.path.normpath(os.path.join(cwd or "/", argv[0]))
-    return shutil.which(argv[0], path=search_path) or ""

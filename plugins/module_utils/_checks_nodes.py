@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _checks_containers
+from ansible_collections.natsops.cluster.plugins.module_utils import _checks_containers, _checks_trust
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Trouble, named
 from ansible_collections.natsops.cluster.plugins.module_utils._versions import ServerVersion
@@ -31,6 +31,7 @@ def judge(situation: Situation, target: ServerVersion | None) -> Iterator[Troubl
             # A restart starts the same container again, but for a unit of podman, which makes another one.
             stays = target is None and not unit
             yield from _checks_containers.judge(situation, host, node["container"], stays=stays)
+        yield from _checks_trust.judge(host, node)
         yield from _lame_duck_settings(host, node)
         yield from _leftover(situation, host, node)
         if target and host in running and not situation.unfinished(host):
@@ -186,7 +187,7 @@ def _others_in_its_place(situation: Situation) -> Iterator[Trouble]:
     """Where a turn broke off and the server is down, a stale pid file may name another server by now, not to be touched."""
     for reading in situation.silent:
         node, journal = situation.nodes.get(reading.name) or {}, situation.journal(reading.name)
-        own, found = journal.get("config_path"), node.get("config_path")
+        own, found = journal.get("config_path"), _config_that_runs(node)
         if situation.unfinished(reading.name) and node.get("running") and own and found != own:
             yield Trouble(
                 Finding(
@@ -199,6 +200,12 @@ def _others_in_its_place(situation: Situation) -> Iterator[Trouble]:
                     seen=(reading.name,),
                 )
             )
+
+
+def _config_that_runs(node: Mapping[str, Any]) -> Any:
+    """The configuration that the process names, where a start would take another one too."""
+    runs = [one["runs"] for one in node.get("differs") or () if one["what"] == "configuration"]
+    return runs[0] if runs else node.get("config_path")
 
 
 def _spaces(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:

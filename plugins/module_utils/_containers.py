@@ -165,7 +165,7 @@ def _config_checked(
     params: Mapping[str, Any], version: str, reference: str, ask: Callable[[list[str]], _process.Output]
 ) -> dict[str, Any]:
     """What the server says of the configuration as it is mounted now, and the digest of that where it tells one."""
-    from ansible_collections.natsops.cluster.plugins.module_utils import _node
+    from ansible_collections.natsops.cluster.plugins.module_utils import _config_check
 
     said = ask(["-c", params["config_path"], "-t"])
     if said.returncode != 0:
@@ -176,7 +176,7 @@ def _config_checked(
             "newer version go in after the last node has it), and run again. Nothing was changed",
             refusal="config",
         )
-    return {"said": _words(said), "digest": _node.digest_in(said.stdout + said.stderr)}
+    return {"said": _words(said), "digest": _config_check.digest_in(said.stdout + said.stderr)}
 
 
 def _fetch(reference: str, file: str | None, program: str) -> None:

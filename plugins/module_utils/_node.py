@@ -11,7 +11,6 @@ import platform
 import re
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
@@ -19,9 +18,13 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _binary,
     _config,
     _config_files,
+    _identity,
     _mounted,
     _printable,
     _process,
+    _safe_files,
+    _started_by,
+    _unit_start,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Found, Process
@@ -46,12 +49,10 @@ SERVER_SPEC: dict[str, dict[str, Any]] = {
     "service": {"type": "str"},
     "container": {"type": "str"},
 }
-# How nats-server words what it only warns of in a configuration, after the place.
-_WARNING = ': invalid use of field "'
+# The same for a module that may do without, and has no use for containers.
+OPTIONAL_SPEC = {name: option for name, option in SERVER_SPEC.items() if name != "container"}
 # One of these names the server.
 SERVER = tuple(SERVER_SPEC)
-_EXEC_ARGV = re.compile(r"argv\[\]=(.*?) ;")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TIME_SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|min|s|h|d|w)")
 _SPAN_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -75,6 +76,17 @@ def find(params: Mapping[str, Any]) -> tuple[Found, dict[str, str]]:
     return _process.find_by_pid(params["pid"]), {}
 
 
+def find_if_named(params: Mapping[str, Any]) -> tuple[Found | None, dict[str, str]]:
+    """As C(find), of a server that need not be named."""
+    return find(params) if any(params.get(name) for name in OPTIONAL_SPEC) else (None, {})
+
+
+def identity_of(params: Mapping[str, Any]) -> _identity.Identity | None:
+    """The rights that the server which is named runs with, or would; None where none is named, or nothing says it."""
+    found, unit = find_if_named(params)
+    return _identity.of(found.process if found else None, unit)
+
+
 def _unit(params: Mapping[str, Any]) -> dict[str, str]:
     try:
         return _process.systemctl_show(params["service"])
@@ -89,7 +101,7 @@ def _unit(params: Mapping[str, Any]) -> dict[str, str]:
 
 def runs_podman(unit: Mapping[str, str]) -> bool:
     """Whether a unit runs its server in a container of podman."""
-    return [os.path.basename(program) for program in exec_start_argv(unit.get("ExecStart", ""))[:1]] == ["podman"]
+    return [os.path.basename(program) for program in _unit_start.exec_argv(unit.get("ExecStart", ""))[:1]] == ["podman"]
 
 
 def facts(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,27 +109,22 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     found, unit = find(params)
     process = found.process
     container, root, at_start = _container(params, unit, process)
-    # The words of podman are none of the server's, and its paths are those in the container.
-    words = [] if container else exec_start_argv(unit.get("ExecStart", ""))
-    argv = list(process.argv) if process else words or list(params.get("start_argv") or [])
     kept, turn = _kept(params, unit) if params.get("state_dir") else ({}, {})
-    turn = {} if process else turn
-    binary_path = _binary.binary_in(argv, cwd_of(process), environment_of(process).get("PATH"))
-    if container and process:
-        binary_path = process.program
-    config_path = params.get("config_path") or _absolute(config_in(argv), process)
-    if turn.get("binary_path") and not _process.is_server_name(binary_path):
-        # ExecStart is a wrapper, or there is none: the journal of the turn knows what the server was started by.
-        binary_path, config_path = turn["binary_path"], params.get("config_path") or turn.get("config_path") or config_path
-    binary_path = params.get("binary_path") or binary_path
+    start = _start(params, unit, process, {} if process else turn, contained=bool(container))
+    believed = process is not None and not container and _identity.decides(process)
+    folder = _unit_start.folder(unit) if unit else cwd_of(process) if believed else None
+    output = output_file(process) if believed else None
+    identity = None if container else _identity.of(process, unit)
+    config_path = start.config_path
+    argv = list(process.argv) if process else _unit_start.server_argv(unit) or list(params.get("start_argv") or [])
     files: list[str] = []
     # The configuration of a container that does not run may lie in it alone.
     is_seen = process is not None or not container
     known = config_path if is_seen else ""
-    identity = identity_of(process) if process and not container else None
-    rights = (identity.uid, identity.gid, identity.groups) if identity else None
+    rights = _rights_to_read(config_path, identity, contained=bool(container))
     settings, used, leafnode_min_version = _settings(known, process, _config_files.reader(at_start, files, rights, root))
     lame_duck, source = lame_duck_seconds(settings, config_path)
+    again = _config_files.reader(at_start, [], rights, root)
     return {
         "read_on": {"host": params.get("host") or "", "hostname": platform.node(), "machine_id": _machine_id()},
         "running": process is not None,
@@ -128,13 +135,13 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "program": process.program if process else "",
         "found_by": found.found_by,
         "listening_ports": _ports(process),
-        "binary_path": binary_path,
-        "binary_version": None if container else installed_version(binary_path),
+        "binary_path": start.binary_path,
+        "binary_version": None if container else installed_version(start.binary_path, identity),
         "config_path": config_path,
         "config_modified": last_modified([at_start(path) for path in files]),
-        "cwd": cwd_of(process) or turn.get("cwd"),
-        "output_path": output_file(process),
-        "log_path": _absolute(settings.get("log_file") or settings.get("logfile") or "", process) or output_file(process),
+        "cwd": folder if process else turn.get("cwd"),
+        "output_path": output,
+        "log_path": _log_path(settings, folder) or output,
         "lame_duck_duration_seconds": lame_duck,
         "lame_duck_duration_source": source,
         "lame_duck_grace_period_seconds": lame_duck_grace_seconds(settings),
@@ -142,14 +149,12 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "leafnode_min_version": leafnode_min_version,
         "go_arch": GO_ARCH.get(platform.machine(), platform.machine()),
         "unit": unit_facts(unit) if unit else None,
+        "differs": [*map(dict, start.differs), *_folder_differs(params, known, process, folder, again)],
+        "unsafe_paths": [] if container else _started_by.unsafe(start, params.get("start_argv") or [], identity),
         "container": container and {**container, "config_replaced": _mounted.replaced(root, at_start, files)},
         "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
         **kept,
-        **(
-            _access_facts(params, known, argv, process, _config_files.reader(at_start, [], rights, root))
-            if is_seen and params.get("fingerprint_key")
-            else {}
-        ),
+        **(_access_facts(params, known, argv, process, again) if is_seen and params.get("fingerprint_key") else {}),
     }
 
 
@@ -158,6 +163,46 @@ def _machine_id() -> str:
     with contextlib.suppress(OSError):
         return Path("/etc/machine-id").read_text(encoding="ascii", errors="replace").strip()[:64]
     return ""
+
+
+def _rights_to_read(config_path: str, identity: _identity.Identity | None, *, contained: bool) -> _config_files.Rights | None:
+    """Whose rights a configuration is read with: its server's or, where that is not known, of the one user who can write it."""
+    known = identity or (None if contained or not config_path else _identity.of_owner(config_path))
+    return (known.uid, known.gid, known.groups) if known else None
+
+
+def _start(
+    params: Mapping[str, Any], unit: Mapping[str, str], process: Process | None, turn: Mapping[str, Any], *, contained: bool
+) -> _started_by.Start:
+    """What the next start takes. In a container that is its image's, and the process tells where in it."""
+    said = _started_by.Said(cwd_of(process), environment_of(process).get("PATH"))
+    if not contained:
+        return _started_by.known(params, unit, process, turn, said)
+    config = _started_by.absolute(_started_by.config_in(process.argv), said.cwd) if process else turn.get("config_path") or ""
+    program = process.program if process else turn.get("binary_path") or ""
+    return _started_by.Start(params.get("binary_path") or program, params.get("config_path") or config)
+
+
+def _folder_differs(
+    params: Mapping[str, Any], config_path: str, process: Process | None, folder: str | None, read: _config_files.Reader
+) -> Iterator[dict[str, str]]:
+    """Where a start command is not run in the folder of the process, the paths in the configuration that count from it."""
+    runs = cwd_of(process)
+    if folder or not params.get("start_argv") or not config_path or runs in (None, "/"):
+        return
+    # Here and not above, as below.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _config_tree
+
+    with _naming_what_cannot_be_read():
+        tree = _config_tree.read(config_path, read, environment_of(process))
+    relative = ", ".join(_started_by.relative_paths(tree))
+    if relative:
+        yield {"what": "folder", "runs": str(runs), "starts": "/", "paths": relative}
+
+
+def _log_path(settings: Mapping[str, str], folder: str | None) -> str:
+    path = settings.get("log_file") or settings.get("logfile") or ""
+    return _started_by.absolute(path, folder) if folder or os.path.isabs(path) else ""
 
 
 def _access_facts(
@@ -194,8 +239,16 @@ def _container(
 def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """What runs have left on this node, as facts; and the journal of its last turn where that has not come to its end."""
     # Here and not above: a module on a node compiles whatever it imports each time it runs, and most runs need none of it.
-    from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock, _package_guard, _state_keys, _systemd
+    from ansible_collections.natsops.cluster.plugins.module_utils import (
+        _journal,
+        _lock,
+        _package_guard,
+        _state_files,
+        _state_keys,
+        _systemd,
+    )
 
+    _state_files.require_own(params["state_dir"])
     state_dir, held = params["state_dir"], bool(unit) and _systemd.is_held(unit["Id"])
     if params.get("container"):
         from ansible_collections.natsops.cluster.plugins.module_utils import _containers
@@ -216,35 +269,14 @@ def _ports(process: Process | None) -> list[int] | None:
     return None if ports is None else sorted(ports)
 
 
-def exec_start_argv(exec_start: str) -> list[str]:
-    """The argv in a unit's ExecStart property, which systemd writes without quotes."""
-    match = _EXEC_ARGV.search(exec_start)
-    return match.group(1).split() if match else []
-
-
-def config_in(argv: Sequence[str]) -> str:
-    """The configuration file that an argv of nats-server names; empty where there is none."""
-    for index, word in enumerate(argv):
-        flag, _unused, value = word.partition("=")
-        if flag in ("-c", "--c", "-config", "--config"):
-            return value or (argv[index + 1] if index + 1 < len(argv) else "")
-    return ""
-
-
-def _absolute(path: str, process: Process | None) -> str:
-    if not path or os.path.isabs(path):
-        return path
-    return os.path.join(cwd_of(process) or "/", path)
-
-
 def cwd_of(process: Process | None) -> str | None:
     return _link_of(process, "cwd")
 
 
 def output_file(process: Process | None) -> str | None:
-    """The file that the server's standard error goes to; None where it is not a file (a pipe, a terminal, the journal)."""
+    """The file that the server's standard error goes to; None where it is no file, or none that we would append to."""
     target = _link_of(process, "fd/2")
-    return target if target and os.path.isfile(target) else None
+    return target if target and _safe_files.may_be_appended(target) else None
 
 
 def _link_of(process: Process | None, name: str) -> str | None:
@@ -332,12 +364,12 @@ def last_modified(files: Sequence[str]) -> str | None:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(newest // 10**9)) + f".{newest % 10**9:09d}Z"
 
 
-def installed_version(binary_path: str) -> str | None:
-    """The version of the binary that a start would run; None where there is none, or it is a wrapper."""
+def installed_version(binary_path: str, identity: _identity.Identity | None) -> str | None:
+    """The version of the binary that a start would run; None where there is none, it is a wrapper, or must not be run."""
     if not _process.is_server_name(binary_path):
         return None
     try:
-        return _binary.version_of(binary_path)
+        return _binary.version_of(binary_path, identity)
     except NatsError:
         return None
 
@@ -349,7 +381,7 @@ def unit_facts(unit: Mapping[str, str]) -> dict[str, Any]:
         "active_state": unit.get("ActiveState", ""),
         "restart": unit.get("Restart", ""),
         "timeout_stop_seconds": span_seconds(unit.get("TimeoutStopUSec", "")),
-        "exec_stop": exec_start_argv(unit.get("ExecStop", "")),
+        "exec_stop": _unit_start.exec_argv(unit.get("ExecStop", "")),
         "kill_signal": signal_name(unit.get("KillSignal", "")),
         "need_daemon_reload": unit.get("NeedDaemonReload") == "yes",
         "enabled": unit.get("UnitFileState", ""),
@@ -370,57 +402,3 @@ def span_seconds(span: str) -> float | None:
     """Seconds in a time span as systemctl show writes it, such as 2min 30s; None for infinity."""
     parts = _TIME_SPAN.findall(span)
     return sum(float(number) * _SPAN_SECONDS[unit] for number, unit in parts) if parts else None
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Whose process it is."""
-
-    uid: int
-    gid: int
-    groups: tuple[int, ...]
-
-
-def identity_of(process: Process) -> Identity | None:
-    try:
-        status = (_process.PROC / str(process.pid) / "status").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    return Identity(int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1]), tuple(int(g) for g in fields["Groups"].split()))
-
-
-def check_config(binary: str, config: str, process: Process | None) -> dict[str, Any]:
-    """Run the binary with -t on the configuration, as the server's user, with its environment and working directory.
-
-    Raises NatsError where the binary refuses the configuration, with its own words. With -t it refuses too what it only warns of
-    when it starts, such as C(reconnect: 1) without a unit (measured on 2.10.26 to 2.15.1): that is in C(said).
-    """
-    identity = identity_of(process) if process else None
-    options: dict[str, Any] = {"cwd": cwd_of(process), "env": environment_of(process) or None}
-    if identity and os.geteuid() == 0 and identity.uid != 0:
-        options["preexec_fn"] = _becoming(identity)
-    output = _process.run([binary, "-t", "-c", config], **options)
-    said = (output.stderr.strip() or output.stdout.strip()).replace(f"{_process.PROGRAM}: ", "")
-    if output.returncode != 0 and not (said and all(_WARNING in line for line in said.splitlines())):
-        raise NatsError(
-            f"{binary} refuses {config}: {said}. A server that refuses its configuration does not start: mend the "
-            "configuration (keys of a newer version go in after the last node has it), and run again. Nothing was changed",
-            refusal="config",
-        )
-    return {"config_path": config, "said": said, "digest": digest_in(said)}
-
-
-def digest_in(said: str) -> str:
-    """The digest of the configuration in what a server said with -t; empty for one before 2.11, which tells none."""
-    digest = _DIGEST.search(said)
-    return digest.group() if digest else ""
-
-
-def _becoming(identity: Identity) -> Callable[[], None]:
-    def become() -> None:
-        os.setgroups(identity.groups)
-        os.setgid(identity.gid)
-        os.setuid(identity.uid)
-
-    return become

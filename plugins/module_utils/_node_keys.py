@@ -60,6 +60,10 @@ _ACCESS: Mapping[str, Key] = {
     "accounts": record_of(record({"users": _USERS.needed, "others": record_of(TEXT).needed})).needed,
     "settings": record_of(TEXT).needed,
 }
+_UNSAFE: Mapping[str, Key] = {
+    **dict.fromkeys(("program", "path", "owner", "mode"), TEXT.needed),
+    **dict.fromkeys(("refuses", "link"), FLAG.needed),
+}
 KEYS: Mapping[str, Key] = {
     "read_on": record(dict.fromkeys(("host", "hostname", "machine_id"), TEXT)),
     "running": FLAG,
@@ -84,6 +88,8 @@ KEYS: Mapping[str, Key] = {
     # It becomes part of an address, and of the name of a file on the controller.
     "go_arch": _fields.matching(r"[A-Za-z0-9_]{0,32}", "a word, such as amd64"),
     "unit": optional(record(_UNIT)),
+    "differs": records({"what": TEXT.needed, "runs": TEXT.needed, "starts": TEXT.needed, "paths": TEXT}),
+    "unsafe_paths": records(_UNSAFE),
     "access": record(_ACCESS),
     "container": optional(record(_CONTAINER)),
     "journal": optional(record()),

@@ -18,11 +18,13 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _apt,
     _binary,
     _fields,
+    _identity,
     _node,
     _package_guard,
     _package_text,
     _process,
     _rpm,
+    _safe_files,
     _state_files,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -50,7 +52,8 @@ class Package:
         self.new = os.path.join(params["state_dir"], "package", "new")
         self.old = os.path.join(params["state_dir"], "package", "old")
         self.manager = _manager_of(self.name, params["lock_timeout_seconds"])
-        self.process = _node.find(params)[0].process
+        found, unit = _node.find(params)
+        self.process, self.identity = found.process, _identity.of(found.process, unit)
 
     def staged(self) -> dict[str, Any]:
         """The manifest of what was staged for this version. Raises NatsError where nothing was, or not all of it is there."""
@@ -243,13 +246,9 @@ def _server_in(root: str, name: str) -> str:
 
 def _keep(package: Package) -> bool:
     """Keep the binary that runs, and its package where it can still be had; whether there was a binary to keep."""
-    # By the process: what lies at the path may be another version by now.
-    running = str(_process.PROC / str(package.process.pid) / "exe") if package.process else package.path
-    if not _binary.is_staged(running, package.running):
-        return False
     manifest: dict[str, Any] = {"name": package.name, "version": package.running, "package_version": "", "files": []}
-    with _filled(package.old, manifest) as folder:
-        shutil.copy(running, os.path.join(folder, _process.PROGRAM))
+    with contextlib.suppress(_binary.NoneProvedError), _filled(package.old, manifest) as folder:
+        _binary.copy_running(package.process, package.path, os.path.join(folder, _process.PROGRAM), package.running)
         for version in _versions_that_run(package):
             with contextlib.suppress(NatsError):
                 package.manager.fetch_one(f"{package.name}={version}", folder)
@@ -259,7 +258,7 @@ def _keep(package: Package) -> bool:
             if own:
                 manifest.update(package_version=version, files=[own])
                 break
-    return True
+    return bool(package.kept())
 
 
 def _versions_that_run(package: Package) -> list[str]:
@@ -291,7 +290,7 @@ def install(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
     manifest = package.staged()
     files = _files(package.new, manifest)
     result: dict[str, Any] = {"changed": False, "package_version": manifest["package_version"]}
-    if not files or (_is_installed(package, manifest) and _binary.is_staged(package.path, package.version)):
+    if not files or (_is_installed(package, manifest) and _binary.is_staged(package.path, package.version, package.identity)):
         return result
     _install(package, files, manifest["units"])
     if before is not None and not _process.alive(before):
@@ -300,7 +299,7 @@ def install(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
             "installed, although its scripts were kept from it: it was not drained. Look at the log of the server and at "
             f"{package.manager.log}"
         )
-    if not _binary.is_staged(package.path, package.version):
+    if not _binary.is_staged(package.path, package.version, package.identity):
         raise NatsError(
             f"{package.path} is not nats-server {package.version} although {package.name} {manifest['package_version']} is "
             "installed now: the package puts it elsewhere. The old server goes on running; nothing was signalled"
@@ -348,7 +347,7 @@ def revert(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
         except NatsError as exc:
             warnings.append(f"the package {package.name} {kept['package_version']} could not be put back, its binary is: {exc}")
     placed = ""
-    if not _binary.is_staged(package.path, package.running):
+    if not _binary.is_staged(package.path, package.running, package.identity):
         placed = _place(package.kept_binary, package.path)
     return {
         "changed": changed or bool(placed),
@@ -362,9 +361,7 @@ def _place(binary: str, path: str) -> str:
     """Put the kept binary where the server is started from, by one rename."""
     real = os.path.realpath(path)
     try:
-        shutil.copy(binary, f"{real}.natsops")
-        os.chmod(f"{real}.natsops", 0o755)  # noqa: S103 - as the package has it
-        os.replace(f"{real}.natsops", real)
+        _safe_files.copy(binary, real, 0o755)
     except OSError as exc:
         raise NatsError(f"cannot put {binary} back as {real}: {exc.strerror or exc}") from exc
     return real

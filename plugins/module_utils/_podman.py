@@ -14,7 +14,7 @@ import re
 import shutil
 from typing import Any, Callable, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _engine, _node, _process, _successor
+from ansible_collections.natsops.cluster.plugins.module_utils import _engine, _process, _successor, _unit_start
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._process import Found, Output
 
@@ -52,7 +52,7 @@ def _container(unit: Mapping[str, str]) -> _engine.Inspected | None:
 
 
 def _argv(unit: Mapping[str, str]) -> list[str]:
-    argv = _node.exec_start_argv(unit.get("ExecStart", ""))
+    argv = _unit_start.exec_argv(unit.get("ExecStart", ""))
     if argv[1:2] != ["run"]:
         raise NatsError(
             f"unit {unit['Id']} runs '{' '.join(argv[:2])}', which starts a container that is made elsewhere: no image stands in "

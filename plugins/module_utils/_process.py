@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _safe_files
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
 
 PROC = Path("/proc")
 PROGRAM = "nats-server"
+_LONGEST_PID_FILE = 64
 # nats-server-2.15.1 and "nats-server (deleted)" are the server; nats-server-config-reloader is not.
 _SERVER_NAME = re.compile(r"^nats-server(?:[-_.]?v?\d[^/]*)?(?: \(deleted\))?$")
 
@@ -112,7 +114,9 @@ def find_by_pid(pid: int) -> Found:
 def find_by_pid_file(path: str) -> Found:
     """The server that a pid file names. NATS never removes its pid file, so a stale one is normal."""
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace").strip()
+        # It lies where the server's user writes: it may be a link to a file that root alone can read, or a pipe.
+        with _safe_files.opened(path) as file:
+            text = file.read(_LONGEST_PID_FILE).decode("utf-8", "replace").strip()
     except FileNotFoundError:
         return Found("pid_file", None, f"there is no pid file {path}")
     except OSError as exc:
@@ -327,6 +331,11 @@ UNIT_PROPERTIES = (
     "DropInPaths",
     "UnitFileState",
     "User",
+    "Group",
+    "SupplementaryGroups",
+    "WorkingDirectory",
+    "Environment",
+    "EnvironmentFiles",
     "ExecStart",
     "ExecStop",
 )
@@ -340,7 +349,11 @@ def systemctl_show(unit: str) -> dict[str, str]:
         raise NatsError(
             f"{exc}. Where systemd does not run the server, set nats_upgrade_service to what does: docker, or command"
         ) from exc
-    properties = dict(line.split("=", 1) for line in output.stdout.splitlines() if "=" in line)
+    properties: dict[str, str] = {}
+    for name, _unused, value in (line.partition("=") for line in output.stdout.splitlines() if "=" in line):
+        # There is a line for each file.
+        several = name == "EnvironmentFiles" and name in properties
+        properties[name] = f"{properties[name]}\n{value}" if several else value
     if properties.get("LoadState") == "not-found":
         raise NatsError(
             f"systemd has no unit named {unit}: set nats_upgrade_service_name to the unit of the NATS server "
@@ -410,15 +423,13 @@ def start_detached(argv: Sequence[str], *, cwd: str | None, log_path: str | None
 
     C(told) is what it reads from its standard input, which nobody else sees. It has to fit into a pipe (64 KiB).
     """
-    target = log_path or os.devnull
     try:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        with open(target, "ab") as log:
+        with _safe_files.appended(log_path) if log_path else open(os.devnull, "ab") as log:
             given = {"stdin": subprocess.PIPE} if told else {}
             child = Child(argv, stdout=log, stderr=log, cwd=cwd, start_new_session=True, **given)
         if child.stdin:
             with child.stdin:
                 child.stdin.write(told)
     except OSError as exc:
-        raise NatsError(f"{argv[0]} cannot be started: {exc.strerror or exc} ({exc.filename or target})") from exc
+        raise NatsError(f"{argv[0]} cannot be started: {exc.strerror or exc} ({exc.filename or log_path})") from exc
     return child.pid

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _safe_files, _trust
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
 
@@ -147,11 +148,25 @@ def remove(folder: str, name: str) -> None:
 
 
 def _make(folder: str) -> None:
+    """All may read what an upgrade has left, and nobody else may write it."""
+    require_own(folder)
     if os.path.isdir(folder):
         return
-    os.makedirs(folder, exist_ok=True)
-    os.chmod(folder, 0o755)  # noqa: S103 - whatever the umask is: all may read what an upgrade has left
-    _sync(os.path.dirname(os.path.abspath(folder)))
+    with _safe_files.folder(folder, make=True):
+        _sync(os.path.dirname(os.path.abspath(folder)))
+
+
+def require_own(folder: str) -> None:
+    """Raise NatsError where others could have written what is in a folder: a lock, a journal with paths, hashes of binaries."""
+    weak = _trust.weak_places(folder)
+    if weak or os.path.islink(folder):
+        what = f"others can write there, by {', '.join(map(str, weak))}" if weak else "it is a link"
+        raise NatsError(
+            f"refused: unsafe_path: nats_upgrade_state_dir is {folder}, and {what}. What is in it says which programs are run as "
+            f"{_trust.user_name(os.geteuid())}. Nothing was touched. Set nats_upgrade_state_dir to a folder of its own, or make "
+            "this one so: chown root:root, chmod go-w, and so for the folders above it; no link in its place",
+            refusal=_trust.REFUSAL,
+        )
 
 
 def _sync(folder: str) -> None:

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Protocol
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _binary,
+    _node,
+    _process,
+    _started_by,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
 
 START: dict[str, dict[str, Any]] = {
     "start_unit": {"type": "str"},
@@ -73,15 +79,24 @@ class Staged:
         self._params = params
         self._version, self._running = params["version"], params["running_version"]
         self._where = _binary.layout(params["path"], self._running, self._version)
+        self._binary = self._where.binary(self._version)
+        self._proofs = Proofs(params.get("state_dir"))
 
     def require_ready(self) -> None:
-        binary = self._where.binary(self._version)
-        if not _binary.is_staged(binary, self._version):
-            raise NatsError(f"nats-server {self._version} is not staged at {binary}: nothing was signalled", exit_seen=False)
+        """Prove it, and keep the version that runs: that takes time, and is done while the server serves."""
+        try:
+            identity = _node.identity_of(self._params)
+            _binary.require_staged(self._binary, self._version, self._proofs, identity, "nothing was signalled")
+            _require_own_start(self._params)
+            if not _binary.is_active(self._where, self._version):
+                _binary.keep(self._where, self._running, self._proofs)
+        except NatsError as exc:
+            raise NatsError(str(exc), **{**exc.details, "exit_seen": False}) from exc
 
     def switch(self) -> None:
+        _binary.require_proved(self._binary, self._version, self._proofs, "it was not switched to")
         if not _binary.is_active(self._where, self._version):
-            _binary.activate(self._where, self._version, self._running)
+            _binary.activate(self._where, self._version)
 
     def start(self) -> _process.Process | None:
         return start(self._params)
@@ -97,7 +112,8 @@ class Installed:
         self._params = params
 
     def require_ready(self) -> None:
-        """Nothing to prove here: whoever calls has installed, or downloaded, it before."""
+        """Nothing to prove of it here: whoever calls has installed, or downloaded, it before."""
+        _require_own_start(self._params)
 
     def switch(self) -> None:
         argv = self._params["install_argv"]
@@ -111,6 +127,15 @@ class Installed:
         return []
 
 
+def _require_own_start(params: Mapping[str, Any]) -> None:
+    """Raise NatsError where others could put another program in the place of the one that the start command runs."""
+    try:
+        if params["start_argv"]:
+            _started_by.require_own(params["start_argv"], params["chdir"], "nothing was signalled")
+    except NatsError as exc:
+        raise NatsError(str(exc), **exc.details, exit_seen=False) from exc
+
+
 def start(params: Mapping[str, Any]) -> _process.Process | None:
     """Start the server: a unit of systemd, a command of its own in a session of its own, or a supervisor's command.
 
@@ -119,7 +144,9 @@ def start(params: Mapping[str, Any]) -> _process.Process | None:
     if params.get("start_later"):
         return None
     if not params["start_unit"] and params["start_detach"]:
-        return _process.look(_process.start_detached(params["start_argv"], cwd=params["chdir"], log_path=params["log_path"]))
+        return _process.look(
+            _process.start_detached(params["start_argv"], cwd=params["chdir"] or "/", log_path=params["log_path"])
+        )
     if params["start_unit"]:
         _process.wait_for_unit_end(params["start_unit"], params["start_timeout_seconds"])
     argv = ["systemctl", "start", params["start_unit"]] if params["start_unit"] else params["start_argv"]

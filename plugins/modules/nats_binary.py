@@ -17,8 +17,8 @@ description:
 options:
   state:
     description:
-      - V(staged) unpacks O(archive) to the version's place, unless it is there from an archive with the same O(sha256), and
-        proves that it runs here and is O(version).
+      - V(staged) unpacks O(archive) to the version's place, unless it was unpacked from an archive with the same O(sha256) and
+        is unchanged since, and proves that it runs here and is O(version).
       - V(active) makes the version the one that a start starts, and removes the oldest versions over O(keep_versions) where
         they are plain files.
     type: str
@@ -46,6 +46,21 @@ options:
     description: How many versions to keep, the running and the new one included and never removed.
     type: int
     default: 2
+  state_dir:
+    description:
+      - Folder on the node where the hashes of what was staged and kept are written down. It is made where it is missing.
+      - Nobody but root, or the user of the task, may be able to write there. What does not have its hash any more is not used.
+    type: path
+    default: /var/lib/natsops
+  pid:
+    description: Process id of the running server, with whose rights binaries are asked for their version.
+    type: int
+  pid_file:
+    description: File that holds its process id.
+    type: path
+  service:
+    description: systemd unit of the server. Where it does not run, its C(User=) and C(Group=) count.
+    type: str
 extends_documentation_fragment:
   - natsops.cluster._attributes
 author: The natsops maintainers (@natsops)
@@ -89,8 +104,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary
+from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _node, _state_files
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
 
 
 def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
@@ -99,13 +115,14 @@ def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     binary = where.binary(params["version"])
     if not params["sha256"]:
         raise NatsError("refused: there is no SHA-256 for the archive: no hash, no install", refusal="no_hash")
-    if _binary.is_staged_from(binary, params["version"], params["sha256"]):
+    proofs, identity = Proofs(params["state_dir"]), _node.identity_of(params)
+    if proofs.is_from(binary, params["version"], params["sha256"]) and _binary.is_staged(binary, params["version"], identity):
         return {"changed": False}
     if module.check_mode:
         return {"changed": True}
     if params["archive"] is None:
         raise NatsError(f"nats-server {params['version']} is not staged at {binary}, and there is no archive to stage it from")
-    _binary.stage(params["archive"], params["sha256"], binary, params["version"])
+    _binary.stage(params["archive"], params["sha256"], binary, params["version"], proofs, identity)
     # SELinux: the label that the policy has for this place, not the one of where it was unpacked.
     module.set_default_selinux_context(binary, False)
     return {"changed": True}
@@ -118,9 +135,10 @@ def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     changed = not _binary.is_active(where, version)
     removed = []
     if changed and not module.check_mode:
-        if not _binary.is_staged(where.binary(version), version):
-            raise NatsError(f"nats-server {version} is not staged at {where.binary(version)}: nothing was switched")
-        _binary.activate(where, version, running)
+        proofs = Proofs(params["state_dir"])
+        _binary.require_staged(where.binary(version), version, proofs, _node.identity_of(params), "nothing was switched")
+        _binary.keep(where, running, proofs)
+        _binary.activate(where, version)
         module.set_default_selinux_context(where.switch, False)
         removed = _binary.prune(where, params["keep_versions"], [version, running])
     return {"changed": changed, "removed": removed}
@@ -137,7 +155,10 @@ def main() -> None:
             "archive": {"type": "path"},
             "sha256": {"type": "str"},
             "keep_versions": {"type": "int", "default": 2},
+            "state_dir": {"type": "path", "default": _state_files.FOLDER},
+            **_node.OPTIONAL_SPEC,
         },
+        mutually_exclusive=[tuple(_node.OPTIONAL_SPEC)],
         supports_check_mode=True,
     )
     params = module.params

@@ -10,8 +10,9 @@ module: nats_config_check
 short_description: Ask a NATS server binary whether it accepts a configuration
 version_added: "0.1.0"
 description:
-  - Runs the binary with C(-t) as the user of the running server, with its environment and working directory, because
-    configurations use variables and relative paths.
+  - Runs the binary with C(-t) with the rights of the server, and with its variables and working directory, because
+    configurations use variables and relative paths. Without a server it is run with the rights of the task, and only where
+    nobody but root, or that user, can have put it there.
   - nats-server C(-t) (2.10 to 2.15) does not see a port that is taken, a C(lame_duck_grace_period) that is not below
     C(lame_duck_duration), or http and https both configured.
   - It also ends with an error for what the server only warns of when it starts, such as C(leafnodes.reconnect) without a unit.
@@ -26,8 +27,14 @@ options:
     type: path
     required: true
   pid:
-    description: Process id of the running server, whose user, environment and working directory are used.
+    description: Process id of the running server, whose user, variables and working directory are used.
     type: int
+  pid_file:
+    description: File that holds its process id.
+    type: path
+  service:
+    description: systemd unit of the server. Where it does not run, what the unit would give it is used.
+    type: str
 extends_documentation_fragment:
   - natsops.cluster._attributes
 author: The natsops maintainers (@natsops)
@@ -38,7 +45,7 @@ EXAMPLES = r"""
   natsops.cluster.nats_config_check:
     binary: /usr/sbin/nats-server-2.15.1
     config_path: /etc/nats-server.conf
-    pid: 4711
+    service: nats-server
 """
 
 RETURN = r"""
@@ -62,7 +69,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _node, _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _config_check, _node
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 
@@ -72,16 +79,18 @@ def main() -> None:
         argument_spec={
             "binary": {"type": "path", "required": True},
             "config_path": {"type": "path", "required": True},
-            "pid": {"type": "int"},
+            **_node.OPTIONAL_SPEC,
         },
+        mutually_exclusive=[tuple(_node.OPTIONAL_SPEC)],
         supports_check_mode=True,
     )
     params = module.params
     try:
         if module.check_mode and not os.path.exists(params["binary"]):
             module.exit_json(changed=False, config_path=params["config_path"], said="not checked until staged")
-        process = _process.look(params["pid"]) if params["pid"] else None
-        module.exit_json(changed=False, **_node.check_config(params["binary"], params["config_path"], process))
+        found, unit = _node.find_if_named(params)
+        process = found.process if found else None
+        module.exit_json(changed=False, **_config_check.check_config(params["binary"], params["config_path"], process, unit))
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)
 

@@ -20,7 +20,10 @@ options:
       - The default is the host of the task, or the one that it is delegated to.
     type: str
   binary_path:
-    description: Path of the server binary. The default is what the process, or the unit, was started by; links are kept.
+    description:
+      - Path of the server binary; links are kept. The default is the program in C(ExecStart) of the unit, or in O(start_argv).
+      - The arguments of the process count only where it is root's, or of the user of the task. Those of another user's process
+        are compared with the path, see RV(ansible_facts.nats_node.differs).
     type: path
   store_dir:
     description:
@@ -28,7 +31,7 @@ options:
       - Where given, the facts tell which streams are stored there. One that is stored and not served is offline.
     type: path
   config_path:
-    description: Path of the configuration file. The default is what the process, or the unit, was started with.
+    description: Path of the configuration file. The default is what the unit, O(start_argv) or the process was started with.
     type: path
   image:
     description: >-
@@ -44,8 +47,8 @@ options:
     type: path
   start_argv:
     description: >-
-      Program and arguments that would start the server. Of one that does not run, and has no unit, they tell where its binary and
-      its configuration are.
+      Program and arguments that would start the server. Where it has no unit, they tell where its binary and its configuration
+      are. It may be run by another program, as by C(runuser).
     type: list
     elements: str
   fingerprint_key:
@@ -116,10 +119,13 @@ ansible_facts:
           type: list
           elements: int
         binary_path:
-          description: Path that it was started by; empty where it is not known.
+          description: Path that it is started by; empty where nothing but the process of another user says it.
           type: str
         binary_version:
-          description: The version that the binary at that path says it is, which a start would bring; null where it says none.
+          description:
+            - The version that the binary at that path says it is, which a start would bring; null where it says none.
+            - It is asked with the rights of the server. Where these are our own, or not known, only what nobody else can write is
+              run.
           type: str
         config_path:
           description: Its configuration file; empty where there is none.
@@ -128,10 +134,14 @@ ansible_facts:
           description: When that file, or one that it includes, was last written, in UTC; null where there is none.
           type: str
         cwd:
-          description: Its working directory, or null where that may not be read or is not known.
+          description: >-
+            Its working directory: that of the unit, or else of a process that is root's or of the user of the task; null where it
+            is not known.
           type: str
         output_path:
-          description: File that its standard error goes to, or null.
+          description: >-
+            File that its standard error goes to, or null; also where the process or the file is of another user than root and the
+            user of the task.
           type: str
         log_path:
           description: File that it logs to (C(log_file) of the configuration, else C(output_path)), or null.
@@ -167,6 +177,20 @@ ansible_facts:
             C(drop_in_paths), C(kill_signal) (its name, such as V(SIGTERM)) and C(enabled) (C(UnitFileState), such as V(disabled))
             of its systemd unit, or null.
           type: dict
+        differs:
+          description: >-
+            What the process has otherwise than a start would: for each C(what) (V(program), V(configuration) or V(folder)), what
+            it C(runs) by its own words, and what C(starts), empty for a program that is not known; of a folder, also the C(paths)
+            of the configuration that count from it.
+          type: list
+          elements: dict
+        unsafe_paths:
+          description: >-
+            Places by which others than root, and than the user of the task, can change what is started: for each the C(program),
+            the C(path), its C(owner) and C(mode), whether it is a C(link), and whether it C(refuses) a roll, as where root runs
+            the program.
+          type: list
+          elements: dict
         access:
           description:
             - Who may connect to the server by its configuration. With O(fingerprint_key), of a container while it runs.

@@ -24,7 +24,7 @@ options:
     type: list
     elements: str
   chdir:
-    description: Working directory to start it in.
+    description: Working directory to start it in. The default is the root folder.
     type: path
   log_path:
     description: File that its output is added to. The default is nowhere.
@@ -81,7 +81,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _process
+from ansible_collections.natsops.cluster.plugins.module_utils import _process, _started_by
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 
@@ -90,7 +90,8 @@ def started(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     if module.check_mode:
         return {"changed": True, "pid": None}
-    pid = _process.start_detached(params["argv"], cwd=params["chdir"], log_path=params["log_path"])
+    _started_by.require_own(params["argv"], params["chdir"], "nothing was started")
+    pid = _process.start_detached(params["argv"], cwd=params["chdir"] or "/", log_path=params["log_path"])
     return {"changed": True, "pid": pid}
 
 

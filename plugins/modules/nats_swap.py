@@ -20,7 +20,9 @@ description:
     exit the old one makes room by another name, NAME-natsops-previous, and is kept.
   - A unit of systemd that runs its server by C(podman run) (O(service) with O(image)) has its image exchanged in its file after
     the exit, and is started. The old file is kept beside it, as FILE.natsops-previous.
-  - Nothing is signalled unless the version at O(path) is staged. Where it fails, its result says how far it came, in
+  - Nothing is signalled unless the version at O(path) is staged, and still has the hash that M(natsops.cluster.nats_binary) has
+    kept of it in O(state_dir). Without O(state_dir) it has to be where nobody but root, or the user of the task, can write.
+  - Where it fails, its result says how far it came, in
     RV(exit_seen), RV(switched) and RV(started).
   - With O(state_dir), a run that dies meanwhile leaves a journal by which a later run goes on, and no two runs do this at once.
     The lock of M(natsops.cluster.nats_lock) has to be held by O(run_id), and M(natsops.cluster.nats_journal) has to have begun.
@@ -82,7 +84,7 @@ options:
     type: float
     default: 60
   chdir:
-    description: Working directory to start a detached server in.
+    description: Working directory to start a detached server in. The default is the root folder.
     type: path
   log_path:
     description: File that the output of a detached server is added to. The default is nowhere.

@@ -19,15 +19,18 @@ import yaml
 
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _binary,
+    _config_check,
     _download,
     _facts,
     _node,
     _process,
     _waiting,
 )
+from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
 from tests.lab.mirror import go_architecture
 
 Host = dict[str, Any]
+NO_PROOFS = Proofs(None)
 DOWNLOAD = {name: option.get("default") for name, option in _download.SPEC.items()}
 WAIT = {name: option.get("default") for name, option in _waiting.SPEC.items()}
 FACTS = {name: option.get("default") for name, option in _facts.SPEC.items()}
@@ -58,8 +61,8 @@ def _fetch(template: str, version: str, folder: Path) -> dict[str, Any]:
 def _stage(host: Host, old: str, new: str, archive: dict[str, Any]) -> None:
     node = _node.facts({"pid_file": host["nats_upgrade_pid_file"]})
     layout = _binary.layout(node["binary_path"], old, new)
-    _binary.stage(archive["path"], archive["sha256"], layout.binary(new), new)
-    _node.check_config(layout.binary(new), node["config_path"], _process.look(node["pid"]))
+    _binary.stage(archive["path"], archive["sha256"], layout.binary(new), new, NO_PROOFS)
+    _config_check.check_config(layout.binary(new), node["config_path"], _process.look(node["pid"]))
 
 
 def _wait(servers: list[dict[str, str]], expect: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +77,9 @@ def _roll(name: str, host: Host, old: str, new: str, servers: list[dict[str, str
     _process.send(process, signal.SIGUSR2)
     assert _process.wait_for_exit(process, 150)[0], f"{name} did not exit"
     command = host["nats_upgrade_start_command"]
-    _binary.activate(_binary.layout(command[0], old, new), new, old)
+    layout = _binary.layout(command[0], old, new)
+    _binary.keep(layout, old, NO_PROOFS)
+    _binary.activate(layout, new)
     subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )

@@ -29,12 +29,13 @@ def test_units_of_every_era_are_upgraded_without_a_loss(mirror: Path, tmp_path: 
     with lab as cluster, Load(cluster.urls, tmp_path / "load.json", rate=20) as load:
         # The unit stays active for a while after its server has exited: starting it does nothing until then.
         cluster.shell("n4", f"sed -i 's/^exit/sleep 2; exit/' {WRAPPER}")
-        inventory_file = hosts(cluster, mirror)
+        inventory_file = hosts(cluster, mirror, nats_upgrade_binary_path=BINARY)
         for before, target, eras in ROLLS:
             for name, era in eras.items():
                 install_unit(cluster, name, TEXTS[era])
                 cluster.wait_ready()
             _is_warned_of(inventory_file, target, eras)
+            _wrapper_says_nothing_of_what_it_runs(hosts(cluster, mirror), target, eras)
             done = upgrade(inventory_file, target, "--limit", ",".join(eras))
             assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
             left_nothing(cluster)
@@ -51,6 +52,13 @@ def _is_warned_of(inventory_file: Path, target: str, eras: dict[str, str]) -> No
         warning = said(done).partition(f"warning: unsafe_unit: {name}: unit {UNIT}: ")[2].partition("unsafe_unit:")[0]
         stops_at_once = era.startswith(("2.9", "2.10.2 ", "2.10.14"))
         assert (DROPS in warning, ALWAYS in warning) == (stops_at_once, RESTARTS.get(era) == "always"), (era, warning)
+
+
+def _wrapper_says_nothing_of_what_it_runs(inventory_file: Path, target: str, eras: dict[str, str]) -> None:
+    """And the process is another user's than root, so that its own word is not taken for it."""
+    for name in (name for name, era in eras.items() if era == "wrapper"):
+        unknown = said(playbook("plan", inventory_file, nats_upgrade_version=target))
+        assert f"refused: other_program: {name}: which program a start runs is not known: ExecStart of unit" in unknown
 
 
 def _is_upgraded(cluster: ContainerCluster, name: str, era: str, before: str, target: str) -> None:

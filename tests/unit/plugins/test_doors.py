@@ -58,7 +58,7 @@ def users_of(*things: str) -> set[str]:
         # A node's container engine has a socket in the file system: nothing of the network's door is of use there.
         pytest.param(["socket.AF_UNIX", "http.client.HTTPConnection"], "module_utils/_engine.py", id="engine"),
         pytest.param(
-            ["os.kill", "os.killpg", "signal.pidfd_send_signal", "os.pidfd_open", "subprocess", "os.system", "os.popen"],
+            ["os.kill", "signal.pidfd_send_signal", "os.pidfd_open", "os.system", "os.popen"],
             "module_utils/_process.py",
             id="processes",
         ),
@@ -66,6 +66,13 @@ def users_of(*things: str) -> set[str]:
 )
 def test_each_outside_thing_has_one_door(things: list[str], door: str) -> None:
     assert users_of(*things) == {door}
+
+
+def test_programs_are_run_with_our_rights_by_one_door_and_with_those_of_the_server_by_another() -> None:
+    assert users_of("subprocess", "os.killpg") == {"module_utils/_process.py", "module_utils/_identity.py"}
+    assert users_of("os.setuid", "os.setgid") == {"module_utils/_identity.py"}
+    # What only reads as another user goes back to its own rights after it.
+    assert users_of("os.seteuid", "os.setegid") == {"module_utils/_rights.py"}
 
 
 def test_nothing_but_the_doors_to_a_network_does_several_things_at_once() -> None:
@@ -85,6 +92,7 @@ def test_nothing_but_the_doors_to_a_network_does_several_things_at_once() -> Non
         "_checks_containers",
         "_checks_nodes",
         "_checks_source",
+        "_checks_trust",
         "_access",
         "_config",
         "_config_tree",

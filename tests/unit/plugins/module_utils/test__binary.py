@@ -10,18 +10,27 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _binary
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
 from tests.unit.releases import NEW, OLD, hash_of, install, pack, release, script
 
 PLAIN = "usr/sbin/nats-server"
 
 
-def stage(archive: Path, binary: Path, version: str = NEW, sha256: str | None = None) -> None:
-    _binary.stage(str(archive), sha256 or hash_of(archive), str(binary), version)
+NOWHERE = Proofs(None)
+
+
+def stage(archive: Path, binary: Path, version: str = NEW, sha256: str | None = None, proofs: Proofs = NOWHERE) -> None:
+    _binary.stage(str(archive), sha256 or hash_of(archive), str(binary), version, proofs)
+
+
+def switch(where: _binary.Layout, version: str = NEW, running: str = OLD) -> None:
+    """As the modules do it."""
+    _binary.keep(where, running, NOWHERE)
+    _binary.activate(where, version)
 
 
 def names(folder: Path) -> set[str]:
-    """What lies in a folder, hashes of archives left out."""
-    return {path.name for path in folder.iterdir() if not path.name.endswith(".sha256")}
+    return {path.name for path in folder.iterdir()}
 
 
 def plain(root: Path) -> _binary.Layout:
@@ -83,21 +92,20 @@ def test_switching_makes_a_start_start_the_new_version_and_keeps_the_old(
     where, started = make(tmp_path), str(tmp_path / started_by)
     stage(release(tmp_path), Path(where.binary(NEW)))
     assert (_binary.version_of(started), _binary.is_active(where, NEW)) == (OLD, False)
-    _binary.activate(where, NEW, OLD)
+    switch(where)
     assert (_binary.version_of(started), _binary.is_active(where, NEW)) == (NEW, True)
-    assert not list(tmp_path.rglob("*.natsops"))
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob(".natsops-*"))
 
 
 @every_layout
 def test_switching_back_starts_the_old_version_again(tmp_path: Path, make: Any, started_by: str, new: str) -> None:
     where, started = make(tmp_path), str(tmp_path / started_by)
     stage(release(tmp_path), Path(where.binary(NEW)))
-    _binary.activate(where, NEW, OLD)
+    switch(where)
     # As the module does it on the way back: the version that the path leads to now is the new one.
     back = _binary.layout(started, NEW, OLD)
     assert _binary.is_staged(back.binary(OLD), OLD)
-    _binary.activate(back, OLD, NEW)
+    switch(back, OLD, NEW)
     assert _binary.version_of(started) == OLD
 
 
@@ -105,7 +113,7 @@ def test_switching_back_starts_the_old_version_again(tmp_path: Path, make: Any, 
 def test_after_the_switch_the_same_call_finds_nothing_to_do(tmp_path: Path, make: Any, started_by: str, new: str) -> None:
     where, started = make(tmp_path), str(tmp_path / started_by)
     stage(release(tmp_path), Path(where.binary(NEW)))
-    _binary.activate(where, NEW, OLD)
+    switch(where)
     again = _binary.layout(started, OLD, NEW)
     assert again.binary(NEW) == where.binary(NEW)
     assert _binary.is_active(again, NEW)
@@ -115,7 +123,7 @@ def test_the_file_that_runs_is_not_written_to(tmp_path: Path) -> None:
     where = plain(tmp_path)
     running = (tmp_path / PLAIN).stat().st_ino
     stage(release(tmp_path), Path(where.binary(NEW)))
-    _binary.activate(where, NEW, OLD)
+    switch(where)
     kept = tmp_path / f"{PLAIN}-{OLD}"
     assert kept.stat().st_ino == running
     assert kept.read_bytes() == script(OLD)
@@ -124,41 +132,45 @@ def test_the_file_that_runs_is_not_written_to(tmp_path: Path) -> None:
 def test_a_switch_that_was_broken_off_is_taken_up(tmp_path: Path) -> None:
     where = plain(tmp_path)
     stage(release(tmp_path), Path(where.binary(NEW)))
-    (tmp_path / f"{PLAIN}.natsops").write_text("left over", encoding="utf-8")
-    _binary.activate(where, NEW, OLD)
+    left_over = tmp_path / "usr" / "sbin" / ".natsops-0123"
+    left_over.write_text("left over", encoding="utf-8")
+    switch(where)
     assert _binary.version_of(where.switch) == NEW
+    stage(release(tmp_path), Path(where.binary(NEW)))
+    assert not left_over.exists()
 
 
 def test_a_switch_that_cannot_be_made_is_an_error_and_leaves_the_old_version(tmp_path: Path) -> None:
     where = plain(tmp_path)
     words = f"^cannot make nats-server {NEW} the active one at .*: No such file or directory. What was active still is; run with"
     with pytest.raises(NatsError, match=words):
-        _binary.activate(where, NEW, OLD)
+        _binary.activate(where, NEW)
     assert _binary.version_of(where.switch) == OLD
 
 
 def test_an_archive_is_unpacked_to_one_program_that_runs(tmp_path: Path) -> None:
-    binary = tmp_path / "new" / "nats-server"
+    binary, proofs = tmp_path / "new" / "nats-server", Proofs(str(tmp_path / "state"))
     archive = release(tmp_path)
-    stage(archive, binary)
+    stage(archive, binary, proofs=proofs)
     assert names(binary.parent) == {"nats-server"}
     assert binary.stat().st_mode & 0o777 == 0o755
     assert _binary.is_staged(str(binary), NEW)
-    assert _binary.is_staged_from(str(binary), NEW, hash_of(archive).upper())
-    assert not _binary.is_staged_from(str(binary), NEW, "0" * 64)
-    assert not _binary.is_staged_from(str(binary), OLD, hash_of(archive))
+    assert proofs.is_from(str(binary), NEW, hash_of(archive).upper())
+    assert not proofs.is_from(str(binary), NEW, "0" * 64)
+    assert not proofs.is_from(str(binary), OLD, hash_of(archive))
 
 
 def test_what_is_not_there_is_not_staged(tmp_path: Path) -> None:
     assert not _binary.is_staged(str(tmp_path / "nats-server"), NEW)
-    assert not _binary.is_staged_from(str(tmp_path / "nats-server"), NEW, "0" * 64)
+    assert not Proofs(str(tmp_path)).is_from(str(tmp_path / "nats-server"), NEW, "0" * 64)
 
 
 def test_a_staged_file_that_no_longer_runs_is_not_staged(tmp_path: Path) -> None:
-    binary, archive = tmp_path / "nats-server", release(tmp_path)
-    stage(archive, binary)
+    binary, archive, proofs = tmp_path / "nats-server", release(tmp_path), Proofs(str(tmp_path / "state"))
+    stage(archive, binary, proofs=proofs)
     binary.write_bytes(b"")
-    assert not _binary.is_staged_from(str(binary), NEW, hash_of(archive))
+    assert not proofs.is_from(str(binary), NEW, hash_of(archive))
+    assert not _binary.is_staged(str(binary), NEW)
 
 
 def truncated(folder: Path) -> Path:
@@ -293,9 +305,10 @@ def test_the_oldest_versions_are_removed_and_the_needed_never(tmp_path: Path, ke
     assert len(removed) == 5 - len(left)
 
 
-def test_a_removed_version_takes_the_hash_of_its_archive_with_it(tmp_path: Path) -> None:
+def test_a_removed_version_takes_with_it_what_older_releases_have_left_beside_it(tmp_path: Path) -> None:
     where = plain(tmp_path)
     stage(release(tmp_path, "2.12.8"), Path(where.binary("2.12.8")), "2.12.8")
+    (tmp_path / "usr" / "sbin" / ".nats-server-2.12.8.sha256").touch()
     _binary.prune(where, 2, [NEW, OLD])
     assert [path.name for path in (tmp_path / "usr" / "sbin").iterdir()] == ["nats-server"]
 
@@ -312,22 +325,3 @@ def test_nothing_is_removed_where_links_are_somebody_elses_order(tmp_path: Path,
     install(Path(where.binary("2.9.9")), "2.9.9")
     assert _binary.prune(where, 0, []) == []
     assert Path(where.binary("2.9.9")).exists()
-
-
-@pytest.mark.parametrize(
-    ("argv", "cwd", "path"),
-    [
-        ([], None, ""),
-        (["/usr/sbin/nats-server", "-c", "x"], "/data", "/usr/sbin/nats-server"),
-        (["./bin/nats-server"], "/data", "/data/bin/nats-server"),
-        (["bin/../nats-server"], None, "/nats-server"),
-    ],
-)
-def test_a_server_is_started_by_the_path_in_its_arguments(argv: list[str], cwd: str | None, path: str) -> None:
-    assert _binary.binary_in(argv, cwd) == path
-
-
-def test_a_bare_name_is_looked_up_in_the_servers_own_search_path(tmp_path: Path) -> None:
-    install(tmp_path / "nats-server", OLD)
-    assert _binary.binary_in(["nats-server"], None, str(tmp_path)) == str(tmp_path / "nats-server")
-    assert _binary.binary_in(["nats-server"], None, str(tmp_path / "none")) == ""

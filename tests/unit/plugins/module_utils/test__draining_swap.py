@@ -147,6 +147,10 @@ def test_a_swap_that_was_done_before_only_starts(node: Node) -> None:
     assert node.path.stat().st_ino == inode
 
 
+def full(*_: object, **_unused: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_start_that_fails_says_how_far_it_came(node: Node) -> None:
     with pytest.raises(NatsError, match=r"^/no/such/program cannot be started: No such file") as failed:
         node.swap(start_argv=["/no/such/program"])
@@ -156,14 +160,21 @@ def test_a_start_that_fails_says_how_far_it_came(node: Node) -> None:
 
 
 def test_a_switch_that_fails_says_how_far_it_came(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
+    # The version that runs is kept already.
+    os.link(node.path, node.path.with_name(f"nats-server-{OLD}"))
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(NatsError, match="No space left on device") as failed:
         node.swap()
     details = failed.value.details
     assert (details["exit_seen"], details["switched"], details["started"]) == (True, False, False)
+
+
+def test_a_version_that_cannot_be_kept_is_found_out_before_the_drain(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(NatsError, match=f"^cannot keep nats-server {OLD} as .*: No space left on device") as failed:
+        node.swap()
+    assert failed.value.details == {"exit_seen": False}
+    assert node.is_untouched()
 
 
 def test_a_drain_that_takes_too_long_says_how_far_the_swap_came(node: Node, processes: Processes) -> None:

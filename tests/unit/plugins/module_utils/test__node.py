@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _node, _servers, _systemd
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _config_check,
+    _identity,
+    _node,
+    _servers,
+    _started_by,
+    _systemd,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from tests.lab.binaries import server_binary
 from tests.lab.cluster import LoopbackCluster
@@ -50,6 +57,8 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "used": [],
         "leafnode_min_version": "",
         "unit": None,
+        "differs": [],
+        "unsafe_paths": [],
         "container": None,
         "stored_streams": None,
     }
@@ -111,10 +120,10 @@ def test_a_binary_that_is_a_wrapper_or_says_nothing_has_no_version(tmp_path: Pat
         program = tmp_path / name
         program.write_text(f"#!/bin/sh\necho {name} >> {ran}\nexit 1\n", encoding="utf-8")
         program.chmod(0o755)
-        assert _node.installed_version(str(program)) is None
+        assert _node.installed_version(str(program), None) is None
     # Nobody knows what a wrapper does with --version.
     assert ran.read_text(encoding="utf-8") == "nats-server\n"
-    assert _node.installed_version("") is None
+    assert _node.installed_version("", None) is None
 
 
 def test_a_configuration_is_as_new_as_the_newest_of_its_files(processes: Processes, tmp_path: Path) -> None:
@@ -236,7 +245,7 @@ def test_a_time_span_is_read_as_systemd_writes_it(span: str, seconds: float | No
     ],
 )
 def test_the_configuration_is_what_the_arguments_name(argv: list[str], config: str) -> None:
-    assert _node.config_in(argv) == config
+    assert _started_by.config_in(argv) == config
 
 
 def test_a_configuration_with_a_relative_path_is_one_of_the_servers_folder(processes: Processes, tmp_path: Path) -> None:
@@ -269,7 +278,7 @@ def test_the_length_of_a_drain_is_the_configured_one_or_the_servers_default(
 def test_a_real_server_accepts_a_good_configuration_and_says_so(tmp_path: Path, version: str) -> None:
     config = tmp_path / "nats.conf"
     config.write_text("port: 4222\n", encoding="utf-8")
-    said = _node.check_config(str(server_binary(version)), str(config), None)
+    said = _config_check.check_config(str(server_binary(version)), str(config), None)
     assert said["config_path"] == str(config)
     assert "is valid" in said["said"]
     # A server of 2.10 tells no digest, neither here nor when it runs.
@@ -282,7 +291,7 @@ def test_a_real_server_refuses_a_bad_configuration_in_its_own_words(tmp_path: Pa
     config = tmp_path / "nats.conf"
     config.write_text('lame_duck_duration: "1s"\n', encoding="utf-8")
     with pytest.raises(NatsError, match="invalid lame_duck_duration of 1s, minimum is 30 seconds") as refused:
-        _node.check_config(str(server_binary(version)), str(config), None)
+        _config_check.check_config(str(server_binary(version)), str(config), None)
     assert refused.value.details == {"refusal": "config"}
     assert str(refused.value).endswith("Nothing was changed")
 
@@ -291,20 +300,20 @@ def test_a_real_server_refuses_a_bad_configuration_in_its_own_words(tmp_path: Pa
 def test_what_a_server_only_warns_of_when_it_starts_is_no_refusal(tmp_path: Path, version: str) -> None:
     config, warned_of = tmp_path / "nats.conf", "leafnodes { reconnect: 1 }\n"
     config.write_text(warned_of, encoding="utf-8")
-    said = _node.check_config(str(server_binary(version)), str(config), None)["said"]
+    said = _config_check.check_config(str(server_binary(version)), str(config), None)["said"]
     assert "reconnect should be converted to a duration" in said
     config.write_text(f"{warned_of}no_such_key: 1\n", encoding="utf-8")
     with pytest.raises(NatsError, match="no_such_key"):
-        _node.check_config(str(server_binary(version)), str(config), None)
+        _config_check.check_config(str(server_binary(version)), str(config), None)
 
 
 def test_a_configuration_is_checked_in_the_servers_folder_and_environment(processes: Processes, tmp_path: Path) -> None:
     (tmp_path / "nats.conf").write_text("port: $NATS_PORT\n", encoding="utf-8")
     server = processes.start(processes.program(), "60", cwd=tmp_path, env={**os.environ, "NATS_PORT": "4333"})
     binary = str(server_binary("2.15.1"))
-    assert _node.check_config(binary, "nats.conf", server)["said"]
+    assert _config_check.check_config(binary, "nats.conf", server)["said"]
     with pytest.raises(NatsError, match="NATS_PORT"):
-        _node.check_config(binary, str(tmp_path / "nats.conf"), None)
+        _config_check.check_config(binary, str(tmp_path / "nats.conf"), None)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -318,9 +327,9 @@ def test_a_configuration_is_checked_as_the_user_of_the_server(processes: Process
             folder.chmod(0o755)
     processes.program()
     server = processes.start(processes.program(), "60", user=NOBODY, group=NOBODY, extra_groups=[7], cwd="/")
-    identity = _node.identity_of(server)
-    assert identity == _node.Identity(NOBODY, NOBODY, (7,))
-    said = _node.check_config(str(tells_user), "nats.conf", server)["said"]
+    identity = _identity.of_process(server)
+    assert identity == _identity.Identity(NOBODY, NOBODY, (7,))
+    said = _config_check.check_config(str(tells_user), "nats.conf", server)["said"]
     assert said.split() == [str(NOBODY), str(NOBODY), str(NOBODY), "7"]
 
 

@@ -71,7 +71,7 @@ def test_what_is_no_file_is_unreadable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("act", "why"),
     [
-        (lambda path: replace(path, one={}), "file/.guard: File exists"),
+        (lambda path: replace(path, one={}), "file/.guard: Not a directory"),
         (lambda path: replace(path / "state", one={}), "file/state/.guard: Not a directory"),
         (lambda path: _state_files.remove(str(path), "one"), "file/one: Not a directory"),
     ],

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _tarball
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
 from tests.unit.releases import NEW, hash_of, pack, script
 
 MIB = 1 << 20
@@ -83,5 +84,5 @@ def test_a_release_that_is_a_bomb_is_refused_and_leaves_nothing(tmp_path: Path, 
     monkeypatch.setattr(_tarball, "MOST_BYTES", MIB)
     archive = pack(tmp_path / "bomb.tar.gz", ("a/zeros", bytes(4 * MIB)), ("a/nats-server", script(NEW)))
     with pytest.raises(NatsError, match=r"bomb.tar.gz cannot be unpacked \(it unpacks to more than 1 MiB\)"):
-        _binary.stage(str(archive), hash_of(archive), str(tmp_path / "new" / "nats-server"), NEW)
+        _binary.stage(str(archive), hash_of(archive), str(tmp_path / "new" / "nats-server"), NEW, Proofs(str(tmp_path / "state")))
     assert list((tmp_path / "new").iterdir()) == []
