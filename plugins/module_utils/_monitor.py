@@ -72,9 +72,28 @@ class _NoReadingError(Exception):
 
 
 def read_facts(source: Source, targets: Sequence[Target]) -> list[Reading]:
-    """Read /varz and /routez of each server."""
+    """Read /varz and /routez of each server, and /jsz where /varz does not tell where its JetStream lies."""
     replies = _ask(source, targets, ("/varz", "/routez"))
-    return [_guarded(target, _facts_of, target, *replies[target]) for target in targets]
+    readings = {target: _guarded(target, _facts_of, target, *replies[target]) for target in targets}
+    untold = [target for target, reading in readings.items() if reading.facts and _is_untold(reading.facts)]
+    for target, (jsz,) in (_ask(source, untold, ("/jsz",)) if untold else {}).items():
+        readings[target] = _guarded(target, _with_store, readings[target], jsz)
+    return [readings[target] for target in targets]
+
+
+def _is_untold(facts: _servers.ServerFacts) -> bool:
+    return facts.jetstream and not facts.store_dir
+
+
+def _with_store(reading: Reading, jsz: Reply) -> Reading:
+    return _completed(reading, _body("/jsz", jsz))
+
+
+def _completed(reading: Reading, jsz: Any) -> Reading:
+    """With what /jsz tells of JetStream, where /varz has left it out."""
+    if not reading.facts or not _is_untold(reading.facts):
+        return reading
+    return replace(reading, facts=replace(reading.facts, store_dir=_servers.store_dir(jsz)))
 
 
 def read_members(source: Source, targets: Sequence[Target]) -> list[Reading]:
@@ -237,7 +256,7 @@ def _with_placements(
     name = reading.facts.server_name if reading.facts else ""
     body = _body("/jsz", first_page)
     placements, accounts = _servers.parse_jsz(body), _servers.parse_accounts(body)
-    streams = _servers.parse_streams(body)
+    reading, streams = _completed(reading, body), _servers.parse_streams(body)
     assets = _assets.parse_assets(body, name) if config else ()
     page = accounts
     while len(page) == ACCOUNTS_IN_A_PAGE and len(accounts) <= MOST_ACCOUNTS:

@@ -35,7 +35,7 @@ def test_units_of_every_era_are_upgraded_without_a_loss(mirror: Path, tmp_path: 
                 install_unit(cluster, name, TEXTS[era])
                 cluster.wait_ready()
             _is_warned_of(inventory_file, target, eras)
-            _wrapper_says_nothing_of_what_it_runs(hosts(cluster, mirror), target, eras)
+            _wrapper_says_nothing_of_what_it_runs(inventory_file, target, eras)
             done = upgrade(inventory_file, target, "--limit", ",".join(eras))
             assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
             left_nothing(cluster)
@@ -57,7 +57,7 @@ def _is_warned_of(inventory_file: Path, target: str, eras: dict[str, str]) -> No
 def _wrapper_says_nothing_of_what_it_runs(inventory_file: Path, target: str, eras: dict[str, str]) -> None:
     """And the process is another user's than root, so that its own word is not taken for it."""
     for name in (name for name, era in eras.items() if era == "wrapper"):
-        unknown = said(playbook("plan", inventory_file, nats_upgrade_version=target))
+        unknown = said(playbook("plan", inventory_file, nats_upgrade_version=target, nats_upgrade_binary_path=""))
         assert f"refused: other_program: {name}: which program a start runs is not known: ExecStart of unit" in unknown
 
 

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGUSR2
@@ -48,6 +48,7 @@ LONG_GRACE = "20s"
 PEER_DOWN_SECONDS = (1, 12)
 RETURN_SECONDS = 30.0
 ROUNDS = 8
+STARTS = 200
 LINE_LENGTH = 110
 
 Snapshot = Dict[str, Any]
@@ -181,6 +182,39 @@ def record_return(version: str, folder: Path) -> None:
     print(f"  {version}: seen while n3 came back: {', '.join(sorted(seen.kept))}", flush=True)
 
 
+def record_asked_early(version: str, folder: Path) -> None:
+    """Servers whose first /varz was asked before their JetStream was there: they leave its configuration out for good.
+
+    One start in twenty shows it, so that each node is started until it does.
+    """
+    with LoopbackCluster(version) as cluster:
+        asyncio.run(_fill(cluster.urls, MESSAGES))
+        for name in cluster.nodes:
+            for _unused in range(STARTS):
+                _start_asking(cluster, name)
+                if "config" not in cluster.varz(name)["jetstream"]:
+                    break
+            else:
+                raise LabError(f"{name} has told its configuration of JetStream after each of {STARTS} starts")
+        _wait_current(cluster)
+        for name in cluster.nodes:
+            write(folder / "asked_early" / f"{name}.json", snapshot(cluster, name))
+
+
+def _start_asking(cluster: LoopbackCluster, name: str) -> None:
+    cluster.terminate(name)
+    cluster.start_node(name)
+    deadline = time.monotonic() + RETURN_SECONDS
+    while True:
+        with suppress(OSError), socket.create_connection((HOST, cluster.nodes[name].monitor_port), 1.0) as asked:
+            asked.sendall(b"GET /varz HTTP/1.0\r\n\r\n")
+            asked.recv(1 << 16)
+            break
+        if time.monotonic() > deadline:
+            raise LabError(f"{name} does not answer {RETURN_SECONDS:g} s after its start")
+    cluster.wait_ready()
+
+
 async def _fill(servers: Sequence[str], count: int, *, make_assets: bool = True) -> None:
     """Make the streams and store so many messages in ORDERS."""
     if make_assets:
@@ -246,6 +280,8 @@ def record(version: str, folder: Path) -> None:
         record_peer_down(version, folder)
         record_return(version, folder)
         record_topologies(folder)
+    if version == VERSIONS_WITH_SITUATIONS[-1]:  # 2.10 has JetStream before it answers
+        record_asked_early(version, folder)
 
 
 def main(arguments: list[str] | None = None) -> int:

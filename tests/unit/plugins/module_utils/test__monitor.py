@@ -31,7 +31,7 @@ from tests.lab.processes import wait_until
 from tests.unit import servers
 from tests.unit.fleets import judged
 from tests.unit.nats import ManyAccounts, SimulatedServer
-from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST, VERSIONS, answers, read
+from tests.unit.recorded import FIXTURES, NAMES, OLDEST_AND_NEWEST, VERSIONS, RecordedDoor, answers, read
 from tests.unit.servers import RawServer, WebServer
 
 
@@ -74,6 +74,19 @@ def test_a_server_that_is_starting_is_a_reading_without_groups_and_no_error(vers
     assert reading.groups == ()
     assert reading.health is not None
     assert reading.health.status == 500
+
+
+def test_a_server_that_was_asked_before_its_jetstream_was_there_has_it_all_the_same() -> None:
+    for name in NAMES:
+        assert "config" not in answers("2.15.1/asked_early", name)["/varz"]["body"]["jetstream"]
+    readings = read("2.15.1", "asked_early")
+    assert [reading.name for reading in readings if not reading.facts or not reading.facts.jetstream] == []
+    for reading in readings:
+        assert {"_meta_", *(placement.raft_group for placement in reading.placements)} <= reading.group_names
+    with RecordedDoor(FIXTURES / "2.15.1" / "asked_early") as door:
+        facts = read_facts(door, [Target(name, f"http://{name}:8222") for name in NAMES])
+    for reading in (*readings, *facts):
+        assert (reading.facts.store_dir if reading.facts else "").endswith(f"/{reading.name}/js/jetstream"), reading
 
 
 def test_facts_are_read_with_two_requests_and_no_more(door: Door) -> None:
