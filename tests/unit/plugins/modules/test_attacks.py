@@ -186,6 +186,18 @@ def test_of_a_server_that_is_down_and_has_no_unit_the_program_is_asked_as_whoeve
     assert attacker.ran_as == [str(UID)]
 
 
+def test_of_a_server_that_is_down_and_has_no_unit_the_configuration_is_read_as_whoever_could_change_it(
+    run: Run, attacker: Attacker
+) -> None:
+    secret = attacker.base / "secret"
+    secret.write_text("password: swordfish {\n", encoding="ascii")
+    secret.chmod(0o600)
+    config = attacker.link(attacker.folder / "nats.conf", secret)
+    answer = run("nats_node_facts", pid_file=str(attacker.base / "none"), config_path=str(config))
+    assert f"{config} cannot be read by user {UID}" in answer["msg"]
+    assert "swordfish" not in str(answer)
+
+
 # Files.
 
 
