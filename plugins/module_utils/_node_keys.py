@@ -93,7 +93,7 @@ KEYS: Mapping[str, Key] = {
     # Added on the controller, for a restart.
     "config_digest": TEXT,
 }
-# Of a lock, what is shown; it was judged where it lies.
+# Of a lock, what is shown; it is judged where it lies.
 _LOCK: Mapping[str, Key] = {"state": TEXT, "said": TEXT, "unreadable": TEXT, "run_id": TEXT}
 
 
@@ -115,8 +115,9 @@ def checked(host: str, node: Any) -> dict[str, Any]:
     found = dict(node)
     if node.get("journal"):
         found["journal"] = _journal(node["journal"])
-    if node.get("lock"):
-        found["lock"] = {key: _printable.line(one) if isinstance(one, str) else one for key, one in node["lock"].items()}
+    for key in ("lock", "read_on"):
+        if node.get(key):
+            found[key] = {name: _printable.line(one) if isinstance(one, str) else one for name, one in node[key].items()}
     return found
 
 
