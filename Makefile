@@ -12,6 +12,7 @@ SCENARIO ?= default
 # Most tests wait most of the time: more workers than processors.
 WORKERS ?= 4
 RUNS ?= 10
+FUZZ_SECONDS ?= 3600
 NEWEST := PYTHONPATH=collections $(BIN)/python -m tests.lab.newest
 # Where it is set, every one of the many processes of a test run would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,7 +37,7 @@ demos: $(VENV)/ready ## RUNS=10 demos in a row; stops at the first that is not p
 .PHONY: test
 test: $(VENV)/ready ## everything: lint, unit, integration on real clusters, Molecule (WORKERS=4 at a time)
 	@$(NEWEST) || true
-	@$(BIN)/python -m pytest -n $(WORKERS) $(RECORD) --durations=15 tests/lint tests/unit tests/integration tests/scenarios
+	@$(BIN)/python -m pytest -n $(WORKERS) $(RECORD) --durations=15 tests/lint tests/unit tests/fuzz tests/integration tests/scenarios
 
 .PHONY: newest
 newest: $(VENV)/ready ## the playbooks on the newest ansible-core that the package registry has
@@ -53,6 +54,10 @@ sanity: $(VENV)/ready ## ansible-test sanity, all of its tests with every ansibl
 .PHONY: unit
 unit: $(VENV)/ready ## the unit tests alone
 	@$(BIN)/python -m pytest tests/unit
+
+.PHONY: fuzz
+fuzz: $(VENV)/ready ## damaged answers, facts, journals, configurations, archives and events, others each time (FUZZ_SECONDS=3600)
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 .PHONY: integration
 integration: $(VENV)/ready ## the tests on real loopback clusters alone
