@@ -80,7 +80,7 @@ KEYS: Mapping[str, Key] = {
     "lame_duck_grace_period_seconds": SECONDS,
     "used": NAMES,
     "leafnode_min_version": TEXT,
-    "stored_streams": optional(TEXTS),
+    "stored_streams": optional(_fields.PRINTABLES),
     # It becomes part of an address, and of the name of a file on the controller.
     "go_arch": _fields.matching(r"[A-Za-z0-9_]{0,32}", "a word, such as amd64"),
     "unit": optional(record(_UNIT)),

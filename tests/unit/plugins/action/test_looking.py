@@ -108,6 +108,10 @@ def test_a_status_says_that_a_journal_is_damaged(looked: Looked, damage: dict[st
         ({"access": {}}, "access.server_name is missing"),
         ({"lock": {"said": ["x"]}}, "lock.said is ['x']"),
         ({"stored_streams": [1]}, "stored_streams is [1]"),
+        (
+            {"stored_streams": ["APP > \x1b[2J"]},
+            "stored_streams is ['APP > \\x1b[2J'], and has",
+        ),
         ({"binary_version": "2.15.1\x1b[2J"}, "binary_version is '2.15.1\\x1b[2J'"),
     ],
 )
