@@ -13,9 +13,9 @@ import resource
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Iterator, TypeVar
+from typing import Any, Callable, Collection, Iterator, TypeVar
 
-from hypothesis import HealthCheck, configuration, given, seed, settings
+from hypothesis import HealthCheck, Phase, configuration, given, seed, settings
 from hypothesis import strategies as st
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -33,10 +33,12 @@ configuration.set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 # Where inputs become files, for as long as the process lives.
 _SCRATCH = tempfile.TemporaryDirectory(prefix="natsops-fuzz-")
 SCRATCH = Path(_SCRATCH.name)
+# Each test of this harness, and the same one that ends at the first input that fails.
+_UNSHRUNK: dict[Callable[[], None], Callable[[], None]] = {}
 
 
-class HangsError(AssertionError):
-    """An input that is at work still."""
+class _HangsError(BaseException):
+    """An input that is still being worked on. No Exception: code that catches every one of them must not catch this."""
 
 
 def fuzz(inputs: st.SearchStrategy[Value], examples: int) -> Callable[[Callable[[Value], None]], Callable[[], None]]:
@@ -44,31 +46,51 @@ def fuzz(inputs: st.SearchStrategy[Value], examples: int) -> Callable[[Callable[
 
     def decorate(act: Callable[[Value], None]) -> Callable[[], None]:
         def test(value: Value) -> None:
-            with bounded(), contextlib.suppress(NatsError):
-                act(value)
+            try:
+                with bounded(), contextlib.suppress(NatsError):
+                    act(value)
+            except _HangsError as exc:
+                raise AssertionError(str(exc)) from exc
 
         for name in ("__name__", "__qualname__", "__module__", "__doc__"):
             setattr(test, name, getattr(act, name))
-        bounds = settings(
-            max_examples=examples * FACTOR,
-            derandomize=SEED is None,
-            database=None,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        )
-        drawn: Callable[[], None] = bounds(given(inputs)(test))
-        return seed(int(SEED))(drawn) if SEED else drawn
+
+        def drawn(phases: Collection[Phase]) -> Callable[[], None]:
+            bounds = settings(
+                max_examples=examples * FACTOR,
+                phases=phases,
+                derandomize=SEED is None,
+                database=None,
+                deadline=None,
+                print_blob=True,
+                suppress_health_check=list(HealthCheck),
+            )
+            made: Callable[[], None] = bounds(given(inputs)(test))
+            return seed(int(SEED))(made) if SEED else made
+
+        whole = drawn(tuple(Phase))
+        _UNSHRUNK[whole] = drawn([Phase.generate])
+        return whole
 
     return decorate
 
 
+def failure_of(test: Callable[[], None]) -> list[BaseException]:
+    """Draw the same inputs, and return what fails as it is, without the time that it takes to find a small input for it."""
+    try:
+        _UNSHRUNK[test]()
+    except Exception as exc:
+        # Of several bugs a group, which Python has since 3.11.
+        return list(getattr(exc, "exceptions", [exc]))
+    return []
+
+
 @contextlib.contextmanager
 def bounded() -> Iterator[None]:
-    """What hangs, or fills the memory, is a failure and does not end the test run with it."""
+    """Make what hangs, or fills the memory, a failure that does not end the test run with it."""
 
     def give_up(*_unused: object) -> None:
-        raise HangsError(f"it is at work still after {HANGS_AFTER_SECONDS} s")
+        raise _HangsError(f"it is still at work after {HANGS_AFTER_SECONDS} s")
 
     before, limit = signal.signal(signal.SIGALRM, give_up), resource.getrlimit(resource.RLIMIT_AS)
     signal.alarm(HANGS_AFTER_SECONDS)

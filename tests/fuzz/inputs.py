@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any, List, Sequence
+from typing import Any, Collection, List, Sequence
 
 from hypothesis import strategies as st
 
@@ -49,8 +49,36 @@ def _paths(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [here, *(path for key, one in inside for path in _paths(one, (*here, key)))]
 
 
+def _named_texts(value: Any) -> set[str]:
+    """The keys in it that have a text, or texts."""
+    if isinstance(value, list):
+        return {key for one in value for key in _named_texts(one)}
+    if not isinstance(value, dict):
+        return set()
+    here = {
+        key for key, one in value.items() if isinstance(one, str) or (one and isinstance(one, list) and isinstance(one[0], str))
+    }
+    return here.union(*map(_named_texts, value.values()))
+
+
+def _hostile(value: Any, keys: Collection[str], here: bool = False) -> Any:
+    """The same, with something that a terminal obeys in each text that has one of these keys."""
+    if isinstance(value, dict):
+        return {key: _hostile(one, keys, key in keys) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_hostile(one, keys, here) for one in value]
+    return f"{value}{EVIL}" if here and isinstance(value, str) else value
+
+
 def changed(original: Any, most: int = 3) -> st.SearchStrategy[Any]:
-    """The original with one thing changed, or a few."""
+    """The original with one thing changed, or a few; or the texts of some keys wherever they stand, which is what names do."""
+    keys = sorted(_named_texts(original))
+    flags = st.lists(st.booleans(), min_size=len(keys), max_size=len(keys))
+    hostile = flags.map(lambda chosen: _hostile(original, [key for key, is_chosen in zip(keys, chosen) if is_chosen]))
+    return st.one_of(*[_changed_in_places(original, most)] * 7, hostile) if keys else _changed_in_places(original, most)
+
+
+def _changed_in_places(original: Any, most: int) -> st.SearchStrategy[Any]:
     ways = st.sampled_from([(0, *path) for path in _paths(original)])
 
     @st.composite

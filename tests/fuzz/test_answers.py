@@ -76,16 +76,18 @@ class Cluster:
 def clusters(*paths: str) -> st.SearchStrategy[Cluster]:
     """One server of a recorded cluster answers one path, of these, in another way."""
     return st.one_of(
-        st.builds(
-            lambda status, body, folder=folder, name=name, path=path: Cluster(
-                folder, name, {path: {"status": status, "body": body}}
-            ),
-            st.sampled_from([RECORDED[folder][name][path]["status"]] * 3 + [500]),
-            changed(RECORDED[folder][name][path]["body"]),
-        )
-        for folder, name in (("2.15.1", "n1"), ("2.15.1", "n2"), ("2.10.26", "n1"))
-        for path in paths
-        if path in RECORDED[folder][name]
+        [
+            st.builds(
+                lambda status, body, folder=folder, name=name, path=path: Cluster(
+                    folder, name, {path: {"status": status, "body": body}}
+                ),
+                st.sampled_from([RECORDED[folder][name][path]["status"]] * 3 + [500]),
+                changed(RECORDED[folder][name][path]["body"]),
+            )
+            for folder, name in (("2.15.1", "n1"), ("2.15.1", "n2"), ("2.10.26", "n1"))
+            for path in paths
+            if path in RECORDED[folder][name]
+        ]
     )
 
 
