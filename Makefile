@@ -12,6 +12,10 @@ SCENARIO ?= default
 # Most tests wait most of the time: more workers than processors.
 WORKERS ?= 4
 RUNS ?= 10
+FUZZ_SECONDS ?= 3600
+# For every Python from the named one on, each file that the package registry has of a version. No address of a registry gets in.
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command "make lock"
 NEWEST := PYTHONPATH=collections $(BIN)/python -m tests.lab.newest
 # Where it is set, every one of the many processes of a test run would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -20,8 +24,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-$(VENV)/ready: requirements.txt requirements-dev.txt constraints.txt tests/lab/venv.sh
-	@tests/lab/venv.sh $(PYTHON) $(VENV) -r requirements-dev.txt -c constraints.txt
+$(VENV)/ready: lock/build.txt lock/development.txt tests/lab/venv.sh
+	@tests/lab/venv.sh $(PYTHON) $(VENV)
 
 .PHONY: demo
 demo: $(VENV)/ready ## upgrade a real three-server cluster on loopback, under load (FROM=2.12.8 TO=2.14.6)
@@ -36,7 +40,7 @@ demos: $(VENV)/ready ## RUNS=10 demos in a row; stops at the first that is not p
 .PHONY: test
 test: $(VENV)/ready ## everything: lint, unit, integration on real clusters, Molecule (WORKERS=4 at a time)
 	@$(NEWEST) || true
-	@$(BIN)/python -m pytest -n $(WORKERS) $(RECORD) --durations=15 tests/lint tests/unit tests/integration tests/scenarios
+	@$(BIN)/python -m pytest -n $(WORKERS) $(RECORD) --durations=15 tests/lint tests/unit tests/fuzz tests/integration tests/scenarios
 
 .PHONY: newest
 newest: $(VENV)/ready ## the playbooks on the newest ansible-core that the package registry has
@@ -53,6 +57,10 @@ sanity: $(VENV)/ready ## ansible-test sanity, all of its tests with every ansibl
 .PHONY: unit
 unit: $(VENV)/ready ## the unit tests alone
 	@$(BIN)/python -m pytest tests/unit
+
+.PHONY: fuzz
+fuzz: $(VENV)/ready ## damaged answers, facts, journals, configurations, archives and events, others each time (FUZZ_SECONDS=3600)
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 .PHONY: integration
 integration: $(VENV)/ready ## the tests on real loopback clusters alone
@@ -80,8 +88,8 @@ docs: $(VENV)/ready ## the site of the documentation, into .cache/site
 bench: $(VENV)/ready ## time of the playbook against a plain script that takes the same steps
 	@$(BIN)/python -m tests.bench.upgrade --from $(FROM) --to $(TO)
 
-.PHONY: constraints
-constraints: ## choose the newest versions that requirements-dev.txt allows on each Python from 3.11 on, and write constraints.txt
-	@tests/lab/venv.sh $(PYTHON) .cache/constraints uv
-	@.cache/constraints/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate \
-	  --custom-compile-command "make constraints" --output-file constraints.txt requirements-dev.txt
+.PHONY: lock
+lock: $(VENV)/ready ## choose the newest versions that the requirements allow, and write them with their hashes into lock/
+	@$(LOCK) --python-version 3.11 --output-file lock/build.txt lock/build.in
+	@$(LOCK) --python-version 3.11 --output-file lock/development.txt requirements-dev.txt
+	@$(LOCK) --python-version 3.12 --output-file lock/execution-environment.txt lock/execution-environment.in

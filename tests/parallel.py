@@ -20,8 +20,8 @@ import pytest
 from tests.lab import marks
 
 RECORDED = Path(__file__).with_name("durations.json")
-# The linters and the many short unit tests fill the gaps at the end.
-FILLING = ("tests/lint/", "tests/unit/")
+# The linters and the many short tests fill the gaps at the end.
+FILLING = ("tests/lint/", "tests/unit/", "tests/fuzz/")
 # The tests of a file that takes longer are pieces of work by themselves, where they share nothing.
 LONG_SECONDS = 60.0
 # Of a file whose tests were all skipped: to find that out takes time too.

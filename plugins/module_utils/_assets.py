@@ -9,11 +9,13 @@ its leader says is kept, so that each asset is there once. An asset without a le
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import named, text
 
+_REQUIRED_LEVEL, _LEVEL = "_nats.req.level", re.compile(r"[0-9]{1,6}\Z")
 # Says nothing about what an asset needs, and may be long.
 _BULKY = ("subjects", "description", "name", "durable_name", "filter_subject")
 
@@ -113,6 +115,18 @@ def _consumer_replicas(config: Mapping[str, Any], stream: Mapping[str, Any]) -> 
     return _replicas(stream) if durable else 1
 
 
+def noted_level(config: Mapping[str, Any]) -> int:
+    """The API level that a server has noted for an asset (2.11+); 0 where it has noted none."""
+    noted = str((config.get("metadata") or {}).get(_REQUIRED_LEVEL, ""))
+    return int(noted) if _LEVEL.match(noted) else 0
+
+
 def _told(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are set at all, without the bulky ones: of a large fleet all of it is in memory at once."""
+    """The settings that are set at all, without the bulky ones: of a large fleet all of it is in memory at once.
+
+    Raises TypeError where one of those that are judged by more than their presence is of another type than a server gives.
+    """
+    metadata, per_subject = config.get("metadata") or {}, config.get("max_msgs_per_subject", 0)
+    if not isinstance(metadata, dict) or not isinstance(per_subject, int):
+        raise TypeError(f"metadata is {str(metadata)[:40]}, max_msgs_per_subject {str(per_subject)[:40]}")
     return {key: value for key, value in config.items() if value and key not in _BULKY}

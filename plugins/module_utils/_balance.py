@@ -83,7 +83,7 @@ def load_of(
         for one in connections
         if one.get("kind", "Client") == "Client" and one.get("account") and one["account"] != system_account
     ]
-    movable = sorted(int(one["cid"]) for one in ordinary if one.get("type", "nats") != "mqtt")
+    movable = sorted(int(one["cid"]) for one in ordinary if "cid" in one and one.get("type", "nats") != "mqtt")
     return Load(host, len(ordinary), tuple(movable), all_connections, max_connections)
 
 

@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from typing import Any, Iterable, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _report_files
+from ansible_collections.natsops.cluster.plugins.module_utils import _fields, _report_files
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
@@ -21,6 +21,17 @@ from ansible_collections.natsops.cluster.plugins.module_utils._servers import Re
 CLIENTS_LOST = 0.2
 FEWEST_CLIENTS = 5
 MOST_NAMED = 5
+_ASSET = {
+    **dict.fromkeys(("created", "host", "kind"), _fields.TEXT.needed),
+    **dict.fromkeys(("replicas", "last_sequence"), _fields.whole(-(2**63), 2**64).needed),
+    "memory": _fields.FLAG.needed,
+}
+_KEYS = {
+    "node": _fields.TEXT.needed,
+    "assets": _fields.record_of(_fields.record(_ASSET)).needed,
+    "clients": _fields.whole(-(2**63), 2**64).needed,
+    "leafs": _fields.TEXTS,
+}
 
 
 def take(readings: Sequence[Reading], stopping: str | None = None) -> dict[str, Any]:
@@ -112,6 +123,9 @@ def read(path: str) -> Mapping[str, Any] | None:
             kept = json.load(file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise NatsError(f"{path} on the controller cannot be read ({exc}): remove it and run again") from exc
-    return kept if isinstance(kept, dict) else None
+    wrong = _fields.wrong(kept, _KEYS) if isinstance(kept, dict) else f"it is {_fields.shown(kept)}"
+    if wrong:
+        raise NatsError(f"{path} on the controller cannot be read ({wrong}): remove it and run again")
+    return kept  # type: ignore[no-any-return]

@@ -6,13 +6,37 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _monitor, _servers, _versions
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _arguments,
+    _fields,
+    _monitor,
+    _printable,
+    _servers,
+    _versions,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
 SPEC: _arguments.Spec = {**_arguments.MONITORING, "as_facts": {"type": "bool", "default": True}}
+_WHOLE = _fields.whole(-(2**63), 2**63)
+_OF_TYPE = {
+    "str": _fields.TEXT,
+    "int": _WHOLE,
+    "int | None": _fields.optional(_WHOLE),
+    "bool": _fields.FLAG,
+    **dict.fromkeys(("tuple[str, ...]", "frozenset[str]"), _fields.TEXTS),
+}
+# What the facts of a server have to be that come back from a playbook, or from the node that read them.
+_KEYS = {
+    "reachable": _fields.FLAG.needed,
+    **dict.fromkeys(("name", "monitor_url"), _fields.TEXT.needed),
+    "error": _fields.TEXT,
+    "peers": _fields.TEXTS,
+    **{one.name: _OF_TYPE[str(one.type)] for one in fields(_servers.ServerFacts)},
+}
 _UPTIME = re.compile(r"([0-9]{1,9})([ydhms])")
 _SECONDS = {"y": 365 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -66,14 +90,15 @@ def facts_of(reading: Reading) -> dict[str, Any]:
 
 def reading_of(facts: Mapping[str, Any]) -> Reading:
     """The reading that such facts were made of, as far as they go. Raises NatsError where they are something else."""
-    try:
-        if not facts["reachable"]:
-            return Reading(facts["name"], facts["monitor_url"], error=facts["error"])
-        return Reading(
-            facts["name"], facts["monitor_url"], facts=_servers.from_dict(facts), peers=frozenset(facts.get("peers") or ())
-        )
-    except (KeyError, TypeError) as exc:
-        raise NatsError(f"servers: {str(facts)[:80]} is not an entry of nats_version.servers: it lacks {exc}") from exc
+    wrong = _fields.wrong(facts, _KEYS) if isinstance(facts, dict) else "it is no dictionary"
+    needed = ("server_name", "version") if not wrong and facts["reachable"] else ()
+    wrong = wrong or next((f"{key} is missing" for key in needed if key not in facts), "")
+    if wrong:
+        raise NatsError(f"servers: {_fields.shown(facts)} is not an entry of nats_version.servers: {wrong}")
+    said = {key: _printable.said(value) for key, value in facts.items()}
+    if not facts["reachable"]:
+        return Reading(said["name"], said["monitor_url"], error=said.get("error") or "not read")
+    return Reading(said["name"], said["monitor_url"], facts=_servers.from_dict(said), peers=frozenset(said.get("peers") or ()))
 
 
 def uptime_seconds(text: str) -> int:

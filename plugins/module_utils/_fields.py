@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Collection, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _printable
+
 # Seconds, and ticks of a clock: more than any machine runs.
 _LONGEST = 10**12
 _LARGEST_PID = 2**22
@@ -54,7 +56,7 @@ def wrong(record: Mapping[str, Any], keys: Mapping[str, Key], where: str = "") -
 
 
 def _wrong_inside(value: Any, key: Key, label: str) -> str:
-    if key.keys is None or not value:
+    if key.keys is None or not isinstance(value, (dict, list)):
         return ""
     if isinstance(value, dict):
         return wrong(value, key.keys, f"{label}.")
@@ -132,6 +134,9 @@ def record_of(each: Key) -> Key:
 FLAG = Key("true or false", lambda value: isinstance(value, bool))
 TEXT = Key(f"text of {_LONGEST_TEXT} characters at most", _is_text)
 TEXTS = Key("a list of texts", _are_texts)
+# As names are, see _printable.
+PRINTABLE = Key("text that can be shown", lambda value: _is_text(value) and _printable.line(value) == value)
+PRINTABLES = Key("a list of texts that can be shown", lambda value: _are_texts(value) and all(map(PRINTABLE.fits, value)))
 NAME = Key(
     f"text of 1 to {_LONGEST_NAME} characters that can be printed",
     lambda value: isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and value.isprintable(),

@@ -19,13 +19,14 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _j
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._reply import Fault, Reply, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
-from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD
+from ansible_collections.natsops.cluster.plugins.module_utils._shapes import ODD, text
 
 # The server's own page size (2.10 to 2.15): asking for more returns no more.
 ACCOUNTS_IN_A_PAGE = 1024
 # The server's own default; about half a megabyte.
 CONNECTIONS_IN_A_PAGE = 1024
-_OF_A_CONNECTION = ("account", "cid", "ip", "kind", "lang", "name", "port", "type", "uptime", "version")
+_TEXTS_OF_A_CONNECTION = ("account", "ip", "kind", "lang", "name", "type", "uptime", "version")
+_NUMBERS_OF_A_CONNECTION = ("cid", "port")
 # A server that never comes to an end is none of these.
 MOST_ACCOUNTS, MOST_CONNECTIONS = 64 * ACCOUNTS_IN_A_PAGE, 1024 * CONNECTIONS_IN_A_PAGE
 
@@ -226,8 +227,8 @@ def _connection(connection: Any) -> dict[str, Any]:
     """What is of use of a connection, its texts as they are compared and shown."""
     if not isinstance(connection, dict):
         raise TypeError(f"a connection is {str(connection)[:40]}")
-    known = {key: connection[key] for key in _OF_A_CONNECTION if key in connection}
-    return {key: _printable.name(value) if isinstance(value, str) else value for key, value in known.items()}
+    texts = {key: text(connection, key) for key in _TEXTS_OF_A_CONNECTION if key in connection}
+    return {**texts, **{key: int(connection[key]) for key in _NUMBERS_OF_A_CONNECTION if key in connection}}
 
 
 def _jsz(offset: int, config: bool) -> str:

@@ -84,7 +84,7 @@ KEYS: Mapping[str, Key] = {
     "lame_duck_grace_period_seconds": SECONDS,
     "used": NAMES,
     "leafnode_min_version": TEXT,
-    "stored_streams": optional(TEXTS),
+    "stored_streams": optional(_fields.PRINTABLES),
     # It becomes part of an address, and of the name of a file on the controller.
     "go_arch": _fields.matching(r"[A-Za-z0-9_]{0,32}", "a word, such as amd64"),
     "unit": optional(record(_UNIT)),
@@ -99,7 +99,7 @@ KEYS: Mapping[str, Key] = {
     # Added on the controller, for a restart.
     "config_digest": TEXT,
 }
-# Of a lock, what is shown; it was judged where it lies.
+# Of a lock, what is shown; it is judged where it lies.
 _LOCK: Mapping[str, Key] = {"state": TEXT, "said": TEXT, "unreadable": TEXT, "run_id": TEXT}
 
 
@@ -121,8 +121,9 @@ def checked(host: str, node: Any) -> dict[str, Any]:
     found = dict(node)
     if node.get("journal"):
         found["journal"] = _journal(node["journal"])
-    if node.get("lock"):
-        found["lock"] = {key: _printable.line(one) if isinstance(one, str) else one for key, one in node["lock"].items()}
+    for key in ("lock", "read_on"):
+        if node.get(key):
+            found[key] = {name: _printable.line(one) if isinstance(one, str) else one for name, one in node[key].items()}
     return found
 
 

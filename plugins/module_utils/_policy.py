@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _versions
+from ansible_collections.natsops.cluster.plugins.module_utils._assets import noted_level
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._policy_file import load
 from ansible_collections.natsops.cluster.plugins.module_utils._policy_rules import (
@@ -50,7 +51,6 @@ __all__ = [
 
 # How many hosts a message names before it counts the rest.
 _NAMED = 5
-_REQUIRED_LEVEL = "_nats.req.level"
 # What a server writes where a setting is not made.
 _NOT_SET = ("", "none", "default", "0001-01-01T00:00:00Z")
 
@@ -308,9 +308,8 @@ def required_level(policy: Policy, kind: str, config: Mapping[str, Any]) -> tupl
     A server notes the level in the metadata, but not one of 2.10, and not for an asset from before 2.11: so the fields count
     too. There may be none where the server knows better than the rules.
     """
-    noted = str((config.get("metadata") or {}).get(_REQUIRED_LEVEL, ""))
     levels = {feature.field: feature.level for feature in _in_use(policy, kind, config) if feature.level}
-    level = max([int(noted) if noted.isdecimal() else 0, *levels.values()])
+    level = max([noted_level(config), *levels.values()])
     return level, tuple(field for field, needed in levels.items() if needed == level)
 
 

@@ -16,7 +16,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._fields import Key
 
 STEPS = ["began", "held", "draining", "switching", "starting", "rebooting", "returning", "done", "put_back"]
 FINISHED = ("done", "put_back")
-_TEXT, _TEXTS = _fields.optional(_fields.TEXT), _fields.optional(_fields.TEXTS)
+_PATH, _WORDS = _fields.optional(_fields.TEXT), _fields.optional(_fields.TEXTS)
+_TEXT, _TEXTS = _fields.optional(_fields.PRINTABLE), _fields.optional(_fields.PRINTABLES)
 _NAME, _NUMBER = _fields.optional(_fields.NAME), _fields.optional(_fields.whole())
 
 _STEP: Mapping[str, Key] = {
@@ -40,10 +41,8 @@ JOURNAL: Mapping[str, Key] = {
     "data": _fields.record({"mode": _TEXT, "cluster": _TEXT, "waive": _TEXTS}).needed,
     "pid": _fields.optional(_fields.PID),
     "start_ticks": _fields.optional(_fields.TICKS),
-    "argv": _TEXTS,
-    "binary_path": _TEXT,
-    "config_path": _TEXT,
-    "cwd": _TEXT,
+    "argv": _WORDS,
+    **dict.fromkeys(("binary_path", "config_path", "cwd"), _PATH),
     "expectation": _fields.optional(_fields.record(_EXPECTATION)),
     "assets": _TEXTS,
 }

@@ -18,6 +18,8 @@ from typing import IO, Any, Iterator, cast
 MOST_BYTES, MOST_MEMBERS = 1 << 30, 10_000
 # Of a name, or of what else is said of a file in front of it, which is read into memory as a whole.
 _MOST_HEADER_BYTES = 1 << 20
+# Python reads at the end once or twice. A file that claims any size is skipped megabyte by megabyte, past the end too.
+_MOST_READS_AT_THE_END = 16
 _HEADERS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -69,6 +71,7 @@ class _Bounded(io.RawIOBase):
 
     def __init__(self, source: IO[bytes], most: int) -> None:
         self._source, self._left, self._most = source, most, most
+        self._reads_at_the_end = 0
 
     def readable(self) -> bool:
         return True
@@ -76,6 +79,9 @@ class _Bounded(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         with _as_damage():
             block = self._source.read(min(size, 1 << 20) if size >= 0 else 1 << 20)
+        self._reads_at_the_end += not block
+        if self._reads_at_the_end > _MOST_READS_AT_THE_END:
+            raise tarfile.ReadError("it ends before a file in it does")
         self._left -= len(block)
         if self._left < 0:
             raise tarfile.ReadError(f"it unpacks to more than {self._most >> 20} MiB")

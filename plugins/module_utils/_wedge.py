@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Iterable, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
+from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset, noted_level
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
 
@@ -24,8 +24,8 @@ def wedged(readings: Iterable[Reading]) -> list[tuple[Asset, int]]:
     found: dict[str, tuple[Asset, int]] = {}
     for reading in readings:
         for asset in reading.assets:
-            if stored_level(asset) > min(levels):
-                found[asset.label] = (asset, stored_level(asset))
+            if noted_level(asset.config) > min(levels):
+                found[asset.label] = (asset, noted_level(asset.config))
     return [found[label] for label in sorted(found)]
 
 
@@ -41,11 +41,6 @@ def told(readings: Sequence[Reading], assets: Sequence[tuple[Asset, int]]) -> st
         "upgraded nodes stay unhealthy until the last node is done, and putting them back would not help. Delete it, or go on "
         "with nats_upgrade_waive: [feature_wedge]"
     )
-
-
-def stored_level(asset: Asset) -> int:
-    level = str((asset.config.get("metadata") or {}).get("_nats.req.level", "0"))
-    return int(level) if level.isdigit() else 0
 
 
 def is_about(subject: str, label: str) -> bool:

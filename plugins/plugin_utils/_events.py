@@ -20,7 +20,7 @@ from typing import Any, Dict, Iterator, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _report_files, _state_files
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _report, _report_html
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _event_keys, _report, _report_html
 
 Event = Dict[str, Any]
 EVENTS, JSON, PAGE = "events.jsonl", "report.json", "report.html"
@@ -63,10 +63,14 @@ class Log:
             self._warn(f"the report in {self.folder} cannot be made ({type(exc).__name__}: {exc})")
 
     def read(self) -> list[Event]:
-        """All events so far by their time, also those of the runs that this one goes on with; none where they cannot be read."""
+        """All events so far by their time, also those of the runs that this one goes on with; none where they cannot be read.
+
+        A line that is damaged, or that another program has written there, is none.
+        """
         with contextlib.suppress(OSError):
+            events = [event for event in _report.read_events(self.folder / EVENTS) if _event_keys.fits(event)]
             # What is told of a step afterwards has the time at which it happened.
-            return sorted(_report.read_events(self.folder / EVENTS), key=lambda event: str(event.get("at")))
+            return sorted(events, key=lambda event: str(event["at"]))
         return []
 
     def own(self) -> list[Event]:

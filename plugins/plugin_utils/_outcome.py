@@ -35,7 +35,8 @@ class Story:
 
     @property
     def left(self) -> list[str]:
-        todo = self.planned["order"] + self.planned.get("later", []) if self.planned else self.began.get("hosts", [])
+        planned = [*self.planned.get("order", []), *self.planned.get("later", [])]
+        todo = planned if self.planned else self.began.get("hosts") or []
         return [host for host in todo if host not in self.finished]
 
     @property
@@ -48,7 +49,8 @@ class Story:
 
     @property
     def versions(self) -> dict[str, str]:
-        before = {host: server["version"] for host, server in self.planned.get("servers", {}).items()}
+        servers = self.planned.get("servers", {}).items()
+        before = {host: server["version"] for host, server in servers if "version" in server}
         return {**before, **{host: str(done.get("new_version")) for host, done in self.finished.items()}}
 
     @property

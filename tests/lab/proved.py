@@ -15,7 +15,7 @@ PROVED = Path(__file__).with_name("proved.txt")
 # They ask nothing of the collection.
 TESTS = ("tests/integration/test_containers.py", "tests/integration/test_parallel.py")
 # The lab, what it is made of, and what runs it.
-PARTS = ("tests/lab", "molecule/resources", "tests/parallel.py", "constraints.txt", *TESTS)
+PARTS = ("tests/lab", "molecule/resources", "tests/parallel.py", "lock/build.txt", "lock/development.txt", *TESTS)
 
 
 def content(root: Path = ROOT, parts: Iterable[str] = PARTS) -> str:

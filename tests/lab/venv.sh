@@ -1,8 +1,7 @@
 #!/bin/sh
-# Make a virtual environment: venv.sh PYTHON FOLDER [what to install, as uv pip install takes it]
+# Make a virtual environment with all that development needs, each file of it with a known hash: venv.sh PYTHON FOLDER
 set -eu
-python=$1 folder=$2
-shift 2
+python=$1 folder=$2 lock=lock/development.txt
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
   echo "$python is not Python 3.11 or newer: say which is, for example: make test PYTHON=python3.12" >&2
   exit 1
@@ -20,7 +19,10 @@ fi
 echo "making $folder (once; about 20 s)" >&2
 "$python" -m venv "$folder"
 # uv installs in 3 s what takes pip 30. Compiled here, once: where PYTHONDONTWRITEBYTECODE is set, every process would do it.
-uv=$(sed -n 's/^uv==/==/p' constraints.txt)
-PIP_ROOT_USER_ACTION=ignore "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "uv$uv"
-"$folder/bin/uv" pip install --quiet --compile-bytecode --python "$folder/bin/python" "$@"
+awk '/^uv==/ { found = 1 } found { print } found && !/\\$/ { exit }' "$lock" >"$folder/uv.txt"
+PIP_ROOT_USER_ACTION=ignore "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+  -r lock/build.txt -r "$folder/uv.txt"
+# What builds packages is here already: an environment of its own would be filled without hashes.
+"$folder/bin/uv" pip install --quiet --compile-bytecode --python "$folder/bin/python" --no-build-isolation \
+  --require-hashes -r "$lock"
 touch "$folder/ready"

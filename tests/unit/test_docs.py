@@ -58,7 +58,8 @@ def test_a_page_shows_the_versions_that_are_tested(page: str) -> None:
 
 def test_the_execution_environment_has_a_version_that_is_tested_on_its_python() -> None:
     needed = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))["dependencies"]
-    release, python = needed["ansible_core"]["package_pip"].partition("==")[2], needed["python_interpreter"]["package_system"]
+    asked = (ROOT / "lock" / "execution-environment.in").read_text(encoding="utf-8")
+    (release,), python = re.findall(r"^ansible-core==(\S+)$", asked, re.MULTILINE), needed["python_interpreter"]["package_system"]
     core = _tested.CORES[_tested.minor_of(release)]
     assert (core.release, f"python{core.python}") == (release, python)
     said = f"ansible-core {release} on Python {core.python}, for nodes with Python {core.node_python} or newer"

@@ -97,6 +97,14 @@ def test_a_status_says_nothing_that_a_terminal_obeys_of_servers_and_nodes(cluste
     assert any(line.startswith("locked: n2: held by ") for line in lines)
 
 
+def test_where_foreign_facts_were_read_is_told_in_one_line(cluster: Looked) -> None:
+    nodes = {"n2": {"running": True, "read_on": {"host": EVIL, "hostname": EVIL, "machine_id": EVIL}}}
+    lines = cluster.host.run("nats_upgrade_status", hosts=list(NAMES), settle_seconds=0, nodes=nodes)["status"]["lines"]
+    (line,) = [line for line in lines if "the facts given for it were read on" in line]
+    assert OBEYED.search(line) is None
+    assert "\n" not in line
+
+
 def test_facts_and_clients_and_an_audit_and_a_wait_say_nothing_that_a_terminal_obeys(cluster: Looked) -> None:
     connection = {
         "cid": 7,

@@ -104,8 +104,14 @@ def test_a_status_says_that_a_journal_is_damaged(looked: Looked, damage: dict[st
         ({"unit": {"exec_stop": "kill"}}, "unit.exec_stop is 'kill', and has to be a list of texts"),
         ({"container": {"name": "nats"}}, "container.id is missing"),
         ({"go_arch": "../../root"}, "go_arch is '../../root', and has to be a word, such as amd64"),
+        ({"container": {"name": {}}}, "container.name is {}, and has to be text"),
+        ({"access": {}}, "access.server_name is missing"),
         ({"lock": {"said": ["x"]}}, "lock.said is ['x']"),
         ({"stored_streams": [1]}, "stored_streams is [1]"),
+        (
+            {"stored_streams": ["APP > \x1b[2J"]},
+            "stored_streams is ['APP > \\x1b[2J'], and has",
+        ),
         ({"binary_version": "2.15.1\x1b[2J"}, "binary_version is '2.15.1\\x1b[2J'"),
     ],
 )
@@ -194,7 +200,7 @@ def test_a_plan_is_made_of_facts_that_were_read_before() -> None:
     result = Host().run("nats_upgrade_plan", version=NEW, servers=[server], waive=["single_server", "stepping_stone"])
     assert result["plan"]["order"] == ["n1"]
     other = Host().run("nats_upgrade_plan", version=NEW, servers=[{"name": "n1"}])
-    assert "is not an entry of nats_version.servers: it lacks 'reachable'" in other["msg"]
+    assert "is not an entry of nats_version.servers: reachable is missing" in other["msg"]
 
 
 def test_rules_of_the_user_are_read_from_a_file(looked: Looked, tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ def differences(text: str) -> list[str]:
     return _access.differences(access(text), access())
 
 
+@pytest.mark.parametrize("given", ["²", "९", "9" * 5000, "-1", "many", "5x"])
+def test_a_limit_that_is_no_number_is_none(given: str) -> None:
+    assert access(CONFIG.replace("max_connections: 500", f"max_connections: {given}"))["max_connections"] is None
+
+
 def test_names_of_accounts_and_users_are_printable_and_stay_different() -> None:
     other = CONFIG.replace("{user: app", '{user: "app\x1b[2J"').replace("APP: {", '"APP\u202e": {')
     assert sorted(access(other)["accounts"]) == ["APP\\u202e", "SYS"]

@@ -87,6 +87,11 @@ def test_only_clients_of_ordinary_accounts_count_and_mqtt_is_left_alone() -> Non
     assert _balance.load_of("n1", "SYS", connections, 6, 100) == Load("n1", 3, (4, 9), 6, 100)
 
 
+def test_a_client_without_an_id_is_counted_and_cannot_be_asked() -> None:
+    nameless = {key: value for key, value in connection(5).items() if key != "cid"}
+    assert _balance.load_of("n1", "SYS", [connection(4), nameless], 2, 100) == Load("n1", 2, (4,), 2, 100)
+
+
 def test_each_server_has_one_line() -> None:
     counts = {"n1": {"before": 120, "after": 3}, "node10": {"before": 0, "after": 1}, "n3": {"before": None, "after": None}}
     assert _balance.lines(counts) == ["n1      120 -> 3 clients", "node10  0 -> 1 client", "n3      ? -> ? clients"]

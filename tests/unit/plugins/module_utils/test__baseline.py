@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -101,6 +101,34 @@ def test_a_damaged_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None
     path = tmp_path / "before.json"
     path.write_text("{", encoding="utf-8")
     with pytest.raises(NatsError, match=rf"{os.fspath(path)} on the controller cannot be read .*: remove it and run again"):
+        _baseline.read(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda kept: kept["assets"].update({"APP > S": None}), "assets is "),
+        (lambda kept: kept["assets"]["APP > S"].pop("replicas"), "assets is "),
+        (lambda kept: kept["assets"]["APP > S"].update(last_sequence="40"), "assets is "),
+        (lambda kept: kept.update(clients=None), "clients is None, and has to be a whole number"),
+        (lambda kept: kept.pop("node"), "node is missing"),
+        (lambda kept: kept.update(leafs=3), "leafs is 3"),
+    ],
+)
+def test_what_is_json_and_was_not_kept_by_us_is_one_too(change: Callable[[Any], Any], why: str, tmp_path: Path) -> None:
+    path, kept = str(tmp_path / "before.json"), _baseline.take(cluster(STREAM), "host-1")
+    change(kept)
+    _baseline.write(path, kept)
+    with pytest.raises(NatsError) as wrong:
+        _baseline.read(path)
+    assert str(wrong.value).startswith(f"{path} on the controller cannot be read ({why}")
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "[" * 100_000])
+def test_what_is_no_dictionary_is_one_too(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "before.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(NatsError, match=r"cannot be read .*: remove it and run again"):
         _baseline.read(str(path))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _checks_assets, _wedge
+from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _checks_assets, _wedge
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError, Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
 from tests.unit.recorded import VERSIONS
@@ -178,12 +178,12 @@ def test_what_is_about_an_asset_is_about_it_or_its_consumers_alone(subject: str,
     assert _wedge.is_about(subject, label) is is_it
 
 
-@pytest.mark.parametrize("level", ["", "x", "-1", None])
+@pytest.mark.parametrize("level", ["", "x", "-1", None, "²", "९", "9" * 5000, 1.5, []])
 def test_a_level_that_is_none_is_zero(level: Any) -> None:
     (asset,) = [
         a for r in with_asset([cluster()[0]], "n1", config={"metadata": {LEVEL: level}}) for a in r.assets if "NEW" in a.label
     ]
-    assert _wedge.stored_level(asset) == 0
+    assert _assets.noted_level(asset.config) == 0
 
 
 def test_a_stream_that_is_stored_on_a_node_and_not_served_there_is_refused() -> None:

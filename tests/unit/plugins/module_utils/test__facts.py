@@ -80,3 +80,28 @@ def test_an_uptime_is_counted_in_seconds(text: str, seconds: int) -> None:
 
 def test_an_uptime_that_no_server_has_is_no_crash() -> None:
     assert _facts.uptime_seconds("9" * 5000 + "s") > 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"version": 1}, "version is 1, and has to be text"),
+        ({"connections": "5"}, "connections is '5', and has to be a whole number"),
+        ({"jetstream": None}, "jetstream is None, and has to be true or false"),
+        ({"peers": [1]}, "peers is [1], and has to be a list of texts"),
+        ({"configured_routes": "n2"}, "configured_routes is 'n2'"),
+        ({"reachable": "yes"}, "reachable is 'yes'"),
+        ({"start": []}, "start is []"),
+    ],
+)
+def test_facts_that_come_back_with_another_type_are_an_error(changed: dict[str, Any], why: str) -> None:
+    told = _facts.facts_of(read("2.15.1")[0])
+    with pytest.raises(NatsError) as wrong:
+        _facts.reading_of({**told, **changed})
+    assert f" is not an entry of nats_version.servers: {why}" in str(wrong.value)
+
+
+@pytest.mark.parametrize("told", [None, [], "n1", 7])
+def test_what_is_no_dictionary_is_no_entry(told: Any) -> None:
+    with pytest.raises(NatsError, match=r"is not an entry of nats_version\.servers: it is no dictionary"):
+        _facts.reading_of(told)

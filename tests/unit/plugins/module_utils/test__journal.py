@@ -82,6 +82,11 @@ NO_JOURNAL = [
     ({"argv": "nats-server"}, "argv is 'nats-server'"),
     ({"expectation": {"peers": "n2"}}, "expectation.peers is 'n2'"),
     ({"expectation": {"server_name": 1}}, "expectation.server_name is 1"),
+    (
+        {"expectation": {"server_name": "n1\x1b[2J"}},
+        "expectation.server_name is 'n1\\x1b[2J', and has to be text that can be shown",
+    ),
+    ({"data": {"waive": ["a\u202e"]}}, "data.waive is ['a\\u202e']"),
 ]
 
 

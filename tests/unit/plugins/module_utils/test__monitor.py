@@ -178,6 +178,27 @@ def test_connections_of_another_shape_are_an_error_with_the_name_of_the_server(c
             read_connections(door, [Target("n1", server.url)])
 
 
+@pytest.mark.parametrize("odd", [{"cid": "x"}, {"cid": None}, {"name": 7}, {"account": []}, {"port": {}}])
+def test_a_connection_with_another_type_is_an_error_with_the_name_of_the_server(odd: dict[str, Any]) -> None:
+    connz = json.dumps({"connections": [{"cid": 7, "kind": "Client", "account": "APP", "name": "a", "port": 5, **odd}]}).encode()
+    with WebServer(lambda _: (200, {}, connz)) as server, HttpxDoor(Settings()) as door:
+        said = rf"^n1 {server.url}: an answer has another shape than a NATS server's"
+        for read_them in (lambda at: read_clients(door, at, 10), lambda at: read_connections(door, [at])):
+            with pytest.raises(NatsError, match=said):
+                read_them(Target("n1", server.url))
+
+
+@pytest.mark.parametrize(
+    "config", [{"metadata": True}, {"metadata": ["x"]}, {"max_msgs_per_subject": "many"}, {"max_msgs_per_subject": [1]}]
+)
+def test_a_stream_with_another_type_in_what_is_judged_is_an_error_of_its_server(config: dict[str, Any]) -> None:
+    jsz = {"account_details": [{"name": "APP", "stream_detail": [{"name": "S", "config": {"num_replicas": 1, **config}}]}]}
+    with SimulatedServer() as server, HttpxDoor(Settings()) as door:
+        server.answers["/jsz"]["body"] = jsz
+        (reading,) = read_state(door, [Target("n1", server.url)], assets=True)
+    assert reading.error.startswith("an answer has another shape than a NATS server's (metadata is ")
+
+
 def test_half_a_surrogate_in_a_name_is_written_out_and_a_whole_pair_is_what_it_stands_for(door: Door) -> None:
     body = {**answers("2.15.1")["/varz"]["body"], "server_name": "n\ud800", "tags": ["\U0001f600"]}
     with SimulatedServer() as server:

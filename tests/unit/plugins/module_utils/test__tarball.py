@@ -86,3 +86,17 @@ def test_a_release_that_is_a_bomb_is_refused_and_leaves_nothing(tmp_path: Path, 
     with pytest.raises(NatsError, match=r"bomb.tar.gz cannot be unpacked \(it unpacks to more than 1 MiB\)"):
         _binary.stage(str(archive), hash_of(archive), str(tmp_path / "new" / "nats-server"), NEW, Proofs(str(tmp_path / "state")))
     assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        header(tarfile.REGTYPE, 1 << 80, "x"),
+        member(tarfile.XHDTYPE, b"30 size=%d\n" % 10**21) + member(tarfile.REGTYPE, b"1"),
+    ],
+    ids=["header", "pax"],
+)
+def test_a_file_of_any_size_is_not_skipped_for_ever(claim: bytes) -> None:
+    """Only in the program is there anything to read: what else is in the archive is skipped."""
+    with pytest.raises(tarfile.TarError, match="it ends before a file in it does"):
+        list(_tarball.files(io.BytesIO(gzip.compress(claim))))

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _baseline
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _report, _report_html
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _outcome, _report, _report_html
 from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Event, Log
 
 
@@ -95,6 +95,34 @@ def test_events_are_read_by_their_time_and_one_that_is_being_written_is_none(log
     lines = [b'{"at":"2","kind":"b"}', b'{"at":"1","kind":"a"}', b'{"at":"3","ki']
     (log.folder / "events.jsonl").write_bytes(b"\n".join(lines))
     assert [event["kind"] for event in log.read()] == ["a", "b"]
+
+
+ODD_EVENTS = [
+    {"kind": "node_done", "host": ["n1"], "new_version": "2.15.1"},
+    {"kind": "node_done", "new_version": "2.15.1"},
+    {"kind": "node_done", "host": "n1", "seconds": "ten"},
+    {"kind": "phase", "host": "n1", "phase": "drain"},
+    {"kind": "phase", "host": "n1", "phase": "drain", "state": "began", "at": "2026-02-30T10:00:00Z"},
+    {"kind": "planned", "order": "n1 n2"},
+    {"kind": "planned", "clusters": {"c1": None}},
+    {"kind": "planned", "servers": {"n1": "2.14.6"}},
+    {"kind": "run_began", "hosts": 3},
+    {"kind": ["failed"]},
+    {"at": None, "kind": "note"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_EVENTS, ids=str)
+def test_a_line_that_is_no_event_of_ours_ends_no_run_in_a_traceback(log: Log, odd: dict[str, Any]) -> None:
+    log.write("run_began", hosts=["n1", "n2"], mode="upgrade")
+    log.write("planned", order=["n1", "n2"], clusters={"c1": ["n1", "n2"]}, servers={"n1": {"version": "2.14.6"}, "n2": {}})
+    kinds = [event["kind"] for event in log.read()]
+    _events.append(log.folder / "events.jsonl", {"at": "2026-11-21T10:00:00.000Z", "run": log.run, **odd})
+    assert [event["kind"] for event in log.read()] == kinds
+    story = _outcome.story(log.own())
+    assert (story.left, story.outcome, story.versions) == (["n1", "n2"], "part_done", {"n1": "2.14.6"})
+    assert _outcome.last_words("no room", story, log.own()).startswith("no room\nNo server was stopped.")
+    assert (log.folder / "report.json").exists()
 
 
 @pytest.mark.parametrize("umask", [0, 0o022, 0o077])

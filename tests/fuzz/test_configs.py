@@ -1,0 +1,90 @@
+"""Configurations of nats-server, which another user may write than the one who reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ansible_collections.natsops.cluster.plugins.module_utils import _access, _config, _config_tree, _node
+from tests.fuzz.harness import assert_nothing_is_obeyed, fuzz
+from tests.fuzz.inputs import changed_text
+from tests.fuzz.test_nodes import CONFIG
+from tests.unit.plugins.module_utils.test__config import TYPICAL
+
+WORDS = (
+    *(
+        "{",
+        "}",
+        "[",
+        "]",
+        "(",
+        ")",
+        '"',
+        "'",
+        "\\",
+        "#",
+        "//",
+        "=",
+        ":",
+        ",",
+        ";",
+        "\n",
+        "$",
+        "(\n",
+        "\n)",
+        "include ",
+        "include a.conf\n",
+    ),
+    *(
+        "lame_duck_duration: ",
+        "$PORT",
+        "$2a$11$x",
+        "accounts { A { users: [ {user: a} ] } }\n",
+        "tls { verify: true }\n",
+        "max_connections: ",
+    ),
+    *(
+        "authorization { token: x }\n",
+        "resolver: MEMORY\n",
+        "leafnodes { min_version: 2.9.0 }\n",
+        "jetstream { key: x }\n",
+        "{{{{",
+        "[[[[",
+        "x: $x\n",
+    ),
+)
+OTHER = "port: 1\nPORT: 2\nusers: [a, b]\n"
+
+
+@fuzz(
+    st.tuples(
+        st.one_of(
+            changed_text(TYPICAL, WORDS), changed_text(CONFIG, WORDS), st.lists(st.sampled_from(WORDS), max_size=60).map("".join)
+        ),
+        changed_text(OTHER, WORDS),
+    ),
+    examples=700,
+)
+def test_whatever_a_configuration_says_it_is_read_or_refused(texts: tuple[str, str]) -> None:
+    files = {"/etc/nats.conf": texts[0], "/etc/a.conf": texts[1]}
+
+    def read(path: str) -> str:
+        return files.get(path, "")
+
+    settings = _config.top_level("/etc/nats.conf", read, {"PORT": "4222"})
+    _node.lame_duck_seconds(settings, "/etc/nats.conf")
+    _node.lame_duck_grace_seconds(settings)
+    _config.used("/etc/nats.conf", read)
+    _config.leafnode_min_version("/etc/nats.conf", read)
+
+
+@fuzz(st.tuples(changed_text(CONFIG + TYPICAL, WORDS, most=10), changed_text(OTHER, WORDS)), examples=400)
+def test_whatever_a_configuration_says_who_may_connect_is_told_or_refused(texts: tuple[str, str]) -> None:
+    files = {"/etc/nats.conf": texts[0], "/etc/a.conf": texts[1]}
+    tree: Any = _config_tree.read("/etc/nats.conf", lambda path: files.get(path, ""), {"PORT": "4222"})
+    facts = _access.facts(tree, ["nats-server", "-n", "n1"], "key")
+    json.dumps(facts)
+    assert_nothing_is_obeyed(facts["server_name"], facts["cluster"], list(facts["accounts"]))
+    assert_nothing_is_obeyed(_access.differences(facts, _access.facts({}, ["nats-server"], "key")))
