@@ -24,7 +24,8 @@ def _stop() -> None:
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "os.rename" and str(arguments[1]).endswith(_END):
+    # Relative to an opened folder it may be a name alone.
+    if event == "os.rename" and f"/{arguments[1]}".endswith(_END):
         if not _STEP:
             _stop()
         if json.loads(Path(arguments[0]).read_text(encoding="utf-8"))["step"] == _STEP:
