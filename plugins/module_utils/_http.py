@@ -141,7 +141,7 @@ class HttpxDoor(Door):
     async def _get(self, url: str, allowed: _Allowance) -> _Raw:
         content = bytearray()
         # httpx logs each address that it asks for, and Ansible has what is logged in its own log file.
-        bare, headers = _wire.without_credentials(url)
+        bare, headers = _wire.credentials_apart(url)
         async with self._pool(url).stream("GET", bare, headers=headers) as reply:
             require_plain(reply.headers.get("Content-Encoding"))
             async for block in reply.aiter_raw():

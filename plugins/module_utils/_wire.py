@@ -125,7 +125,7 @@ def credentials_in(parts: urllib.parse.SplitResult) -> Credentials | None:
     return urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or "")
 
 
-def without_credentials(url: str) -> tuple[str, dict[str, str]]:
+def credentials_apart(url: str) -> tuple[str, dict[str, str]]:
     """An address without its user and password, and the header that has them instead: a library may log what it asks for."""
     parts = urllib.parse.urlsplit(url)
     who = credentials_in(parts)
