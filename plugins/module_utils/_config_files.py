@@ -73,7 +73,8 @@ def content(path: str, root: str = "") -> bytes:
         if seen.st_size > MOST_BYTES:
             raise OSError(errno.EFBIG, f"it has {seen.st_size} bytes, and {MOST_BYTES} at most are read", path)
         with open(opened, "rb", closefd=False) as file:
-            return file.read(MOST_BYTES)
+            # Files of /proc, such as the environment of this very process, say that they are empty.
+            return file.read(seen.st_size)
     finally:
         os.close(opened)
 

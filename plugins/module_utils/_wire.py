@@ -125,6 +125,16 @@ def credentials_in(parts: urllib.parse.SplitResult) -> Credentials | None:
     return urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or "")
 
 
+def credentials_apart(url: str) -> tuple[str, dict[str, str]]:
+    """An address without its user and password, and the header that has them instead: a library may log what it asks for."""
+    parts = urllib.parse.urlsplit(url)
+    who = credentials_in(parts)
+    if who is None:
+        return url, {}
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    return urllib.parse.urlunsplit(bare), {"Authorization": _basic(*who)}
+
+
 def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 

@@ -30,6 +30,8 @@ def play(folder: Path, cluster: LoopbackCluster) -> Results:
     versions = {"path": str(path), "running_version": OLD, "version": NEW}
     found = {"pid": "{{ nats_node.pid }}", "start_ticks": "{{ nats_node.start_ticks }}"}
     state = {"state_dir": str(folder / "state"), "run_id": "r1"}
+    log = folder / "nats.log"
+    log.write_text("ready\nstopped\n", encoding="utf-8")
     asked: dict[str, dict[str, Any]] = {
         "nats_lock": {"state": "acquired", **state},
         "nats_journal": {"state": "began", "target": NEW, "old_version": OLD, **state},
@@ -37,6 +39,7 @@ def play(folder: Path, cluster: LoopbackCluster) -> Results:
         "nats_health_wait": {"probe_from": "node", "monitor_url": url, "version": NEW},
         "nats_node_facts": {"pid_file": str(node.pid_file), "state_dir": state["state_dir"]},
         "nats_config_check": {"binary": str(node.binary), "config_path": str(node.config), "pid": found["pid"]},
+        "nats_log_tail": {"paths": [str(log)], "uid": "{{ nats_node.uid }}", "lines": 1},
         "nats_process": {"state": "stopped", **found},
         "nats_binary": {"state": "staged", **versions, "archive": str(archive), "sha256": hash_of(archive)},
         "nats_lameduck": {"pid_file": str(node.pid_file), "monitor_url": url},
@@ -99,6 +102,10 @@ def test_a_node_is_locked_and_its_turn_written_down(on: str, results: Results) -
 
 def test_a_configuration_is_checked(on: str, results: Results) -> None:
     assert "is valid" in results["nats_config_check"]["said"], on
+
+
+def test_the_end_of_a_file_is_read(on: str, results: Results) -> None:
+    assert results["nats_log_tail"]["stdout"] == "stopped", on
 
 
 def test_a_check_of_stopping_finds_the_process(on: str, results: Results) -> None:

@@ -170,6 +170,12 @@ def test_what_is_no_file_of_a_configuration_is_not_read_nor_waited_for(
         facts(tmp_path / "whole.conf", processes)
 
 
+def test_what_this_process_was_given_is_not_part_of_a_configuration(tmp_path: Path) -> None:
+    assert Path("/proc/self/environ").read_bytes()
+    (tmp_path / "nats.conf").symlink_to("/proc/self/environ")
+    assert _config_files.content(str(tmp_path / "nats.conf")) == b""
+
+
 @as_root
 def test_a_configuration_is_read_with_the_rights_of_the_server(processes: Processes, tmp_path: Path) -> None:
     # Those that pytest has made for us alone.

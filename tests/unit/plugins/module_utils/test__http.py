@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
+import logging
 import os
 import resource
 import socket
@@ -231,6 +232,16 @@ def test_a_question_for_credentials_is_lasting(get: GET, status: int) -> None:
     assert reply.lasting
     asks = f"HTTP {status}: something in front of the server asks for credentials: write them into the monitor URL"
     assert reply.message.startswith(asks)
+
+
+def test_credentials_in_the_monitor_url_are_in_nothing_that_a_library_logs(get: GET, caplog: pytest.LogCaptureFixture) -> None:
+    """Ansible has in its log file what libraries log."""
+    caplog.set_level(logging.DEBUG)
+    encoded = base64.b64encode(b"ann:s3@cret").decode()
+    with WebServer(lambda request: {"asked_by": request.headers["Authorization"]}) as server:
+        reply = get(server.url.replace("://", "://ann:s3%40cret@") + "/varz?a=b%20c")
+        assert (reply, server.requests) == (Answer(200, {"asked_by": f"Basic {encoded}"}, ""), ["/varz?a=b%20c"])
+    assert [line for line in caplog.messages if any(word in line for word in ("ann", "s3", "cret", encoded))] == []
 
 
 def test_credentials_in_the_monitor_url_are_given_to_whoever_asks_for_them(get: GET) -> None:
