@@ -100,6 +100,26 @@ def _tolerates(tolerated: frozenset[str], missing: Missing) -> bool:
     return missing.key in tolerated and missing.condition in TOLERABLE
 
 
+def is_another(verdict: Verdict, expected: Expectation) -> bool:
+    """Whether a server was started again, and not with the version that it should have: no waiting changes that."""
+    facts = verdict.reading.facts
+    if facts is None or expected.version is None or expected.started_after is None:
+        return False
+    return facts.version != expected.version and is_later(facts.start, expected.started_after)
+
+
+def without(verdicts: Sequence[Verdict], name: str) -> list[Verdict]:
+    """The verdicts with what is missing of the others only because the server of this host (its name in the readings) is sick."""
+    server_name = next((v.reading.facts.server_name for v in verdicts if v.reading.name == name and v.reading.facts), "")
+
+    def is_own(missing: Missing) -> bool:
+        if missing.condition == "routes":
+            return not missing.subject.endswith(f": {server_name}")
+        return not (missing.condition == "jsz" and missing.subject.startswith(f"replica {server_name} of "))
+
+    return [v if v.reading.name == name else v.only(is_own) for v in verdicts] if server_name else list(verdicts)
+
+
 def distances(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """How far the servers are from being back, as numbers that shrink while they come nearer."""
     # Sums, and not a number for each asset: assets come and go, and a new one is no movement.

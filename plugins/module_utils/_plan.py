@@ -16,6 +16,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _checks_source,
     _downgrade,
     _findings,
+    _health,
     _order,
     _policy,
     _surge,
@@ -25,6 +26,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding, Settled
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import Policy
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import ServerFacts
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Server, Situation, Trouble, is_meta_leader, named
 
 # What a node takes besides its clients: hold, swap, start, two gates. Measured with the demo, 2 cores, local connection.
@@ -40,7 +42,8 @@ DEFAULT_LAME_DUCK = (120.0, 10.0)
 class Step:
     """One node's turn, and what it costs. C(why) says why a restart takes it. C(resumes) is the step in which its turn broke off;
     C(away), that its server is down or draining since then, so that nothing is asked before it is taken: the cluster is
-    without it already. C(yields_to) are the hosts that go first should it have become the meta leader by its turn.
+    without it already; C(stale), that its configuration was written after its server has read it. C(yields_to) are the hosts that
+    go first should it have become the meta leader by its turn.
     """
 
     host: str
@@ -55,6 +58,7 @@ class Step:
     resumes: str
     away: bool
     to: str
+    stale: bool = False
     why: tuple[str, ...] = ()
     yields_to: tuple[str, ...] = ()
 
@@ -73,6 +77,7 @@ class Step:
             "seconds": round(self.seconds),
             "resumes": self.resumes,
             "away": self.away,
+            "stale": self.stale,
             "yields_to": list(self.yields_to),
         }
 
@@ -299,8 +304,14 @@ def step_of(situation: Situation, server: Server, to: str, yields_to: tuple[str,
         seconds=STEP_SECONDS + (LEADERS_SECONDS if leads else 0.0) + drain,
         resumes=str(situation.journal(server.host).get("step", "")) if resumes else "",
         away=resumes and bool(health and health.draining_or_starting),
+        stale=resumes and _is_stale(server.facts, situation.nodes.get(server.host) or {}),
         yields_to=yields_to,
     )
+
+
+def _is_stale(facts: ServerFacts, node: Mapping[str, Any]) -> bool:
+    modified = node.get("config_modified")
+    return bool(modified) and _health.is_later(str(modified), facts.config_load_time or facts.start)
 
 
 def _lame_duck(situation: Situation, host: str) -> tuple[float, float]:

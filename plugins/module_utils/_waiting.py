@@ -95,13 +95,13 @@ def wait_until_back(
             lambda verdicts: all(verdict.back for verdict in verdicts) and (look_once or wait.seconds >= params["soak_seconds"]),
             timeout_seconds=0 if look_once else params["timeout_seconds"] + params["soak_seconds"],
             consecutive=1 if look_once else params["consecutive_polls"],
-            give_up=lambda verdicts: silence.too_long(verdicts) or any(v.reading.lasting and not v.back for v in verdicts),
+            give_up=lambda verdicts: silence.too_long(verdicts) or bool(wait.hopeless(verdicts)),
             moved=lambda verdicts: progress.moved(_health.distances(verdicts)),
             now=now,
             sleep=sleep,
         )
         if not polled.satisfied and not look_once:
-            raise _not_back(polled)
+            raise _not_back(polled, wait)
         compared = {} if look_once else wait.compare(sleep)
     return {**_result(polled), **compared}
 
@@ -126,6 +126,13 @@ class _Wait:
     def seconds(self) -> float:
         return self._now() - self._begin
 
+    def hopeless(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        """Those that no waiting brings back."""
+        return [v for v in verdicts if (v.reading.lasting and not v.back) or self.is_another(v)]
+
+    def is_another(self, verdict: Verdict) -> bool:
+        return _health.is_another(verdict, self._expectations.get(verdict.reading.name, Expectation()))
+
     def look(self) -> list[Verdict]:
         readings = self._steady.steadied(_monitor.read_state(self._source, self._targets))
         verdicts = self._judge(readings)
@@ -147,6 +154,8 @@ class _Wait:
             verdicts = [v.only(lambda m: not any(_wedge.is_about(m.subject, label) for label in self._wedged)) for v in verdicts]
         if not params["stopping"]:
             return verdicts
+        if params["only_quorum_of_stopping"]:
+            verdicts = _health.without(verdicts, params["stopping"])
         losing = tuple(_quorum.without(readings, params["stopping"], max_lag=params["max_lag"]))
         return [self._may_stop(v, losing) if v.reading.name == params["stopping"] else v for v in verdicts]
 
@@ -251,12 +260,18 @@ def _expectation(name: str, values: Mapping[str, Any]) -> Expectation:
     )
 
 
-def _not_back(polled: Polled[list[Verdict]]) -> NatsError:
+def _not_back(polled: Polled[list[Verdict]], wait: _Wait) -> NatsError:
     late = [verdict for verdict in polled.value if not verdict.back]
     lines = [
         f"{v.reading.name} {v.reading.monitor_url}: not back after {polled.elapsed_seconds:.0f} s: {_some(v.missing)}"
         for v in late
     ]
+    for verdict in filter(wait.is_another, late):
+        version = verdict.reading.facts.version if verdict.reading.facts else ""
+        lines.append(
+            f"{verdict.reading.name} was started again, with {version}: what starts it does not take the program that was put in "
+            "its place. Compare nats_upgrade_binary_path with the program that the unit, or nats_upgrade_start_command, runs"
+        )
     return NatsError(
         "\n".join(lines),
         elapsed_seconds=round(polled.elapsed_seconds, 3),

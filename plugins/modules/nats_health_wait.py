@@ -80,7 +80,7 @@ options:
   only_quorum_of_stopping:
     description:
       - Whether of the server O(stopping) nothing is asked but that the others keep their quorum without it, so that one which is
-        not well may be stopped.
+        not well may be stopped. What the others lack of it, such as routes to it, does not count either.
     type: bool
     default: false
   renew_lock:

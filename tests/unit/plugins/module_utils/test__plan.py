@@ -124,6 +124,15 @@ def test_a_node_whose_turn_broke_off_is_taken_up_even_where_it_runs_the_target_a
     assert [step.away for step in plan.steps] == [False, False, False]
 
 
+@pytest.mark.parametrize(("modified", "stale"), [("2100-01-01T00:00:00Z", True), ("0001-01-01T00:00:00Z", False), (None, False)])
+def test_of_a_turn_that_broke_off_the_plan_says_whether_the_configuration_was_written_since(modified: Any, stale: bool) -> None:
+    broke_off = {**journal("starting"), "config_modified": modified}
+    steps = {step.host: step.stale for step in plan_of([server("n1"), server("n2"), server("n3")], n2=broke_off).steps}
+    assert steps == {"n1": False, "n2": stale, "n3": False}
+    # Of a node whose turn has not begun it is no matter here.
+    assert not any(step.stale for step in plan_of([server("n1")], n1={"config_modified": modified}).steps)
+
+
 def test_a_turn_that_was_done_or_put_back_is_no_reason_to_come_first_or_to_be_forgiven() -> None:
     for step in ("done", "put_back"):
         plan = plan_of([server("n1"), silent("n2"), server("n3")], n2=journal(step))

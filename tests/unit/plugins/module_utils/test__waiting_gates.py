@@ -78,6 +78,34 @@ def test_of_the_others_everything_is_asked_for_all_the_same(wait: Wait) -> None:
     assert list(late.value.details["missing"]) == ["n3"]
 
 
+def test_what_the_others_lack_of_a_server_that_may_stop_is_no_reason_against_it(wait: Wait) -> None:
+    """Its configuration keeps it from joining: it has to be started again all the same."""
+
+    def is_alone(answers: Any) -> None:
+        for name in ("n1", "n2", "n3"):
+            routez = body(answers, name, "/routez")
+            routez["routes"] = [one for one in routez["routes"] if name != "n2" and one["remote_name"] != "n2"]
+
+    scene = (0, "2.15.1", is_alone)
+    with pytest.raises(NatsError, match="n1 http://n1:8222: not back after 5 s: routes: no route to n2"):
+        wait(scene, stopping="n2", timeout_seconds=5)
+    assert wait(scene, stopping="n2", only_quorum_of_stopping=True)["back"]
+    with pytest.raises(NatsError, match="n1 http://n1:8222: not back after 5 s: routes: no route to n2"):
+        wait(scene, stopping="n3", only_quorum_of_stopping=True, timeout_seconds=5)
+
+
+def test_a_server_that_was_started_again_with_another_version_is_not_waited_for(wait: Wait) -> None:
+    before = "2026-01-01T00:00:00Z"
+    with pytest.raises(NatsError) as late:
+        wait((0, "2.15.1"), expect={"n1": {"version": "2.16.0", "started_after": before}}, timeout_seconds=300)
+    assert late.value.details["elapsed_seconds"] < 1
+    assert "n1 was started again, with 2.15.1: what starts it does not take the program that was put in its place" in str(late.value)
+    # While the old process is there, it may still be about to go.
+    with pytest.raises(NatsError) as late:
+        wait((0, "2.15.1"), expect={"n1": {"version": "2.16.0", "started_after": "2100-01-01T00:00:00Z"}}, timeout_seconds=30)
+    assert late.value.details["elapsed_seconds"] >= 30
+
+
 def test_where_only_the_quorum_is_asked_for_it_is_asked_for(wait: Wait) -> None:
     tolerate = plan_of(cluster("peer_down_12s"), "missing_server").tolerated
     with pytest.raises(NatsError, match="quorum: "):
