@@ -144,6 +144,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "unit": unit_facts(unit) if unit else None,
         "container": container and {**container, "config_replaced": _mounted.replaced(root, at_start, files)},
         "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
+        "next_start": _next_start(params, process, unit, words, root, at_start, rights) if process else None,
         **kept,
         **(
             _access_facts(params, known, argv, process, _config_files.reader(at_start, [], rights, root))
@@ -151,6 +152,33 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
             else {}
         ),
     }
+
+
+def _next_start(
+    params: Mapping[str, Any],
+    process: Process,
+    unit: Mapping[str, str],
+    words: Sequence[str],
+    root: str,
+    at_start: Callable[[str], str],
+    rights: _config_files.Rights | None,
+) -> dict[str, Any] | None:
+    """What the next start would make of the server, to be compared with what runs."""
+    # Here and not above, as below.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _next_start
+
+    return _next_start.facts(
+        argv=process.argv,
+        # Of a container, the unit's arguments and environment are those of podman.
+        unit={} if root else unit,
+        unit_words=words,
+        environment=environment_of(process),
+        cwd=cwd_of(process),
+        store_dir=params.get("store_dir") or "",
+        root=root,
+        located=at_start,
+        read=_config_files.reader(at_start, [], rights, root),
+    )
 
 
 def _machine_id() -> str:

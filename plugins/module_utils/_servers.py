@@ -126,6 +126,9 @@ class ServerFacts:
     # Names of the other clusters that this one is configured to have gateways to.
     configured_gateways: tuple[str, ...] = ()
     leafnodes: int = 0
+    # None in facts that were told before there were these.
+    jetstream_domain: str | None = None
+    cluster_port: int | None = None
 
     @property
     def has_gateways(self) -> bool:
@@ -214,6 +217,8 @@ def parse_varz(body: Any) -> ServerFacts:
         system_account=text(varz, "system_account"),
         configured_gateways=tuple(sorted(named(one) for one in (varz.get("gateway") or {}).get("gateways") or ())),
         leafnodes=int(varz.get("leafnodes", 0)),
+        jetstream_domain=text(jetstream.get("config") or {}, "domain"),
+        cluster_port=int((varz.get("cluster") or {}).get("cluster_port") or 0),
     )
 
 

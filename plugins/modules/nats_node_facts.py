@@ -158,6 +158,18 @@ ansible_facts:
           description: C(ACCOUNT > STREAM) of the streams in O(store_dir); null without it, or where it may not be read.
           type: list
           elements: str
+        next_start:
+          description:
+            - What the next start of this server would make of it, by its configuration file as it is now, its arguments and its
+              environment (those of its unit, where it has one); null where it does not run, or that cannot be known.
+            - C(server_name), C(cluster), C(system_account), C(jetstream) (on or off), C(jetstream_domain), C(store_dir),
+              C(client_port), C(cluster_port) and C(monitor_port) (0 for none), each null where it cannot be known; and
+              C(config_path).
+            - C(same_store), whether that folder is O(store_dir), links followed, or null.
+            - C(encryption), null where no stream is stored in O(store_dir). C(stored) is V(none), V(chacha) or V(aes), by what is
+              on the disk, C(cipher) what is configured, C(has_key) whether a key is, and C(opens) whether it opens what is
+              stored. The key itself, or anything made of it, is not among the facts.
+          type: dict
         go_arch:
           description: Architecture as in the names of release archives, for example V(amd64).
           type: str
