@@ -38,6 +38,7 @@ _SWITCHES = frozenset(
 )
 _YES, _NO = ("true", "yes", "on", "enabled", "enable", "t", "1"), ("false", "no", "off", "disabled", "disable", "f", "0")
 _WHOLE = re.compile(r"-?[0-9]{1,5}\Z")
+_QUOTED = re.compile(r"[\\\"']")
 _CLIENTS, _RANDOM = 4222, -1
 # The system account may be named in the JWT of one of these.
 _OPERATOR = ("operator", "operators", "roots", "root", "root_operators", "root_operator", "trusted", "trusted_keys", "resolver")
@@ -102,7 +103,8 @@ def _block(top: Tree, name: str) -> dict[str, Any]:
 def _text(block: Tree, *names: str) -> str | None:
     """The first of these settings that is given; empty where none is."""
     value = next((block[name] for name in names if name in block), "")
-    return value if isinstance(value, str) and UNKNOWN not in value else None
+    # What is quoted inside a variable, or has an escape in it, may be another text for the server.
+    return value if isinstance(value, str) and UNKNOWN not in value and not _QUOTED.search(value) else None
 
 
 def _name(text: str | None) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 import stat
 from typing import Any, Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 
 # Of a store: how many streams tell how it is encrypted, and the largest file that can be a key.
 _MOST_STREAMS, _LARGEST_KEY = 200, 4096
+# A key of these letters is the same for the server, however it was written. Of any other only the right one says something.
+_PLAIN = re.compile(r"[A-Za-z0-9_+/=.~-]+\Z")
 _TEMPORARY = "/tmp"  # noqa: S108 - the server's own default
 
 
@@ -175,7 +178,7 @@ def _encryption(store: str, tree: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "stored": "" if len(ciphers) > 1 or "" in ciphers else ciphers.pop() if ciphers else "none",
         "has_key": None if keys is None else bool(keys),
-        "opens": any(opened) if opened and "" not in ciphers else None,
+        "opens": True if any(opened) else False if opened and "" not in ciphers and all(map(_PLAIN.match, keys or ())) else None,
         "cipher": cipher,
     }
 

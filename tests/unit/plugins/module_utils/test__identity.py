@@ -126,11 +126,13 @@ def test_a_server_has_its_defaults_without_a_configuration() -> None:
         pytest.param("store_dir: $NAME", "store_dir", id="variable-folder-at-the-top"),
         pytest.param("jetstream: $NAME", "jetstream", id="variable-switch"),
         pytest.param("port: $NAME", "client_port", id="variable-port"),
+        pytest.param('server_name: "n\\x31"', "server_name", id="an-escape"),
+        pytest.param("server_name: $QUOTED", "server_name", id="quoted-in-a-variable"),
         pytest.param("server_name: [a]", "server_name", id="a-list"),
     ],
 )
 def test_what_cannot_be_known_is_not_told(text: str, key: str) -> None:
-    assert of(text, NAME=_identity.UNKNOWN)[key] is None
+    assert of(text, NAME=_identity.UNKNOWN, QUOTED="'n1'")[key] is None
 
 
 def test_a_cluster_with_jetstream_needs_a_name_and_has_none() -> None:

@@ -150,6 +150,7 @@ def store(folder: Path, **streams: bytes | None) -> Path:
         pytest.param({"S": CHACHA}, "key: k2, prev_key: k1", ("chacha", True, True, "chacha"), id="the-key-before"),
         pytest.param({"S": CHACHA}, "", ("chacha", False, None, "chacha"), id="no-key"),
         pytest.param({"S": CHACHA}, "key: $KEY", ("chacha", None, None, "chacha"), id="a-key-that-is-not-known"),
+        pytest.param({"S": CHACHA}, 'key: "k 2"', ("chacha", True, None, "chacha"), id="a-key-that-may-be-read-otherwise"),
         pytest.param({"S": b"?"}, "key: k1", ("", True, None, "chacha"), id="no-file-of-a-server"),
         # A stream that is offline since an earlier change of keys is no sign of a new one.
         pytest.param({"R": AES, "S": AES}, "key: k1", ("aes", True, True, "chacha"), id="one-is-enough"),
