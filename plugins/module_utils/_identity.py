@@ -42,6 +42,17 @@ _QUOTED = re.compile(r"[\\\"']")
 _CLIENTS, _RANDOM = 4222, -1
 # The system account may be named in the JWT of one of these.
 _OPERATOR = ("operator", "operators", "roots", "root", "root_operators", "root_operator", "trusted", "trusted_keys", "resolver")
+_LABELS = {
+    "server_name": "server_name",
+    "cluster": "cluster.name",
+    "system_account": "system_account",
+    "jetstream": "JetStream",
+    "jetstream_domain": "jetstream.domain",
+    "client_port": "port",
+    "cluster_port": "cluster.port",
+    "monitor_port": "http",
+}
+_FINAL = ("server_name", "cluster", "system_account", "jetstream")
 _CIPHERS = {"": "chacha", "chacha": "chacha", "chachapoly": "chacha", "aes": "aes"}
 
 
@@ -89,6 +100,25 @@ def keys(tree: Tree) -> tuple[Sequence[str] | None, str]:
     if "tpm" in jetstream or own is None or before is None:
         return None, cipher
     return [key for key in (own, before if own else "") if key], cipher
+
+
+def changed(before: Mapping[str, Any], now: Mapping[str, Any], *, final_only: bool) -> list[str]:
+    """What the next start would make another of by now than it would have before; C(final_only) leaves out what loses nothing."""
+    found = [
+        f"{label} was {_written(before.get(key))}, and is {_written(now.get(key))}"
+        for key, label in _LABELS.items()
+        if None not in (before.get(key), now.get(key)) and before[key] != now[key] and (key in _FINAL or not final_only)
+    ]
+    if before.get("same_store") and now.get("same_store") is False:
+        found.append(f"store_dir was {before.get('store_dir')}, and is {now.get('store_dir')}")
+    had, has = before.get("encryption") or {}, now.get("encryption") or {}
+    if (had.get("has_key") and has.get("has_key") is False) or (had.get("opens") and has.get("opens") is False):
+        found.append("jetstream.key opened what is stored, and does not any more")
+    return found
+
+
+def _written(value: Any) -> str:
+    return {True: "on", False: "off", "": "not set"}.get(value, str(value)) if isinstance(value, (bool, str)) else str(value)
 
 
 def _lowered(tree: Tree) -> dict[str, Any]:

@@ -85,6 +85,18 @@ def facts(
     }
 
 
+def require_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], waive: Sequence[str]) -> None:
+    """Raise NatsError where the next start would make another server than the one that the plan was made by."""
+    found = _identity.changed(before, now, final_only="pending_identity" in waive)
+    if found:
+        raise NatsError(
+            f"its configuration ({now.get('config_path') or 'arguments and environment'}) was changed since the plan was made: "
+            f"{'; '.join(found)}. The next start would make another server of it, which could lose its streams or the cluster. "
+            "Nothing was signalled. Put it back, and run again: the plan says whether it can be gone on with",
+            refusal="pending_identity",
+        )
+
+
 def _absolute(path: str, cwd: str | None) -> str:
     return path if os.path.isabs(path) else os.path.normpath(os.path.join(cwd or "/", path))
 

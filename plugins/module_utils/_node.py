@@ -167,7 +167,7 @@ def _next_start(
     # Here and not above, as below.
     from ansible_collections.natsops.cluster.plugins.module_utils import _next_start
 
-    return _next_start.facts(
+    found = _next_start.facts(
         argv=process.argv,
         # Of a container, the unit's arguments and environment are those of podman.
         unit={} if root else unit,
@@ -179,6 +179,9 @@ def _next_start(
         located=at_start,
         read=_config_files.reader(at_start, [], rights, root),
     )
+    if params.get("next_start") and found:
+        _next_start.require_unchanged(params["next_start"], found, params["waive"])
+    return found
 
 
 def _machine_id() -> str:

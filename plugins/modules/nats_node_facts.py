@@ -48,6 +48,17 @@ options:
       its configuration are.
     type: list
     elements: str
+  next_start:
+    description:
+      - The fact RV(ansible_facts.nats_node.next_start) that a plan was made by. Where given, the module fails if the next start
+        would make another server by now, because a file was changed meanwhile.
+      - What is not known, then or now, is no change.
+    type: dict
+  waive:
+    description: With V(pending_identity) in it, what loses nothing, such as another port, is no failure.
+    type: list
+    elements: str
+    default: []
   fingerprint_key:
     description:
       - Where given, the facts tell who may connect to the server by its configuration, so that servers can be compared.
@@ -238,6 +249,8 @@ def main() -> None:
             "store_dir": {"type": "path"},
             "state_dir": {"type": "path"},
             "start_argv": {"type": "list", "elements": "str"},
+            "next_start": {"type": "dict"},
+            "waive": {"type": "list", "elements": "str", "default": []},
             "fingerprint_key": {"type": "str", "no_log": True},
         },
         mutually_exclusive=[_node.SERVER],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import time
@@ -34,17 +35,16 @@ def filled(text: str, ports: Ports, folder: Path) -> str:
     return text
 
 
-def varz(url: str) -> Any:
-    """What a server says as soon as it answers."""
+def varz(url: str, *, jetstream: bool) -> Any:
+    """What a server says as soon as it answers, and has started JetStream where it is to."""
     end = time.monotonic() + 20
     while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return json.load(answer)
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.02)
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+            said = json.load(answer)
+            if said.get("jetstream") or not jetstream or time.monotonic() > end:
+                return said
+        assert time.monotonic() < end, f"{url} does not answer"
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("version", ["2.12.8", "2.14.6", "2.15.1"])
@@ -80,13 +80,13 @@ def test_a_real_server_is_what_it_is_said_that_it_would_be(tmp_path: Path, versi
     ports, config = free_ports(1), tmp_path / "nats.conf"
     config.write_text(filled(text, ports, tmp_path), encoding="utf-8")
     argv = [str(server_binary(version)), "-c", str(config), *filled(flags, ports, tmp_path).split()]
+    said = _identity.of(tree_of(config.read_text(encoding="utf-8")), argv, "/tmp")
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(argv, cwd=tmp_path, stderr=log) as child:
         try:
-            facts = _servers.parse_varz(varz(f"http://{HOST}:{ports.monitor + 1}/varz"))
+            facts = _servers.parse_varz(varz(f"http://{HOST}:{ports.monitor + 1}/varz", jetstream=said["jetstream"]))
         finally:
             child.kill()
             release(ports)
-    said = _identity.of(tree_of(config.read_text(encoding="utf-8")), argv, "/tmp")
     if not facts.jetstream:
         said.update(store_dir="", jetstream_domain="")
     assert said == {key: getattr(facts, key) for key in said}

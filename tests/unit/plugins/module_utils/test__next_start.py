@@ -190,3 +190,55 @@ def test_the_facts_of_a_node_have_it_while_the_server_runs(processes: Processes,
     assert _node.facts({"pid": server.pid})["next_start"]["client_port"] == 4222
     processes.end()
     assert _node.facts({"pid": server.pid})["next_start"] is None
+
+
+BEFORE = {
+    "server_name": "n1",
+    "cluster": "lab",
+    "client_port": 4222,
+    "jetstream": True,
+    "store_dir": "/a/jetstream",
+    "same_store": True,
+    "encryption": {"has_key": True, "opens": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("now", "said", "waivable"),
+    [
+        pytest.param({"server_name": "nats-1"}, "server_name was n1, and is nats-1", False, id="name"),
+        pytest.param({"cluster": ""}, "cluster.name was lab, and is not set", False, id="cluster"),
+        pytest.param({"jetstream": False}, "JetStream was on, and is off", False, id="jetstream"),
+        pytest.param({"client_port": 4333}, "port was 4222, and is 4333", True, id="port"),
+        pytest.param({"same_store": False, "store_dir": "/b"}, "store_dir was /a/jetstream, and is /b", False, id="store"),
+        pytest.param({"encryption": {"has_key": True, "opens": False}}, "jetstream.key opened what", False, id="key"),
+        pytest.param({"encryption": {"has_key": False, "opens": None}}, "jetstream.key opened what", False, id="no-key"),
+    ],
+)
+def test_what_was_changed_since_the_plan_fails_and_says_so(now: dict[str, Any], said: str, waivable: bool) -> None:
+    with pytest.raises(NatsError, match=f"was changed since the plan was made: {said}") as refused:
+        _next_start.require_unchanged(BEFORE, {**BEFORE, "config_path": "/etc/nats.conf", **now}, [])
+    assert refused.value.details["refusal"] == "pending_identity"
+    assert "its configuration (/etc/nats.conf)" in str(refused.value)
+    if waivable:
+        _next_start.require_unchanged(BEFORE, {**BEFORE, **now}, ["pending_identity"])
+        return
+    with pytest.raises(NatsError):
+        _next_start.require_unchanged(BEFORE, {**BEFORE, **now}, ["pending_identity"])
+
+
+def test_what_is_as_it_was_or_is_not_known_by_now_is_no_change() -> None:
+    _next_start.require_unchanged(BEFORE, BEFORE, [])
+    _next_start.require_unchanged(BEFORE, dict.fromkeys(BEFORE), [])
+    _next_start.require_unchanged(dict.fromkeys(BEFORE), BEFORE, [])
+    # It was not the store that runs then, which the plan has judged.
+    _next_start.require_unchanged({**BEFORE, "same_store": False}, {**BEFORE, "same_store": False, "store_dir": "/c"}, [])
+
+
+def test_the_facts_of_a_node_fail_where_its_file_was_changed_since(processes: Processes, tmp_path: Path) -> None:
+    server = processes.server(cwd=tmp_path)
+    before = _node.facts({"pid": server.pid})["next_start"]
+    asked = {"pid": server.pid, "waive": []}
+    assert _node.facts({**asked, "next_start": before})["next_start"] == before
+    with pytest.raises(NatsError, match="port was 4333, and is 4222"):
+        _node.facts({**asked, "next_start": {**before, "client_port": 4333}})
