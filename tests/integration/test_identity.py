@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.integration.faults import kept, locked, nothing_lost, playbook, says
-from tests.integration.helpers import starts, write_hosts
+from tests.integration.helpers import starts, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
 
@@ -54,6 +55,27 @@ def test_a_server_that_would_start_as_another_one_is_refused_before_anything(
             done = playbook(name, hosts, nats_upgrade_waive=["pending_identity"], **variables)
             assert done.returncode != 0
             says(done, *told)
+        assert (locked(cluster), kept(cluster, "n1", "journal")) == ([], {})
+        edit(cluster, "n1", "server_name: nats-1", "server_name: n1")
+        edit(cluster, "n2", "cluster { name: prod", "cluster { name: lab")
+        edit(cluster, "n3", f"{store}-moved", str(store))
+        _looks_again_before_it_signals(cluster, hosts, tmp_path)
         nothing_lost(load)
     assert starts(cluster) == begun
-    assert (locked(cluster), kept(cluster, "n1", "journal")) == ([], {})
+    assert locked(cluster) == []
+
+
+def _looks_again_before_it_signals(cluster: LoopbackCluster, hosts: Path, folder: Path) -> None:
+    """The plan has seen another file than the one that is there once the hook has run."""
+    change = {"path": str(cluster.nodes["n1"].config), "regexp": "^server_name: n1$", "replace": "server_name: nats-1"}
+    (folder / "hook.yml").write_text(
+        yaml.safe_dump([{"name": "Write it anew", "ansible.builtin.replace": change}]), encoding="utf-8"
+    )
+    done = upgrade(hosts, NEW, "--limit", "n1", nats_upgrade_hooks={"before_node": str(folder / "hook.yml")})
+    assert done.returncode != 0
+    says(
+        done,
+        "STOPPED in the turn of n1. No other node was touched after it.",
+        "was changed since the plan was made: server_name was n1, and is nats-1.",
+        f"n1: its server was not stopped and goes on running {OLD}.",
+    )
