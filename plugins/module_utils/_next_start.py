@@ -18,8 +18,8 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _config_files,
     _config_tree,
-    _identity,
     _process,
+    _runs_as,
     _sealed,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -35,7 +35,7 @@ class Environment(dict):  # type: ignore[type-arg]
     """Variables for the server. One that is not among them may be there all the same: its value is not known."""
 
     def __missing__(self, name: str) -> str:
-        return _identity.UNKNOWN
+        return _runs_as.UNKNOWN
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -65,14 +65,14 @@ def facts(
     if not words:
         return None
     known = {**environment, **_of_unit(unit)}
-    named = _identity.flags(words).get("config")
+    named = _runs_as.flags(words).get("config")
     path = _absolute(named, cwd) if named else ""
     try:
         tree = _config_tree.read(path, read, Environment(known)) if path else {}
     except (NatsError, OSError):
         return None
     # Where the environment may not be read, there may be another folder in it.
-    found = _identity.of(tree, words, (known.get("TMPDIR") or _TEMPORARY) if environment else "")
+    found = _runs_as.of(tree, words, (known.get("TMPDIR") or _TEMPORARY) if environment else "")
     following = found["store_dir"]
     if following is not None:
         found["store_dir"] = following = _absolute(following, cwd)
@@ -87,7 +87,7 @@ def facts(
 
 def require_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], waive: Sequence[str]) -> None:
     """Raise NatsError where the next start would make another server than the one that the plan was made by."""
-    found = _identity.changed(before, now, final_only="pending_identity" in waive)
+    found = _runs_as.changed(before, now, final_only="pending_identity" in waive)
     if found:
         raise NatsError(
             f"its configuration ({now.get('config_path') or 'arguments and environment'}) was changed since the plan was made: "
@@ -146,7 +146,7 @@ def _in_file(path: str) -> Iterator[tuple[str, str]]:
         value = value.strip()
         quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
         bare = value[1:-1] if quoted else value
-        yield name.strip(), bare if not any(sign in bare for sign in "\\'\"") else _identity.UNKNOWN
+        yield name.strip(), bare if not any(sign in bare for sign in "\\'\"") else _runs_as.UNKNOWN
 
 
 def _is_same(current: str, following: str, root: str) -> bool | None:
@@ -184,7 +184,7 @@ def _encryption(store: str, tree: Mapping[str, Any]) -> dict[str, Any] | None:
     sealed = {names: key for names, key in stored.items() if key}
     if not stored:
         return None
-    keys, cipher = _identity.keys(tree)
+    keys, cipher = _runs_as.keys(tree)
     ciphers = {_sealed.cipher_of(key) for key in sealed.values()}
     opened = [_sealed.opens(key, *names, blob) for names, blob in sealed.items() for key in keys or ()]
     return {

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _config_tree, _identity, _servers
+from ansible_collections.natsops.cluster.plugins.module_utils import _config_tree, _runs_as, _servers
 from tests.lab.binaries import server_binary
 from tests.lab.ports import HOST, Ports, free_ports, release
 
@@ -25,7 +25,7 @@ def tree_of(text: str, **environment: str) -> dict[str, Any]:
 
 
 def of(text: str, *flags: str, **environment: str) -> dict[str, Any]:
-    return _identity.of(tree_of(text, **environment), ["nats-server", *flags], "/tmp")
+    return _runs_as.of(tree_of(text, **environment), ["nats-server", *flags], "/tmp")
 
 
 def filled(text: str, ports: Ports, folder: Path) -> str:
@@ -80,7 +80,7 @@ def test_a_real_server_is_what_it_is_said_that_it_would_be(tmp_path: Path, versi
     ports, config = free_ports(1), tmp_path / "nats.conf"
     config.write_text(filled(text, ports, tmp_path), encoding="utf-8")
     argv = [str(server_binary(version)), "-c", str(config), *filled(flags, ports, tmp_path).split()]
-    said = _identity.of(tree_of(config.read_text(encoding="utf-8")), argv, "/tmp")
+    said = _runs_as.of(tree_of(config.read_text(encoding="utf-8")), argv, "/tmp")
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(argv, cwd=tmp_path, stderr=log) as child:
         try:
             facts = _servers.parse_varz(varz(f"http://{HOST}:{ports.monitor + 1}/varz", jetstream=said["jetstream"]))
@@ -132,7 +132,7 @@ def test_a_server_has_its_defaults_without_a_configuration() -> None:
     ],
 )
 def test_what_cannot_be_known_is_not_told(text: str, key: str) -> None:
-    assert of(text, NAME=_identity.UNKNOWN, QUOTED="'n1'")[key] is None
+    assert of(text, NAME=_runs_as.UNKNOWN, QUOTED="'n1'")[key] is None
 
 
 def test_a_cluster_with_jetstream_needs_a_name_and_has_none() -> None:
@@ -155,7 +155,7 @@ def test_a_value_may_come_from_a_variable_of_the_environment() -> None:
     ],
 )
 def test_arguments_are_read_as_the_server_reads_them(argv: list[str], found: dict[str, str]) -> None:
-    assert _identity.flags(["nats-server", *argv]) == found
+    assert _runs_as.flags(["nats-server", *argv]) == found
 
 
 @pytest.mark.parametrize(
@@ -172,4 +172,4 @@ def test_arguments_are_read_as_the_server_reads_them(argv: list[str], found: dic
     ],
 )
 def test_the_keys_of_a_store(jetstream: str, keys: list[str] | None, cipher: str) -> None:
-    assert _identity.keys(tree_of(f"jetstream {{ {jetstream} }}", KEY=_identity.UNKNOWN)) == (keys, cipher)
+    assert _runs_as.keys(tree_of(f"jetstream {{ {jetstream} }}", KEY=_runs_as.UNKNOWN)) == (keys, cipher)
