@@ -39,6 +39,7 @@ NAMES: Mapping[str, str] = {
     "movable_tag": "the image is named by a tag, which can be moved to another image",
     "not_started_at_boot": "a reboot of the host would not bring its server back",
     "offline_assets": "streams or consumers are offline already",
+    "pending_identity": "a server would not start as what it runs as",
     "prerelease": "the target is a preview or a release candidate",
     "r1_assets": "streams and consumers without a second replica are down while their node is",
     "replaced_binary": "another version than the one that runs lies where the server is started from",

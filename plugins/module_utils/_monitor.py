@@ -94,7 +94,9 @@ def _completed(reading: Reading, jsz: Any) -> Reading:
     """With what /jsz tells of JetStream, where /varz has left it out."""
     if not reading.facts or not _is_untold(reading.facts):
         return reading
-    return replace(reading, facts=replace(reading.facts, store_dir=_servers.store_dir(jsz)))
+    return replace(
+        reading, facts=replace(reading.facts, store_dir=_servers.store_dir(jsz), jetstream_domain=_servers.domain(jsz))
+    )
 
 
 def read_members(source: Source, targets: Sequence[Target]) -> list[Reading]:

@@ -153,9 +153,39 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "unsafe_paths": [] if container else _started_by.unsafe(start, params.get("start_argv") or [], identity),
         "container": container and {**container, "config_replaced": _mounted.replaced(root, at_start, files)},
         "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
+        "next_start": _next_start(params, process, unit, root, at_start, again) if process else None,
         **kept,
         **(_access_facts(params, known, argv, process, again) if is_seen and params.get("fingerprint_key") else {}),
     }
+
+
+def _next_start(
+    params: Mapping[str, Any],
+    process: Process,
+    unit: Mapping[str, str],
+    root: str,
+    at_start: Callable[[str], str],
+    read: _config_files.Reader,
+) -> dict[str, Any] | None:
+    """What the next start would make of the server, to be compared with what runs."""
+    # Here and not above, as below.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _next_start
+
+    found = _next_start.facts(
+        argv=process.argv,
+        # Of a container, the unit's arguments and environment are those of podman.
+        unit={} if root else unit,
+        unit_words=_unit_start.server_argv(unit) if unit else [],
+        environment=environment_of(process),
+        cwd=cwd_of(process),
+        store_dir=params.get("store_dir") or "",
+        root=root,
+        located=at_start,
+        read=read,
+    )
+    if params.get("next_start") and found:
+        _next_start.require_unchanged(params["next_start"], found, params["waive"])
+    return found
 
 
 def _machine_id() -> str:

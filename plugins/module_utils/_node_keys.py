@@ -64,6 +64,15 @@ _UNSAFE: Mapping[str, Key] = {
     **dict.fromkeys(("program", "path", "owner", "mode"), TEXT.needed),
     **dict.fromkeys(("refuses", "link"), FLAG.needed),
 }
+_NEXT_START: Mapping[str, Key] = {
+    **dict.fromkeys(("server_name", "cluster", "system_account", "jetstream_domain", "store_dir"), optional(TEXT)),
+    "config_path": TEXT,
+    **dict.fromkeys(("jetstream", "same_store"), optional(FLAG)),
+    **dict.fromkeys(("client_port", "cluster_port", "monitor_port"), optional(whole(0, 99999))),
+    "encryption": optional(
+        record({"stored": TEXT, "cipher": TEXT, "has_key": optional(FLAG), "opens": optional(FLAG)}),
+    ),
+}
 KEYS: Mapping[str, Key] = {
     "read_on": record(dict.fromkeys(("host", "hostname", "machine_id"), TEXT)),
     "running": FLAG,
@@ -85,6 +94,7 @@ KEYS: Mapping[str, Key] = {
     "used": NAMES,
     "leafnode_min_version": TEXT,
     "stored_streams": optional(_fields.PRINTABLES),
+    "next_start": optional(record(_NEXT_START)),
     # It becomes part of an address, and of the name of a file on the controller.
     "go_arch": _fields.matching(r"[A-Za-z0-9_]{0,32}", "a word, such as amd64"),
     "unit": optional(record(_UNIT)),

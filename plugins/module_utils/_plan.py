@@ -11,6 +11,7 @@ from typing import Any, Collection, Iterator, Mapping, Sequence
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _checks,
     _checks_assets,
+    _checks_identity,
     _checks_joints,
     _checks_nodes,
     _checks_source,
@@ -173,6 +174,7 @@ def make_plan(
     steps = steps_of_the_down(situation, version)
     troubles = [*_troubles(situation, policy, target, refuse_r1), *_order.judge(situation, ordered, order)]
     troubles += _checks_source.judge(situation, source or {}) if left or steps else ()
+    troubles += _checks_identity.judge(situation, [server.host for server in left])
     steps += [step_of(situation, server, version, _order.after(situation, left, n, order)) for n, server in enumerate(left)]
     return Plan(
         target=version,

@@ -11,6 +11,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _checks,
     _checks_assets,
+    _checks_identity,
     _checks_joints,
     _checks_nodes,
     _findings,
@@ -56,6 +57,7 @@ def make_plan(
     if reboot:
         steps = [replace(step, seconds=step.seconds + REBOOT_SECONDS) for step in steps]
     troubles = [*_troubles(situation, policy, steps, refuse_r1), *_order.judge(situation, ordered, order)]
+    troubles += _checks_identity.judge(situation, [server.host for server in left])
     if steps:
         troubles += _surge.judge(situation)
     if reboot:

@@ -126,6 +126,9 @@ class ServerFacts:
     # Names of the other clusters that this one is configured to have gateways to.
     configured_gateways: tuple[str, ...] = ()
     leafnodes: int = 0
+    # None in facts that were told before there were these.
+    jetstream_domain: str | None = None
+    cluster_port: int | None = None
 
     @property
     def has_gateways(self) -> bool:
@@ -216,6 +219,8 @@ def parse_varz(body: Any) -> ServerFacts:
         system_account=text(varz, "system_account"),
         configured_gateways=tuple(sorted(named(one) for one in (varz.get("gateway") or {}).get("gateways") or ())),
         leafnodes=int(varz.get("leafnodes", 0)),
+        jetstream_domain=domain(jetstream),
+        cluster_port=int((varz.get("cluster") or {}).get("cluster_port") or 0),
     )
 
 
@@ -226,6 +231,12 @@ def _count(value: Any) -> int | None:
 def store_dir(told: Any) -> str:
     """The folder of JetStream by jetstream of /varz, or by /jsz, which tells it always; empty where neither does."""
     return text(told.get("config") or {}, "store_dir") if isinstance(told, dict) else ""
+
+
+def domain(told: Any) -> str | None:
+    """The domain of JetStream, from where C(store_dir) is; empty for none, and None where it is not told."""
+    config = told.get("config") if isinstance(told, dict) else None
+    return text(config, "domain") if isinstance(config, dict) else None
 
 
 def _used(varz: Mapping[str, Any]) -> frozenset[str]:

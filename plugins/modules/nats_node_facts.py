@@ -51,6 +51,17 @@ options:
       are. It may be run by another program, as by C(runuser).
     type: list
     elements: str
+  next_start:
+    description:
+      - The fact RV(ansible_facts.nats_node.next_start) that a plan was made by. Where given, the module fails if the next start
+        would make another server by now, because a file was changed meanwhile.
+      - What is not known, then or now, is no change.
+    type: dict
+  waive:
+    description: With V(pending_identity) in it, what loses nothing, such as another port, is no failure.
+    type: list
+    elements: str
+    default: []
   fingerprint_key:
     description:
       - Where given, the facts tell who may connect to the server by its configuration, so that servers can be compared.
@@ -168,6 +179,18 @@ ansible_facts:
           description: C(ACCOUNT > STREAM) of the streams in O(store_dir); null without it, or where it may not be read.
           type: list
           elements: str
+        next_start:
+          description:
+            - What the next start of this server would make of it, by its configuration file as it is now, its arguments and its
+              environment (those of its unit, where it has one); null where it does not run, or that cannot be known.
+            - C(server_name), C(cluster), C(system_account), C(jetstream) (on or off), C(jetstream_domain), C(store_dir),
+              C(client_port), C(cluster_port) and C(monitor_port) (0 for none), each null where it cannot be known; and
+              C(config_path).
+            - C(same_store), whether that folder is O(store_dir), links followed, or null.
+            - C(encryption), null where no stream is stored in O(store_dir). C(stored) is V(none), V(chacha) or V(aes), by what is
+              on the disk, C(cipher) what is configured, C(has_key) whether a key is, and C(opens) whether it opens what is
+              stored. The key itself, or anything made of it, is not among the facts.
+          type: dict
         go_arch:
           description: Architecture as in the names of release archives, for example V(amd64).
           type: str
@@ -250,6 +273,8 @@ def main() -> None:
             "store_dir": {"type": "path"},
             "state_dir": {"type": "path"},
             "start_argv": {"type": "list", "elements": "str"},
+            "next_start": {"type": "dict"},
+            "waive": {"type": "list", "elements": "str", "default": []},
             "fingerprint_key": {"type": "str", "no_log": True},
         },
         mutually_exclusive=[_node.SERVER],

@@ -156,7 +156,8 @@ plan:
         - For each host to take C(host), C(server_name), C(cluster), C(from), C(to), C(why) (a restart takes it),
           C(leads) (Raft groups), C(meta_leader), C(clients), C(assets_down) (streams and consumers that are down meanwhile),
           C(seconds) (estimated), C(resumes) (the step in which its turn broke off), C(away) (whether its server is down or
-          draining since), C(stale) (whether its configuration was written since its server has read it) and C(yields_to) (hosts that go first should it have become the meta leader by its turn).
+          draining since), C(stale) (whether its configuration was written since its server has read it) and C(yields_to) (hosts
+          that go first should it have become the meta leader by its turn).
       type: list
       elements: dict
     estimated_seconds:

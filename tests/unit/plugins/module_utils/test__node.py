@@ -26,6 +26,16 @@ from tests.unit.state import lock, write_down
 from tests.unit.systemd import Systemd
 
 NOBODY = 65534
+# What a server without arguments and without a configuration would be.
+DEFAULTS = {
+    **dict.fromkeys(("server_name", "cluster", "jetstream_domain"), ""),
+    "system_account": "$SYS",
+    "client_port": 4222,
+    **dict.fromkeys(("cluster_port", "monitor_port"), 0),
+    "jetstream": False,
+    "store_dir": "/tmp/nats/jetstream",
+    **dict.fromkeys(("same_store", "encryption")),
+}
 
 
 def test_the_facts_of_a_running_server_come_from_its_process(processes: Processes, tmp_path: Path) -> None:
@@ -61,6 +71,7 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "unsafe_paths": [],
         "container": None,
         "stored_streams": None,
+        "next_start": {**DEFAULTS, "config_path": ""},
     }
 
 

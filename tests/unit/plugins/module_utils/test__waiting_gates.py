@@ -99,7 +99,9 @@ def test_a_server_that_was_started_again_with_another_version_is_not_waited_for(
     with pytest.raises(NatsError) as late:
         wait((0, "2.15.1"), expect={"n1": {"version": "2.16.0", "started_after": before}}, timeout_seconds=300)
     assert late.value.details["elapsed_seconds"] < 1
-    assert "n1 was started again, with 2.15.1: what starts it does not take the program that was put in its place" in str(late.value)
+    assert "n1 was started again, with 2.15.1: what starts it does not take the program that was put in its place" in str(
+        late.value
+    )
     # While the old process is there, it may still be about to go.
     with pytest.raises(NatsError) as late:
         wait((0, "2.15.1"), expect={"n1": {"version": "2.16.0", "started_after": "2100-01-01T00:00:00Z"}}, timeout_seconds=30)
