@@ -18,6 +18,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _binary,
     _config,
     _config_files,
+    _config_tree,
     _identity,
     _mounted,
     _printable,
@@ -210,7 +211,7 @@ def _access_facts(
 ) -> dict[str, Any]:
     """Who may connect to the server, as a fact to compare with other servers."""
     # Here and not above, as below.
-    from ansible_collections.natsops.cluster.plugins.module_utils import _access, _config_tree
+    from ansible_collections.natsops.cluster.plugins.module_utils import _access
 
     with _naming_what_cannot_be_read():
         tree = _config_tree.read(config_path, read, environment_of(process)) if config_path else {}
@@ -337,8 +338,8 @@ def _settings(config_path: str, process: Process | None, read: Callable[[str], s
     if not config_path:
         return {}, [], ""
     with _naming_what_cannot_be_read():
-        settings = _config.top_level(config_path, read, environment_of(process))
-        return settings, sorted(_config.used(config_path, read)), _config.leafnode_min_version(config_path, read)
+        tree = _config_tree.read(config_path, read, environment_of(process))
+    return _config.top_level(tree), sorted(_config.used(tree)), _config.leafnode_min_version(tree)
 
 
 @contextlib.contextmanager
