@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _config_files, _config_words
 from ansible_collections.natsops.cluster.plugins.module_utils._config_files import Included, Reader
-from ansible_collections.natsops.cluster.plugins.module_utils._config_words import NUL, DamagedError, Variable, Words
+from ansible_collections.natsops.cluster.plugins.module_utils._config_words import NUL, DamagedError, EndedError, Variable, Words
 
 # What variables may repeat: a list of ten lists of ten lists ... is written in a few lines.
 _MOST_REPEATED = 4_000_000
@@ -113,6 +113,8 @@ class _File:
             self._top()
         except DamagedError as exc:
             self._reading.fault(self._path, self._words, str(exc))
+        except EndedError:
+            pass
         return self._scopes[0]
 
     def _top(self) -> None:
@@ -173,7 +175,7 @@ class _File:
         """Read a key, or an include. Return whether a value is to follow."""
         words = self._words
         is_bare = is_bare or words.peek() not in ("'", '"')
-        key = words.bare_key() if is_bare else words.quoted()
+        key = words.bare_key() if is_bare else words.quoted(*(("", NUL) if len(self._scopes) == 1 else ()))
         if is_bare and key.lower() == "include" and words.peek() not in ("", NUL, "=", ":"):
             self._include(words.included())
             return False
@@ -200,9 +202,18 @@ class _File:
         elif following == "[":
             self._block([], self._list, keep)
         else:
-            value = self._words.scalar()
+            value = self._scalar(keep)
             if value is not None:
                 keep(self._of_variable(value) if isinstance(value, Variable) else value)
+
+    def _scalar(self, keep: _Keep) -> Any:
+        try:
+            return self._words.scalar()
+        except EndedError as exc:
+            # Not behind a key, of which the server sees that it has no value.
+            if keep == self._set and self._keys[-1] != "}":
+                raise DamagedError(f"{self._keys[-1]} has no value") from exc
+            raise
 
     def _block(self, value: Any, fill: Callable[[Any], None], keep: _Keep) -> None:
         if self._reading.depth >= _config_files.DEEPEST_BLOCK:

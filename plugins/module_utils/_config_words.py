@@ -33,6 +33,7 @@ _INCLUDED = re.compile(r"[^\n\r\0;} \t']*")
 _QUOTED = {quote: re.compile(f"[^{quote}\0]*") for quote in "'\""}
 _ESCAPABLE = re.compile(r'[^"\\\0]*')
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", '"': '"', "\\": "\\"}
+_BYTES = re.compile("[\udc80-\udcff]+")
 _HEX = re.compile(r"[0-9a-fA-F]{2}")
 # A text of several lines ends at a bracket that is alone in its line, without blanks or a carriage return.
 _END_OF_TEXT = re.compile(r"\n\)(?=[\n\0]|\Z)")
@@ -53,6 +54,10 @@ Scalar = Union[str, int, float, bool]
 
 class DamagedError(Exception):
     """The server would not take this text, for this reason."""
+
+
+class EndedError(Exception):
+    """The server takes a quote with nothing behind it for the end of a file, without a word."""
 
 
 class Variable(str):
@@ -88,14 +93,16 @@ class Words:
         """A key without quotes: it may begin with anything."""
         return self.take(_KEY)
 
-    def quoted(self) -> str:
-        """What is between two quotes; nothing in it is escaped."""
+    def quoted(self, *ends: str) -> str:
+        """What is between two quotes; nothing in it is escaped. C(ends) are what ends a file behind the first of them."""
         quote = self.peek()
         self.at += 1
         text = self.take(_QUOTED[quote])
-        if not self.took(quote):
-            raise DamagedError(f"no {quote} ends what one begins")
-        return text
+        if self.took(quote):
+            return text
+        if not text and self.peek() in ends:
+            raise EndedError
+        raise DamagedError(f"no {quote} ends what one begins")
 
     def included(self) -> str:
         """The file that an include names."""
@@ -113,7 +120,7 @@ class Words:
         """A value that is neither a block nor a list; None for the few numbers that the server drops without a word."""
         first = self.peek()
         if first == "'":
-            return self.quoted()
+            return self.quoted("")
         if first == '"':
             return self._escaped_string()
         if first == "(":
@@ -126,10 +133,12 @@ class Words:
 
     def _escaped_string(self) -> str:
         self.at += 1
-        text = self._with_escapes(_ESCAPABLE)[0]
-        if not self.took('"'):
-            raise DamagedError('no " ends what one begins')
-        return text
+        parts = self._with_escapes(_ESCAPABLE)
+        if self.took('"'):
+            return _joined(parts)
+        if not parts[-1] and not self.peek():
+            raise EndedError
+        raise DamagedError('no " ends what one begins')
 
     def _text(self) -> str:
         end = _END_OF_TEXT.search(self.text, self.at + 1)
@@ -141,23 +150,21 @@ class Words:
         return text if self.peek() else text + ")"
 
     def _bare(self, taken: str = "") -> Scalar | Variable:
-        text, has_escapes = self._with_escapes(_BARE)
-        text = taken + text
-        if not self.took("'") and not has_escapes:
+        parts = self._with_escapes(_BARE)
+        text = taken + _joined(parts)
+        if not self.took("'") and len(parts) == 1:
             if text.lower() in _BOOLS:
                 return _BOOLS[text.lower()]
             if text.startswith("$"):
                 return Variable(text[1:])
         return text
 
-    def _with_escapes(self, plain: re.Pattern[str]) -> tuple[str, bool]:
+    def _with_escapes(self, plain: re.Pattern[str]) -> list[str]:
+        """What is plain, and between that what is escaped."""
         parts = [self.take(plain)]
-        while self.peek() == "\\":
-            self.at += 1
+        while self.took("\\"):
             parts += [self._escape(), self.take(plain)]
-        # Bytes of UTF-8 may be escaped one by one.
-        text = "".join(parts)
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), len(parts) > 1
+        return parts
 
     def _escape(self) -> str:
         letter = self.peek()
@@ -208,6 +215,11 @@ class Words:
         except ValueError as exc:
             raise DamagedError(f"{date}- is no date") from exc
         return date
+
+
+def _joined(parts: list[str]) -> str:
+    """The parts as one text. The bytes of a character of UTF-8 may be escaped one by one."""
+    return _BYTES.sub(lambda found: found.group().encode("utf-8", "surrogateescape").decode("utf-8", "replace"), "".join(parts))
 
 
 def _whole(digits: str, suffix: str) -> int | None:

@@ -1,0 +1,318 @@
+"""Configurations are read as real servers read them: the same ones are refused, and the others give the same keys and values.
+
+A real server that checks a configuration takes 3 ms, and says by a digest what it has read: see tests/unit/real_configs.py.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, configuration, given, settings
+from hypothesis import strategies as st
+
+from tests.unit import real_configs
+from tests.unit.real_configs import Configuration
+
+ROOT = Path(__file__).resolve().parents[4]
+OLDEST, NEWEST = "2.10.26", "2.15.1"
+VERSIONS = (OLDEST, "2.12.8", NEWEST)
+configuration.set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
+# Always the same ones, so that what fails here fails there.
+drawn = settings(
+    max_examples=400, derandomize=True, database=None, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
+)
+# Words such as 1m30s, which 2.15 takes and those before it do not. We read any version's.
+_NEW_WORDS = re.compile(r"\d[kKmMgGtTpPeE][bBiI]*\d")
+
+
+def assert_read_as_by_servers(one: Configuration, versions: tuple[str, ...] = VERSIONS) -> None:
+    tree, faults = one.read()
+    has_new_words = any(_NEW_WORDS.search(text) for text in [*one.files.values(), *one.environment.values()])
+    for version in versions:
+        with tempfile.TemporaryDirectory(prefix="natsops-config-") as folder:
+            told = real_configs.ask(version, one, Path(folder))
+            if has_new_words and version != NEWEST:
+                continue
+            assert told.accepts == (not faults), f"{version}: {one}: read as {tree}, {faults}; the server says: {told.said}"
+            # What is no UTF-8 is one character or several in a digest, by version.
+            if told.digest and "\ufffd" not in str(tree):
+                assert told.digest == real_configs.digest(tree, Path(folder)), f"{version}: {one}: read as {tree}"
+
+
+# --- what people write -----------------------------------------------------------------------------------------------
+
+HELM = """\
+# NATS Clients Port
+port: 4222
+# PID file shared with configuration reloader.
+pid_file: "/var/run/nats/nats.pid"
+http: 8222
+server_name:$POD_NAME
+server_tags: [ "az:$AZ", 'x' ]
+jetstream {
+  max_mem: 1Gi
+  store_dir: /data
+  max_file:10Gi
+  unique_tag: "az:"
+}
+cluster {
+  name: nats
+  no_advertise: true
+  port: 6222
+  routes = [
+    nats://nats-0.nats-headless:6222,nats://nats-1.nats-headless:6222,
+    nats://nats-2.nats-headless:6222,
+  ]
+  connect_retries: 120
+}
+include 'auth.conf';
+lame_duck_grace_period: 10s
+lame_duck_duration: 30s
+"""
+AUTH = """\
+system_account: SYS // of the operator
+accounts: {
+  SYS: { users = [ {user: admin, password: $2a$11$1YS9fuv1fnZ8gl0yKjvuQeE2.Xvlr3k5ZbW.6Nh6yNVFpPmUjmLDq } ] },
+  "team one" {
+    jetstream: enabled
+    users: [
+      { nkey: UC6NLCN7AS34YOJVCYD4PJ3QB7QGLYG5B5IMBT25VW5K4TNUJODM7BOX }
+      { user: b, pass: x(y{z[w"v, permissions: { publish: { allow: ["a.>", b.*.c], deny: q }, allow_responses: true } }  # b
+    ]
+    exports = [ { service: "req.>", accounts: ["team one"] }, { stream: public.> } ]
+  }
+}
+default_permissions = { publish = "SANDBOX.*", subscribe = ["PUBLIC.>", "_INBOX.>"] }
+"""
+JSON = """\
+{
+  "server_name": "n1", "port": 4222, "debug": false, "max_payload": 1048576, "lame_duck_duration": "8m",
+  "cluster": { "name": "lab", "routes": ["nats://10.0.0.1:6222", "nats://[::1]:6222"], "pool_size": -1 },
+  "leafnodes": { "remotes": [ { "url": "tls://hub:7422", "credentials": "/etc/nats/leaf.creds" } ] }, "empty": {}, "none": [ ]
+}
+"""
+OPERATOR = """\
+listen = 0.0.0.0:4222
+log_file: /var/log/nats(1).log
+tls: { cert_file: "./certs/server.pem", key_file: './certs/key.pem', verify: YES, timeout: 2.5, cipher_suites: [
+  "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
+] }
+operator: (
+eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5LW5rZXkifQ.{"(}
+)
+resolver_preload: {
+  AD: eyJ0eXAiOiJKV1Qi.e30.x-_y
+  AB: eyJ0
+}
+mqtt { port: 1883, ack_wait: "1m", tls {} } ; websocket { port: 443; no_tls: true; same_origin: off }
+write_deadline: "2s"
+max_connections: 64K
+max_pending = 256MB
+limits_at: 2026-12-01T10:00:00Z
+"""
+VARIABLES = """\
+TOKEN: "s3$cret"
+LIMITS { max_payload: 1KB
+         subs: -1 }
+authorization { token: $TOKEN, timeout: $TIMEOUT }
+a $LIMITS
+b: [ $TOKEN, $LIMITS, $LIST ]
+lame_duck_duration: $LD
+PATH_: $HOME_
+inner { TOKEN: nearer, x: $TOKEN, deeper { y = $TOKEN, z: $LD } }
+"""
+ENVIRONMENT = {
+    "POD_NAME": "nats-0",
+    "TIMEOUT": "0.5",
+    "LD": '"45s"',
+    "LIST": "[a, 'b']",
+    "HOME_": "$OTHER",
+    "OTHER": "/srv/nats # here",
+    "BLOCK": "{x: 1, y: yes}",
+}
+WILD = {
+    "helm": Configuration.of(HELM, ENVIRONMENT, auth=AUTH),
+    "helm with CRLF": Configuration.of(HELM.replace("\n", "\r\n"), ENVIRONMENT, auth=AUTH.replace("\n", "\r\n")),
+    "accounts": Configuration.of(AUTH),
+    "JSON": Configuration.of(JSON),
+    "operator": Configuration.of(OPERATOR),
+    "variables": Configuration.of(VARIABLES, ENVIRONMENT),
+}
+
+
+@pytest.mark.parametrize("name", WILD)
+def test_what_people_write_is_read_as_by_every_version(name: str) -> None:
+    tree, faults = WILD[name].read()
+    assert (bool(tree), faults) == (True, ())
+    assert_read_as_by_servers(WILD[name], (OLDEST, "2.11.11", "2.12.8", "2.14.6", NEWEST))
+
+
+# --- one rule each -----------------------------------------------------------------------------------------------------
+
+RULES = [
+    *("a: x(y", 'a: x"y{z[w(v', "a: x#y//z", "a: #c", "a: x'", "a: x'y", "a: x\\x41", "a: x\\ y", "a: $2b$x", "a: $2a$x\\t"),
+    *("a: (\nx } {\n)\n", "a: (\nx\n)", "a: (\r\nx\r\n)\r\n", "a: (\nx\n) \n", "a: (x)y\n)\nb: 1", "a [(\nx\n)\n]"),
+    *("a: 1", "a: 1kib", "a: 1kBi\nb: 2", "a: -1e", "a: 1.5", "a: 1.5s", "a: 1.2.3.4:5-6", "a: 1.2.3x", "a: 010", "a: 1x'y"),
+    *("a: 9223372036854775807k", "a: 9223372036854775808", "a: -", "a: .5", "a: 1.", "a: \u0661", "a: 2026-02-30T00:00:00Z"),
+    *("a: [1]", "a: [1 ]", "a: [1, 2]\n]", "a: [b c]", "a: [b\nc]", "a: [b,,c]", "a: [b,c,]", "a: [1k]", "a: [-1]", "a: [/]"),
+    *("a: {b }", "a {b: 1]}", "a {b:1;;c:2}", "a {b\n:\n c}", "a {/=b: 1}", "a {b: 1 / c: 2}", "a {b}c: 1}", "a {]}", "a {b: ,}"),
+    *(
+        "{ a: 1 }",
+        "{ a: 1",
+        "{a: 1\n",
+        "{{a: 1}}",
+        "{{a: 1}",
+        "{a: 1} {b: 2}",
+        "{a: 1},{b: 2}",
+        "a: 1 }}",
+        "}",
+        "{}}",
+        "a: 1\n};",
+    ),
+    *("a: x / ", "/a: 1", "a: x /\nb: 1", "a //b\n: 1", "a#b: 1", "a{b: 1}", "a==b", "a: : b", "=b", "'a", '"a\\"b": 1', '"": '),
+    *("a", "a:", "a: ", "a: \nb: 1", "a\nb", "a\n:\nb", "a: x y", "a: 'x' 'y'", "a: x}b: 1", "a: ]", "a: ,b: 1"),
+    *(
+        "a: b\0c: d",
+        "a\0: b",
+        "\0",
+        "} \0a: 1",
+        "#\0\na: 1",
+        "a (\n)\0",
+        "\ufeffa: b",
+        "a\u00a0b",
+        "a\u2028b",
+        "a\x1cb: 1",
+        "a: b\x0bc",
+    ),
+    *("a: $b", "b: 1\na: $b", "a: $b\nb: 1", "a: $a", "b {c: 1}\na: $c", "b: 1\nb {b: 2, a: $b}", "a: $", "a: ${b}", "a: $b'"),
+    *(
+        "include b.conf",
+        "include: b.conf",
+        "INCLUDE b.conf",
+        "include\nb.conf",
+        "include b.conf, c: 1",
+        "include 1.conf",
+        "include ''",
+    ),
+    *("include '/b.conf'", "include x/../b.conf", "a {include b.conf}", "a {include b.conf c: 1}", "a {include b.conf;c: 1}"),
+    *(
+        "a: YES",
+        "a: 'yes'",
+        "a: yes'",
+        "a: null",
+        "a: tru\\x65",
+        "a {b: 1}\na {c: 2}",
+        "A: 1\na: 2",
+        "a: 1\na: 2",
+        "a: $a\na: $a",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", RULES)
+def test_every_rule_is_the_server_s(text: str) -> None:
+    assert_read_as_by_servers(Configuration.of(text, {}, b="q: 1"))
+    assert_read_as_by_servers(Configuration.of(f"{text}\n", {"a": "[x, y]", "b": "'z'", "c": "$b"}, b="q: $c"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["45s", '"45s"', "'45s'", "", " 45s # c", "45s\nx: 1", "45s; x=1", "{x: 1}", "[1, 2 ]", "a b", "(\nx\n)\n", "\n45s", '"45s']
+    + [
+        "=x",
+        ": x",
+        "true",
+        "1k",
+        "1kbi",
+        "x'y",
+        "$2a$x",
+        "#c",
+        "}",
+        "x}}",
+        "x\npk: 2",
+        "include b.conf",
+        "$c",
+        "$d",
+        "${c}",
+        "\\x41",
+    ],
+)
+def test_a_value_of_the_environment_is_read_as_by_servers(value: str) -> None:
+    assert_read_as_by_servers(Configuration.of("c: 3\na: $v\n", {"v": value, "c": "4"}, b="q: 1"))
+
+
+def test_what_leads_to_itself_is_refused_by_servers_too() -> None:
+    """Those before 2.12 die of it."""
+    assert_read_as_by_servers(Configuration.of("a: $b\n", {"b": "$c", "c": "$b"}), ("2.12.8", NEWEST))
+
+
+# --- whatever ----------------------------------------------------------------------------------------------------------
+
+PIECES = (
+    *("{", "}", "[", "]", "(", ")", "(\n", "\n)\n", '"', "'", "\\", "\\x41", "\\n", "#", "//", "/", "=", ":", ",", ";", "-", "."),
+    *(" ", " ", "\n", "\n", "\t", "\r\n", "\0", "\x0b", "\u00a0", "\u2028", "\ufeff", "\u0661", "\u00e9", "$", "$v", "$w", "$a"),
+    *(
+        "a",
+        "b",
+        "v",
+        "pk",
+        "a: ",
+        "b: ",
+        "a {",
+        "b [",
+        "1",
+        "22",
+        "1k",
+        "1Mi",
+        "2b",
+        "1.5",
+        "10.0.0.1",
+        "30s",
+        "2026-12-01T10:00:00Z",
+    ),
+    *(
+        "yes",
+        "OFF",
+        "include ",
+        "include b.conf",
+        "include '/b.conf'",
+        "$2a$x",
+        "nats://h:1",
+        "x(y",
+        '"q"',
+        "'q'",
+        "a: 1\n",
+        "b: x\n",
+    ),
+)
+FEW = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+# No NUL in an environment, and nothing that leads to itself, which old servers die of.
+VALUES = FEW.map(lambda text: text.replace("\0", "").replace("$v", "$w").replace("$a", "$b"))
+
+
+@st.composite
+def changed(draw: st.DrawFn) -> Configuration:
+    """What people write, with a few pieces put in, or in the place of others."""
+    one = draw(st.sampled_from(list(WILD.values())))
+    files = dict(one.files)
+    for _unused in range(draw(st.integers(1, 3))):
+        name = draw(st.sampled_from(sorted(files)))
+        first = draw(st.integers(0, len(files[name])))
+        last = first + draw(st.sampled_from((0, 0, 1, 1, 2, 20)))
+        files[name] = files[name][:first] + draw(st.sampled_from(("", *PIECES))) + files[name][last:]
+    return Configuration(files, one.environment)
+
+
+@drawn
+@given(st.builds(lambda text, value, other: Configuration.of(text, {"v": value, "w": "'x'"}, b=other), FEW, VALUES, FEW))
+def test_any_pieces_are_read_as_by_servers(one: Configuration) -> None:
+    assert_read_as_by_servers(one)
+
+
+@drawn
+@given(changed())
+def test_what_people_might_write_is_read_as_by_servers(one: Configuration) -> None:
+    assert_read_as_by_servers(one)
