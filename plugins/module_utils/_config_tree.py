@@ -80,7 +80,8 @@ class _Reading:
         before = self.faulty
         self._asked.append(name)
         try:
-            tree = _File(f"{_FROM_ENVIRONMENT}={self._environment[name]}", "", self).tree()
+            value = self._environment[name].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            tree = _File(f"{_FROM_ENVIRONMENT}={value}", "", self).tree()
         finally:
             self._asked.pop()
         return [tree[_FROM_ENVIRONMENT]] if _FROM_ENVIRONMENT in tree and self.faulty == before else []

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, configuration, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _config_tree, _node
+from tests.lab.cluster import LoopbackCluster
 from tests.unit import real_configs
 from tests.unit.real_configs import Configuration
 
@@ -316,3 +318,38 @@ def test_any_pieces_are_read_as_by_servers(one: Configuration) -> None:
 @given(changed())
 def test_what_people_might_write_is_read_as_by_servers(one: Configuration) -> None:
     assert_read_as_by_servers(one)
+
+
+# --- a server that runs ------------------------------------------------------------------------------------------------
+
+TRICKY = """
+accounts { APP { users: [ {user: app, password: x(y}, {user: b, pass: a"{[} ] }, SYS { users: [ {user: sys, password: s} ] } }
+TEXT: (
+} lame_duck_duration: 31s {
+)
+server_tags: [ $TEXT ]
+include "/more/limits.conf"
+log_file: LOG
+lame_duck_duration: $NATSOPS_LAME_DUCK
+"""
+
+
+def test_a_server_that_runs_has_the_settings_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NATSOPS_LAME_DUCK", "'8m'")
+    log = tmp_path / "nats(1).log"
+    (tmp_path / "n1" / "more").mkdir(parents=True)
+    (tmp_path / "n1" / "more" / "limits.conf").write_text("max_connections: 1K\nmax_payload: 2KB\n", encoding="utf-8")
+    with LoopbackCluster(NEWEST, 1, base=tmp_path, extra_config={"n1": TRICKY.replace("LOG", str(log))}) as cluster:
+        process = cluster.process("n1")
+        assert process
+        found = _node.facts({"pid": process.pid})
+        varz = cluster.ask("n1", "/varz").body
+        tree = _config_tree.read(str(cluster.nodes["n1"].config), lambda path: Path(path).read_text(encoding="utf-8"), {})
+    assert (found["lame_duck_duration_seconds"], found["log_path"], log.exists()) == (480.0, str(log), True)
+    assert {key: varz[key] for key in ("server_name", "max_connections", "max_payload", "tags")} == {
+        "server_name": tree["server_name"],
+        "max_connections": tree["max_connections"],
+        "max_payload": tree["max_payload"],
+        "tags": [tree["server_tags"][0].strip()],
+    }
+    assert (tree["max_connections"], tree["max_payload"]) == (1000, 2048)
