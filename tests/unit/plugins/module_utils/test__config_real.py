@@ -99,7 +99,7 @@ JSON = """\
 OPERATOR = """\
 listen = 0.0.0.0:4222
 log_file: /var/log/nats(1).log
-tls: { cert_file: "./certs/server.pem", key_file: './certs/key.pem', verify: YES, timeout: 2.5, cipher_suites: [
+tls: { cert_file: "./certs/server.pem", key_file: './certs/key.pem', verify: YES, rate: 2.5, cipher_suites: [
   "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
 ] }
 operator: (
@@ -119,7 +119,7 @@ VARIABLES = """\
 TOKEN: "s3$cret"
 LIMITS { max_payload: 1KB
          subs: -1 }
-authorization { token: $TOKEN, timeout: $TIMEOUT }
+authorization { token: $TOKEN, within: $WITHIN }
 a $LIMITS
 b: [ $TOKEN, $LIMITS, $LIST ]
 lame_duck_duration: $LD
@@ -128,7 +128,7 @@ inner { TOKEN: nearer, x: $TOKEN, deeper { y = $TOKEN, z: $LD } }
 """
 ENVIRONMENT = {
     "POD_NAME": "nats-0",
-    "TIMEOUT": "0.5",
+    "WITHIN": "0.5",
     "LD": '"45s"',
     "LIST": "[a, 'b']",
     "HOME_": "$OTHER",
