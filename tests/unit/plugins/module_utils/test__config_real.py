@@ -25,7 +25,7 @@ VERSIONS = (OLDEST, "2.12.8", NEWEST)
 configuration.set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 # Always the same ones, so that what fails here fails there.
 drawn = settings(
-    max_examples=300, derandomize=True, database=None, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
+    max_examples=250, derandomize=True, database=None, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
 )
 # Words such as 1m30s, which 2.15 takes and those before it do not. We read any version's.
 _NEW_WORDS = re.compile(r"\d[kKmMgGtTpPeE][bBiI]*\d")
