@@ -1,156 +1,284 @@
 # Copyright: (c) 2026, the natsops maintainers
 # Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
 # This module util is PRIVATE to the collection: it may change in any release.
-"""A whole nats-server configuration as dictionaries and lists. Pure but for the reader given.
+"""A whole nats-server configuration as dictionaries and lists, as the server reads it. Pure but for the reader given.
 
-Values stay text, keys are in lower case. nats-server -t is the judge of a config: what is damaged is read as far as it goes.
+Keys and the types of values are those of the server: 1K is 1000, yes is True, "1K" is text. nats-server -t is the judge of a
+configuration: one that no server takes is read as far as it goes, and a variable that is known nowhere is empty.
 """
 
 from __future__ import annotations
 
-import os
-import re
-from typing import Any, Dict, Iterator, Mapping, Tuple
+import posixpath
+from typing import Any, Callable, Dict, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _config_files
+from ansible_collections.natsops.cluster.plugins.module_utils import _config_files, _config_words
 from ansible_collections.natsops.cluster.plugins.module_utils._config_files import Included, Reader
+from ansible_collections.natsops.cluster.plugins.module_utils._config_words import NUL, DamagedError, EndedError, Variable, Words
 
-_TOKEN = re.compile(
-    r"""(?P<space>[\s,;]+)|(?P<comment>\#[^\n]*|//[^\n]*)|(?P<string>"(?:\\.|[^"\\])*"?|'[^']*'?)
-|(?P<text>\([^\S\n]*\n)|(?P<open>[{\[])|(?P<close>[}\]])|(?P<sign>[=:])|(?P<word>[^\s,;{}\[\]"']+)""",
-    re.VERBOSE | re.DOTALL,
-)
-# What ends a text of several lines, which is opened above: a line with nothing before it.
-_END_OF_TEXT = re.compile(r"^[^\S\n]*\)", re.MULTILINE)
-# Account and stream names are keys too: nothing but the words of the server itself may be taken for those.
-_KEY_WORD = re.compile(r"[^\s=:{}\[\]\"',;]+")
 # What variables may repeat: a list of ten lists of ten lists ... is written in a few lines.
 _MOST_REPEATED = 4_000_000
+# Variables of the environment whose values are variables of the environment.
+_LONGEST_CHAIN = 10
+_MOST_FAULTS = 10
+# A bcrypt hash begins as a variable does. The other kinds of it, 2b and 2y, are variables for the server.
+_BCRYPT = "2a$"
+# The server reads a value of the environment as a configuration of one setting; its name can be seen by a value of several lines.
+_FROM_ENVIRONMENT = "pk"
+# What ends a setting, besides what closes its block.
+_ENDS = ("\n", "\r", ";", ",")
 
 Tree = Dict[str, Any]
-_Token = Tuple[str, str]
+_Keep = Callable[[Any], None]
 
 
 def read(path: str, reader: Reader, environment: Mapping[str, str]) -> Tree:
-    """The configuration in a file. Included files count as if they stood there, and $NAME is looked up as nats-server does.
+    """The configuration in a file. Included files count as if they stood there, but see no variables of the file around them.
 
     C(reader) returns the text of a file and may raise OSError, which is passed on.
     """
-    return _Parser(reader, environment).file(path, [])
+    return parsed(path, reader, environment)[0]
 
 
-class _Parser:
+def parsed(path: str, reader: Reader, environment: Mapping[str, str]) -> tuple[Tree, tuple[str, ...]]:
+    """The same, and why no server takes it, if so."""
+    reading = _Reading(reader, environment)
+    return reading.file(path), tuple(reading.faults)
+
+
+class _Reading:
+    """What the files of one configuration have in common."""
+
     def __init__(self, reader: Reader, environment: Mapping[str, str]) -> None:
         self._files, self._environment = Included(reader), environment
-        self._depth, self._left = 0, _MOST_REPEATED
+        self._known: dict[str, list[Any]] = {}
+        self._asked: list[str] = []
+        self._left = _MOST_REPEATED
+        self.depth = self.faulty = 0
+        self.faults: list[str] = []
 
-    def file(self, path: str, scopes: list[Tree]) -> Tree:
-        tree: Tree = {}
-        with self._files.file(path) as whole:
-            text = whole.strip()
-            if text.startswith("{") and text.endswith("}"):  # nats-server takes JSON too
-                text = text[1:-1]
-            self._map(_Tokens(text), tree, [*scopes, tree], path)
-        return tree
+    def file(self, path: str) -> Tree:
+        with self._files.file(path) as text:
+            return _File(text, path, self).tree()
 
-    def _map(self, tokens: _Tokens, tree: Tree, scopes: list[Tree], path: str) -> None:
-        while True:
-            kind, key = tokens.key()
-            if kind in ("end", "close"):
-                return
-            if kind == "open":
-                continue
-            if kind == "word" and key == "include":
-                included = os.path.join(os.path.dirname(path), tokens.value()[1])
-                tree.update(self.file(included, scopes))
-                continue
-            tree[key] = self._value(tokens, tokens.value(), scopes, path)
+    def fault(self, path: str, words: Words, why: str) -> None:
+        self.faulty += 1
+        # To know the line takes as long as the file is.
+        if len(self.faults) < _MOST_FAULTS:
+            self.faults.append(f"{path or 'a variable of the environment'}:{words.line()}: {why}")
 
-    def _value(self, tokens: _Tokens, token: _Token, scopes: list[Tree], path: str) -> Any:
-        kind, text = token
-        if kind == "open":
-            if self._depth >= _config_files.DEEPEST_BLOCK:
-                raise _config_files.too_deep()
-            self._depth += 1
-            try:
-                return self._block(tokens, text, scopes, path)
-            finally:
-                self._depth -= 1
-        # A bcrypt hash begins as a variable does.
-        if kind == "word" and text.startswith("$") and not text.startswith("$2a$"):
-            value = self._variable(text[1:], scopes)
-            self._repeat(value, self._depth)
-            return value
-        return text
+    def of_environment(self, name: str) -> list[Any]:
+        """The value of a variable of the environment in a list, which is empty where it has none."""
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        return self._known[name]
 
-    def _block(self, tokens: _Tokens, opened: str, scopes: list[Tree], path: str) -> Any:
-        if opened != "{":
-            return list(self._items(tokens, scopes, path))
-        inner: Tree = {}
-        self._map(tokens, inner, [*scopes, inner], path)
-        return inner
+    def _read(self, name: str) -> list[Any]:
+        # The server finds none without a name, and refuses what leads to itself.
+        if not name or name not in self._environment or name in self._asked or len(self._asked) >= _LONGEST_CHAIN:
+            return []
+        before = self.faulty
+        self._asked.append(name)
+        try:
+            value = self._environment[name].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            tree = _File(f"{_FROM_ENVIRONMENT}={value}", "", self).tree()
+        finally:
+            self._asked.pop()
+        return [tree[_FROM_ENVIRONMENT]] if _FROM_ENVIRONMENT in tree and self.faulty == before else []
 
-    def _repeat(self, value: Any, depth: int) -> None:
+    def repeat(self, value: Any, depth: int) -> None:
         """Count what is there once more, and how deep it lies by now."""
         self._left -= 1 + (len(value) if isinstance(value, str) else 0)
         if self._left < 0:
             raise _config_files.refused(f"variables repeat more than {_MOST_REPEATED} values or characters")
-        if isinstance(value, str):
+        if not isinstance(value, (dict, list)):
             return
         if depth >= _config_files.DEEPEST_BLOCK:
             raise _config_files.too_deep()
         for one in [*value, *value.values()] if isinstance(value, dict) else value:
-            self._repeat(one, depth + 1)
+            self.repeat(one, depth + 1)
 
-    def _items(self, tokens: _Tokens, scopes: list[Tree], path: str) -> Iterator[Any]:
+
+class _File:
+    """One file, or the value of a variable of the environment, which has no path."""
+
+    def __init__(self, text: str, path: str, reading: _Reading) -> None:
+        self._words, self._path, self._reading = Words(text), path, reading
+        # The blocks around the place that is read, innermost last.
+        self._scopes: list[Tree] = [{}]
+        # As in the server: a key that gets no value is taken for the next value that has none left.
+        self._keys: list[str] = []
+
+    def tree(self) -> Tree:
+        try:
+            self._top()
+        except DamagedError as exc:
+            self._reading.fault(self._path, self._words, str(exc))
+        except EndedError:
+            pass
+        return self._scopes[0]
+
+    def _top(self) -> None:
+        """The top level, which may be in braces, as JSON is, in whole or in parts."""
+        words, braces = self._words, 0
         while True:
-            token = tokens.value()
-            if token[0] in ("end", "close"):
+            words.take(_config_words.BLANKS_AND_COMMENTS)
+            following = words.peek()
+            if not following:
                 return
-            yield self._value(tokens, token, scopes, path)
+            if following == "{":
+                words.at += 1
+                braces += 1
+            elif following == "}" and braces:
+                braces = self._closed(braces)
+            elif following in (NUL, "/", "=", ":"):
+                raise DamagedError(f"{following!r} where a key is expected")
+            elif not self._takes_key():
+                braces = self._ended(braces)
+            elif words.peek() in ("", NUL):
+                # One brace too many at the end of a file is none too many.
+                if self._keys[-1] != "}":
+                    raise DamagedError(f"{self._keys[-1]} has no value")
+                return
+            else:
+                words.take(_config_words.SIGN)
+                self._value(self._set)
+                braces = self._ended(braces)
 
-    def _variable(self, name: str, scopes: list[Tree]) -> Any:
-        for scope in reversed(scopes):
-            if name in scope:
-                return scope[name]
-        return self._environment.get(name, "")
+    def _ended(self, braces: int) -> int:
+        """Read on from a value at the top level to what comes next; return how many braces are open there."""
+        words = self._words
+        words.take(_config_words.SPACES_AND_SLASHES)
+        if words.take(_config_words.COMMENT) and not braces:
+            return braces
+        if words.peek() == "}" and braces:
+            return self._closed(braces)
+        if not words.took(*_ENDS) and (braces or not words.took("", NUL, "}")):
+            raise DamagedError(f"{words.peek()!r} where a setting should end")
+        return braces
 
+    def _closed(self, braces: int) -> int:
+        """Read on from a brace at the top level that closes one."""
+        words = self._words
+        words.at += 1
+        braces -= 1
+        while braces:
+            words.take(_config_words.SPACES_AND_SLASHES)
+            if words.take(_config_words.COMMENT) or words.took(";", ","):
+                break
+            if words.took("}"):
+                braces -= 1
+            elif not words.took("\n", "\r"):
+                raise DamagedError(f"{words.peek()!r} after a brace that closes")
+        return braces
 
-class _Tokens:
-    """What stands in a file, one after the other, without blanks and comments."""
+    def _takes_key(self, *, is_bare: bool = False) -> bool:
+        """Read a key, or an include. Return whether a value is to follow."""
+        words = self._words
+        is_bare = is_bare or words.peek() not in ("'", '"')
+        key = words.bare_key() if is_bare else words.quoted(*(("", NUL) if len(self._scopes) == 1 else ()))
+        if is_bare and key.lower() == "include" and words.peek() not in ("", NUL, "=", ":"):
+            self._include(words.included())
+            return False
+        self._keys.append(key)
+        words.take(_config_words.BLANKS)
+        return True
 
-    def __init__(self, text: str) -> None:
-        self._text, self._position = text, 0
+    def _include(self, name: str) -> None:
+        if not self._path:
+            raise DamagedError("a file is included by a variable")
+        # A leading slash means nothing, and what leads nowhere and back again is taken away before anything is looked for.
+        path = posixpath.normpath(f"{posixpath.dirname(self._path) or '.'}/{name}")
+        self._scopes[-1].update(self._reading.file(path[1:] if path.startswith("//") else path))
 
-    def key(self) -> _Token:
-        """The next key; a word ends at = or : there."""
-        kind, text = self._next(key=True)
-        while kind == "sign":
-            kind, text = self._next(key=True)
-        return kind, text
+    def _set(self, value: Any) -> None:
+        self._scopes[-1][self._keys.pop()] = value
 
-    def value(self) -> _Token:
-        kind, text = self._next(key=False)
-        while kind == "sign":
-            kind, text = self._next(key=False)
-        return kind, text
+    def _value(self, keep: _Keep) -> None:
+        """Read a value and keep it, if it is one."""
+        self._words.take(_config_words.SPACES)
+        following = self._words.peek()
+        if following == "{":
+            self._block({}, self._map, keep)
+        elif following == "[":
+            self._block([], self._list, keep)
+        else:
+            value = self._scalar(keep)
+            if value is not None:
+                keep(self._of_variable(value) if isinstance(value, Variable) else value)
 
-    def _next(self, *, key: bool) -> _Token:
+    def _scalar(self, keep: _Keep) -> Any:
+        try:
+            return self._words.scalar()
+        except EndedError as exc:
+            # Not behind a key, of which the server sees that it has no value.
+            if keep == self._set and self._keys[-1] != "}":
+                raise DamagedError(f"{self._keys[-1]} has no value") from exc
+            raise
+
+    def _block(self, value: Any, fill: Callable[[Any], None], keep: _Keep) -> None:
+        if self._reading.depth >= _config_files.DEEPEST_BLOCK:
+            raise _config_files.too_deep()
+        keys = len(self._keys)
+        self._words.at += 1
+        self._reading.depth += 1
+        try:
+            fill(value)
+        except DamagedError:
+            del self._keys[keys:]
+            keep(value)
+            raise
+        finally:
+            self._reading.depth -= 1
+        keep(value)
+
+    def _map(self, tree: Tree) -> None:
+        words = self._words
+        self._scopes.append(tree)
+        try:
+            while True:
+                words.take(_config_words.BLANKS_AND_COMMENTS)
+                if words.took("}"):
+                    return
+                if words.peek() in ("", NUL, "]", "=", ":"):
+                    raise DamagedError(f"{words.peek()!r} where a key or }} is expected")
+                if self._takes_key(is_bare=words.took("/")):
+                    words.take(_config_words.SIGN)
+                    words.take(_config_words.BLANKS)
+                    if words.took("}"):
+                        return
+                    if words.peek() == ",":
+                        raise DamagedError(f"{self._keys[-1]} has no value")
+                    self._value(self._set)
+                words.take(_config_words.SPACES_AND_COMMENTS)
+                if words.took("}"):
+                    return
+                if not words.took(*_ENDS, "/"):
+                    raise DamagedError(f"{words.peek()!r} where a setting or its block should end")
+        finally:
+            self._scopes.pop()
+
+    def _list(self, items: list[Any]) -> None:
+        words = self._words
         while True:
-            match = _TOKEN.match(self._text, self._position)
-            if match is None:
-                return "end", ""
-            self._position, kind, text = match.end(), str(match.lastgroup), match.group()
-            if kind in ("space", "comment"):
-                continue
-            if kind == "text":
-                ended = _END_OF_TEXT.search(self._text, self._position)
-                self._position = ended.end() if ended else len(self._text)
-                text = self._text[match.start() : self._position]
-            if kind == "word" and key:
-                word = _KEY_WORD.match(text)
-                text = word.group() if word else text
-                self._position = match.start() + len(text)
-            if kind == "string":
-                text = text[1:-1]
-            return kind, text
+            words.take(_config_words.BLANKS_AND_COMMENTS)
+            if words.took("]"):
+                return
+            if words.peek() in ("", NUL, ",", "/"):
+                raise DamagedError(f"{words.peek()!r} where a value or ] is expected")
+            self._value(items.append)
+            words.take(_config_words.SPACES_AND_COMMENTS)
+            if words.took("]"):
+                return
+            if not words.took("\n", "\r", ",", "/"):
+                raise DamagedError(f"{words.peek()!r} where a value or its list should end")
+
+    def _of_variable(self, name: str) -> Any:
+        if name.startswith(_BCRYPT):
+            return f"${name}"
+        values = [scope[name] for scope in reversed(self._scopes) if name in scope] or self._reading.of_environment(name)
+        if not values:
+            self._reading.fault(self._path, self._words, f"there is no variable {name} so far, and none in the environment")
+            return ""
+        self._reading.repeat(values[0], self._reading.depth)
+        return values[0]

@@ -18,6 +18,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _binary,
     _config,
     _config_files,
+    _config_tree,
     _identity,
     _mounted,
     _printable,
@@ -122,9 +123,9 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     is_seen = process is not None or not container
     known = config_path if is_seen else ""
     rights = _rights_to_read(config_path, identity, contained=bool(container))
-    settings, used, leafnode_min_version = _settings(known, process, _config_files.reader(at_start, files, rights, root))
+    tree = _tree(known, process, _config_files.reader(at_start, files, rights, root))
+    settings = _config.top_level(tree)
     lame_duck, source = lame_duck_seconds(settings, config_path)
-    again = _config_files.reader(at_start, [], rights, root)
     return {
         "read_on": {"host": params.get("host") or "", "hostname": platform.node(), "machine_id": _machine_id()},
         "running": process is not None,
@@ -145,17 +146,17 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "lame_duck_duration_seconds": lame_duck,
         "lame_duck_duration_source": source,
         "lame_duck_grace_period_seconds": lame_duck_grace_seconds(settings),
-        "used": used,
-        "leafnode_min_version": leafnode_min_version,
+        "used": sorted(_config.used(tree)),
+        "leafnode_min_version": _config.leafnode_min_version(tree),
         "go_arch": GO_ARCH.get(platform.machine(), platform.machine()),
         "unit": unit_facts(unit) if unit else None,
-        "differs": [*map(dict, start.differs), *_folder_differs(params, known, process, folder, again)],
+        "differs": [*map(dict, start.differs), *_folder_differs(params, tree, process, folder)],
         "unsafe_paths": [] if container else _started_by.unsafe(start, params.get("start_argv") or [], identity),
         "container": container and {**container, "config_replaced": _mounted.replaced(root, at_start, files)},
         "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
         "next_start": _next_start(params, process, unit, root, at_start, again) if process else None,
         **kept,
-        **(_access_facts(params, known, argv, process, again) if is_seen and params.get("fingerprint_key") else {}),
+        **(_access_facts(params, tree, argv) if is_seen and params.get("fingerprint_key") else {}),
     }
 
 
@@ -214,17 +215,12 @@ def _start(
 
 
 def _folder_differs(
-    params: Mapping[str, Any], config_path: str, process: Process | None, folder: str | None, read: _config_files.Reader
+    params: Mapping[str, Any], tree: _config_tree.Tree, process: Process | None, folder: str | None
 ) -> Iterator[dict[str, str]]:
     """Where a start command is not run in the folder of the process, the paths in the configuration that count from it."""
     runs = cwd_of(process)
-    if folder or not params.get("start_argv") or not config_path or runs in (None, "/"):
+    if folder or not params.get("start_argv") or runs in (None, "/"):
         return
-    # Here and not above, as below.
-    from ansible_collections.natsops.cluster.plugins.module_utils import _config_tree
-
-    with _naming_what_cannot_be_read():
-        tree = _config_tree.read(config_path, read, environment_of(process))
     relative = ", ".join(_started_by.relative_paths(tree))
     if relative:
         yield {"what": "folder", "runs": str(runs), "starts": "/", "paths": relative}
@@ -235,15 +231,11 @@ def _log_path(settings: Mapping[str, str], folder: str | None) -> str:
     return _started_by.absolute(path, folder) if folder or os.path.isabs(path) else ""
 
 
-def _access_facts(
-    params: Mapping[str, Any], config_path: str, argv: Sequence[str], process: Process | None, read: Callable[[str], str]
-) -> dict[str, Any]:
+def _access_facts(params: Mapping[str, Any], tree: _config_tree.Tree, argv: Sequence[str]) -> dict[str, Any]:
     """Who may connect to the server, as a fact to compare with other servers."""
     # Here and not above, as below.
-    from ansible_collections.natsops.cluster.plugins.module_utils import _access, _config_tree
+    from ansible_collections.natsops.cluster.plugins.module_utils import _access
 
-    with _naming_what_cannot_be_read():
-        tree = _config_tree.read(config_path, read, environment_of(process)) if config_path else {}
     return {"access": _access.facts(tree, argv, params["fingerprint_key"])}
 
 
@@ -362,20 +354,10 @@ def lame_duck_grace_seconds(settings: Mapping[str, str]) -> float:
     return _config.seconds(settings.get("lame_duck_grace_period", "")) or 10.0
 
 
-def _settings(config_path: str, process: Process | None, read: Callable[[str], str]) -> tuple[dict[str, str], list[str], str]:
-    """The settings at the top level of the configuration, what it says is in use, and the oldest leaf nodes that it takes."""
-    if not config_path:
-        return {}, [], ""
-    with _naming_what_cannot_be_read():
-        settings = _config.top_level(config_path, read, environment_of(process))
-        return settings, sorted(_config.used(config_path, read)), _config.leafnode_min_version(config_path, read)
-
-
-@contextlib.contextmanager
-def _naming_what_cannot_be_read() -> Iterator[None]:
-    """Make an OSError of a file of the configuration a NatsError that says what to do."""
+def _tree(config_path: str, process: Process | None, read: _config_files.Reader) -> _config_tree.Tree:
+    """The deployed configuration, which is empty where there is none or where it cannot be seen."""
     try:
-        yield
+        return _config_tree.read(config_path, read, environment_of(process)) if config_path else {}
     except OSError as exc:
         raise NatsError(
             f"the configuration {exc.filename} cannot be read ({exc.strerror}): run with become (-b), or set "

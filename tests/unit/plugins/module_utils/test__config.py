@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _config
+from ansible_collections.natsops.cluster.plugins.module_utils import _config, _config_tree
 from tests.lab.node import Node, Settings, config_text
 from tests.lab.ports import Ports
 
@@ -25,8 +27,11 @@ log_file: "/var/log/nats.log"
 
 
 def top_level(text: str, files: dict[str, str] | None = None, environment: dict[str, str] | None = None) -> dict[str, str]:
-    tree = {"/etc/nats.conf": text, **(files or {})}
-    return _config.top_level("/etc/nats.conf", tree.__getitem__, environment or {})
+    return _config.top_level(tree(text, files, environment))
+
+
+def tree(text: str, files: dict[str, str] | None = None, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    return _config_tree.read("/etc/nats.conf", {"/etc/nats.conf": text, **(files or {})}.__getitem__, environment or {})
 
 
 def test_a_typical_file_gives_its_settings_at_the_top_and_no_others() -> None:
@@ -36,7 +41,7 @@ def test_a_typical_file_gives_its_settings_at_the_top_and_no_others() -> None:
         "http": "127.0.0.1:8222",
         "pid_file": "/run/nats/nats.pid",
         "lame_duck_duration": "45s",
-        "max_payload": "1MB",
+        "max_payload": "1048576",
         "debug": "false",
         "log_file": "/var/log/nats.log",
     }
@@ -65,7 +70,7 @@ def test_the_file_of_a_real_server_is_understood(tmp_path: object) -> None:
         '"lame_duck_duration": "45s"',
         'a: 1; lame_duck_duration: "45s"; b: 2',
         'a: "with \\" and { inside"\nlame_duck_duration: "45s"',
-        'a: [1, 2, [3]]\nlame_duck_duration: "45s"',
+        'a: [1, 2, [3 ]]\nlame_duck_duration: "45s"',
         'a {b {c: "}"}}\nlame_duck_duration: "45s"\r\n',
         'lame_duck_duration: "10s"\nlame_duck_duration: "45s"',
         "# it's\nlame_duck_duration: 45s # it's",
@@ -118,19 +123,24 @@ def test_an_included_file_that_is_not_there_is_the_callers_to_tell() -> None:
         raise FileNotFoundError(2, "No such file", path)
 
     with pytest.raises(FileNotFoundError):
-        _config.top_level("/etc/nats.conf", read, {})
+        _config_tree.read("/etc/nats.conf", read, {})
 
 
 @pytest.mark.parametrize(
     ("text", "environment", "value"),
     [
         pytest.param("D: 45s\nlame_duck_duration: $D", {}, "45s", id="of-the-file"),
-        pytest.param("lame_duck_duration: $D\nD: 45s", {}, "45s", id="of-the-file-further-down"),
+        pytest.param("lame_duck_duration: $D\nD: 45s", {}, "", id="of-the-file-further-down"),
+        pytest.param("lame_duck_duration: $D\nD: 9s", {"D": "45s"}, "45s", id="of-the-environment-before-further-down"),
+        pytest.param("lame_duck_duration: $D", {"D": '"45s"'}, "45s", id="quoted-in-the-environment"),
+        pytest.param("lame_duck_duration: $D", {"D": "$E", "E": "'45s'"}, "45s", id="of-the-environment-by-the-environment"),
+        pytest.param("lame_duck_duration: $D", {"D": "$E", "E": "$D"}, "", id="of-itself-by-another"),
         pytest.param("lame_duck_duration: $D", {"D": "45s"}, "45s", id="of-the-environment"),
         pytest.param("D: 45s\nlame_duck_duration: $D", {"D": "9s"}, "45s", id="file-before-environment"),
         pytest.param("D: $E\nlame_duck_duration: $D", {"E": "45s"}, "45s", id="of-a-variable"),
         pytest.param("lame_duck_duration: $D", {}, "", id="of-nothing"),
-        pytest.param("D: $D\nlame_duck_duration: $D", {}, "$D", id="of-itself"),
+        pytest.param("D: $D\nlame_duck_duration: $D", {}, "", id="of-itself"),
+        pytest.param("D: $D\nlame_duck_duration: $D", {"D": "45s"}, "45s", id="of-itself-in-the-environment"),
     ],
 )
 def test_variables_are_looked_up_as_the_server_does(text: str, environment: dict[str, str], value: str) -> None:
@@ -146,6 +156,12 @@ def test_variables_are_looked_up_as_the_server_does(text: str, environment: dict
         ("1m30.5s", 90.5),
         ("500ms", 0.5),
         ("0s", 0.0),
+        ("+45s", 45.0),
+        (".5m", 30.0),
+        ("1.m", 60.0),
+        ("2\u00b5s", 2e-6),
+        ("2\u03bcs", 2e-6),
+        (".s", None),
         ("", None),
         ("30", None),
         ("s", None),
@@ -179,12 +195,17 @@ def test_a_duration_is_read_as_go_writes_it(text: str, seconds: float | None) ->
     ],
 )
 def test_what_is_in_use_is_known_by_its_key_wherever_it_stands(text: str, expected: set[str]) -> None:
-    assert _config.used("/nats.conf", lambda path: text) == expected
+    assert _config.used(tree(text)) == expected
 
 
 def test_what_an_included_file_uses_is_in_use() -> None:
-    files = {"/etc/nats.conf": "authorization { include auth.conf }", "/etc/auth.conf": "auth_callout { issuer: A }"}
-    assert _config.used("/etc/nats.conf", files.__getitem__) == {"auth_callout"}
+    files = {"/etc/auth.conf": "auth_callout { issuer: A }"}
+    assert _config.used(tree("authorization { include auth.conf }", files)) == {"auth_callout"}
+
+
+def test_what_a_variable_holds_is_in_use() -> None:
+    assert _config.used(tree("jetstream: $JS", environment={"JS": "{ key: x }"})) == {"encryption"}
+    assert _config.leafnode_min_version(tree("leafnodes { min_version: $V }", environment={"V": '"2.11.0"'})) == "2.11.0"
 
 
 @pytest.mark.parametrize(
@@ -198,4 +219,4 @@ def test_what_an_included_file_uses_is_in_use() -> None:
     ],
 )
 def test_the_oldest_leaf_nodes_that_a_hub_takes_are_known(text: str, expected: str) -> None:
-    assert _config.leafnode_min_version("/nats.conf", lambda path: text) == expected
+    assert _config.leafnode_min_version(tree(text)) == expected
