@@ -124,6 +124,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     known = config_path if is_seen else ""
     rights = _rights_to_read(config_path, identity, contained=bool(container))
     tree = _tree(known, process, _config_files.reader(at_start, files, rights, root))
+    read_again = _config_files.reader(at_start, [], rights, root)
     settings = _config.top_level(tree)
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
@@ -154,7 +155,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "unsafe_paths": [] if container else _started_by.unsafe(start, params.get("start_argv") or [], identity),
         "container": container and {**container, "config_replaced": _mounted.replaced(root, at_start, files)},
         "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
-        "next_start": _next_start(params, process, unit, root, at_start, again) if process else None,
+        "next_start": _next_start(params, process, unit, root, at_start, read_again) if process else None,
         **kept,
         **(_access_facts(params, tree, argv) if is_seen and params.get("fingerprint_key") else {}),
     }
