@@ -38,7 +38,6 @@ _SWITCHES = frozenset(
 )
 _YES, _NO = ("true", "yes", "on", "enabled", "enable", "t", "1"), ("false", "no", "off", "disabled", "disable", "f", "0")
 _WHOLE = re.compile(r"-?[0-9]{1,5}\Z")
-_QUOTED = re.compile(r"[\\\"']")
 _CLIENTS, _RANDOM = 4222, -1
 # The system account may be named in the JWT of one of these.
 _OPERATOR = ("operator", "operators", "roots", "root", "root_operators", "root_operator", "trusted", "trusted_keys", "resolver")
@@ -133,8 +132,9 @@ def _block(top: Tree, name: str) -> dict[str, Any]:
 def _text(block: Tree, *names: str) -> str | None:
     """The first of these settings that is given; empty where none is."""
     value = next((block[name] for name in names if name in block), "")
-    # What is quoted inside a variable, or has an escape in it, may be another text for the server.
-    return value if isinstance(value, str) and UNKNOWN not in value and not _QUOTED.search(value) else None
+    if isinstance(value, (dict, list)) or UNKNOWN in str(value):
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _name(text: str | None) -> str | None:
@@ -146,7 +146,7 @@ def _is_on(value: Any) -> bool | None:
     if isinstance(value, Mapping):
         words = _lowered(value)
         return _is_on(words.get("enabled", words.get("enable", "yes")))
-    word = value.lower() if isinstance(value, str) else ""
+    word = "" if isinstance(value, list) else str(value).lower()
     return True if word in _YES else False if word in _NO else None
 
 

@@ -234,8 +234,8 @@ def store_dir(told: Any) -> str:
 
 
 def domain(told: Any) -> str | None:
-    """The domain of JetStream, from where C(store_dir) is; empty for none, and None where it is not told."""
-    config = told.get("config") if isinstance(told, dict) else None
+    """The domain of JetStream, from where C(store_dir) is; empty for none, and None where there is one that is not told."""
+    config = told.get("config", {} if not told else None) if isinstance(told, dict) else None
     return text(config, "domain") if isinstance(config, dict) else None
 
 
