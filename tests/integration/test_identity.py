@@ -36,7 +36,7 @@ def test_a_server_that_would_start_as_another_one_is_refused_before_anything(
     hosts, begun = write_hosts(cluster, mirror), starts(cluster)
     store = cluster.nodes["n3"].folder / "js"
     # What is there for each start to find out anew is no change.
-    edit(cluster, "n2", "server_name: n2", "server_name: $NAME\nNAME: n2")
+    edit(cluster, "n2", "server_name: n2", "NAME: n2\nserver_name: $NAME")
     (tmp_path / "js").symlink_to(cluster.nodes["n2"].folder / "js")
     edit(cluster, "n2", str(cluster.nodes["n2"].folder / "js"), f"{tmp_path}/js/")
     with Load(cluster.urls, tmp_path / "load.json", rate=20) as load:
