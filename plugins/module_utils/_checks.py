@@ -133,7 +133,9 @@ def _unknown(situation: Situation) -> tuple[set[str], set[str]]:
     gone = {replica.name for replica in in_meta if replica.offline} - known - live
     # The leader may be in a cluster that nobody reads: who counts is known to every member all the same.
     live |= {name for server in situation.servers for name in server.reading.meta_peers} - known - gone
-    silent = [reading.name for reading in situation.silent if reading.name not in situation.resumed]
+    resumed = situation.resumed
+    # Of one whose turn broke off the name is known, but where it has none.
+    silent = [r.name for r in situation.silent if r.name not in resumed or _known.unnamed(r.name) in resumed]
     live -= {_known.unnamed(host) for host in silent}
     # A server whose name is not that of its host has some other name: it may be any of these.
     unnamed = [host for host in silent if not _may_be(host, live | gone)]

@@ -161,8 +161,9 @@ def _candidates(parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
     by_mark: dict[str, set[int]] = defaultdict(set)
     for number, part in enumerate(parts):
         names = {said_cluster(reading) for reading in part}
-        made_up = all(_MADE_UP.match(name) for name in names)
-        for mark in (*names, *(_configured(part) | _addresses(part) if made_up else ())):
+        if all(map(_MADE_UP.match, names)):
+            names |= _configured(part) | _addresses(part) | ({"lacking"} if _lacks(part) else set())
+        for mark in names:
             by_mark[mark].add(number)
     yield from {two for numbers in by_mark.values() for two in combinations(sorted(numbers), 2)}
 
@@ -183,8 +184,8 @@ def _one_cluster(one: Part, other: Part) -> bool:
     mine, theirs = ({said_cluster(reading) for reading in part} for part in (one, other))
     if mine & theirs:
         return not _stand_alone(one, other)
-    made_up = all(_MADE_UP.match(name) for name in mine | theirs)
-    return made_up and (_leads_to(one, other) or _leads_to(other, one))
+    made_up = all(map(_MADE_UP.match, mine | theirs))
+    return made_up and (_leads_to(one, other) or _leads_to(other, one) or (_lacks(one) and _lacks(other)))
 
 
 def _stand_alone(one: Part, other: Part) -> bool:
@@ -215,6 +216,11 @@ def _is_whole(part: Part) -> bool:
 
 def _leads_to(one: Part, other: Part) -> bool:
     return bool(_configured(one) & _addresses(other))
+
+
+def _lacks(part: Part) -> bool:
+    """Whether more routes are configured than there are servers in it; of routes by DNS names no more can be told."""
+    return len(_configured(part)) > len(part)
 
 
 def _configured(part: Part) -> set[str]:
