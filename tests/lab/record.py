@@ -33,6 +33,7 @@ VERSIONS = ("2.10.26", "2.11.11", "2.12.8", "2.14.6", "2.15.1")
 VERSIONS_WITH_SITUATIONS = ("2.10.26", "2.15.1")
 # What clusters without a name call themselves differs where both of these are in one.
 VERSION_WITHOUT_NAMES, NEXT_VERSION = "2.12.8", "2.14.6"
+NAMELESS = Settings(cluster_name="", server_names=False, jetstream=False)
 # In this order: what says "healthy" is read just before what proves or disproves it.
 PATHS = (
     "/healthz",
@@ -104,16 +105,8 @@ def record_topologies(folder: Path) -> None:
 def record_nameless(folder: Path) -> None:
     """Core NATS without names of servers or of the cluster, where n1 has been upgraded already: each calls the cluster as it
     likes. And two clusters of one name, n1 and n2, n3 and n4, that have nothing to do with each other."""
-    plain = Settings(cluster_name="", server_names=False, jetstream=False)
-    with LoopbackCluster(folder.name, settings=plain) as cluster:
-        replace_binary(cluster, "n1", NEXT_VERSION)
-        for name in ("n1", "n2", "n3"):
-            cluster.terminate(name)
-            cluster.start_node(name)
-            cluster.wait_ready()
-        said = {name: str(cluster.ask(name, "/varz").field("cluster", "name")) for name in cluster.nodes}
-        if len(set(said.values())) == 1:
-            raise LabError("all servers call the cluster the same")
+    with LoopbackCluster(folder.name, settings=NAMELESS) as cluster:
+        begin_upgrade(cluster, NEXT_VERSION)
         for name in cluster.nodes:
             write(folder / "nameless" / f"{name}.json", snapshot(cluster, name))
     named = Settings(server_names=False, jetstream=False)
@@ -123,9 +116,15 @@ def record_nameless(folder: Path) -> None:
                 write(folder / "namesakes" / f"n{number}.json", snapshot(cluster, name))
 
 
-def replace_binary(cluster: LoopbackCluster, name: str, version: str) -> None:
-    """Give a node another version, to run from its next start on."""
-    lay_out(cluster.nodes[name], server_binary(version), cluster.config_of(name))
+def begin_upgrade(cluster: LoopbackCluster, version: str) -> None:
+    """Have n1 run another version, and restart the others, so that they call a cluster without a name by several."""
+    lay_out(cluster.nodes["n1"], server_binary(version), cluster.config_of("n1"))
+    for name in cluster.nodes:
+        cluster.terminate(name)
+        cluster.start_node(name)
+        cluster.wait_ready()
+    if len({str(cluster.ask(name, "/varz").field("cluster", "name")) for name in cluster.nodes}) == 1:
+        raise LabError("all servers call the cluster the same")
 
 
 def record_lame_duck(version: str, folder: Path) -> None:
