@@ -11,7 +11,7 @@ other cluster does; else by its routes. Every reading goes through C(settled), s
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import combinations
 from typing import Iterable, Iterator, Mapping, Sequence, TypeVar
@@ -103,12 +103,13 @@ def _name_of(peer: Peer, names: Mapping[str, str], silent: Mapping[str, str]) ->
 def _with_clusters(readings: Sequence[Reading]) -> list[Reading]:
     parts = clusters(readings)
     said = [{said_cluster(reading) for reading in part} for part in parts]
+    parts_of = Counter(name for names in said for name in names)
     of_host: dict[str, str] = {}
     for part, names in zip(parts, said):
         name = min(names)
         if len(names) > 1:
             name = f"the cluster of {part[0].name}"
-        elif sum(name in others for others in said) > 1:
+        elif parts_of[name] > 1:
             name = f"{name} (of {part[0].name})"
         of_host.update((reading.name, name) for reading in part)
     return [_in_cluster(reading, of_host.get(reading.name)) for reading in readings]

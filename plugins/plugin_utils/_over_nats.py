@@ -308,8 +308,8 @@ def _of_no_host(names: Sequence[str]) -> str:
     if not any(map(_NO_NAME.match, names)):
         return told
     return (
-        f"{told}. A server without a server_name answers as its id, another one after each start, so that over NATS nothing tells "
-        "which host runs it: give it a server_name, or read it by HTTP"
+        f"{told}. A server without a server_name answers as its id, another one after each start, so that over NATS nothing "
+        "tells which host runs it: give it a server_name, or read it by HTTP"
     )
 
 
