@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _monitor, _servers, _versions
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _known, _monitor, _servers, _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
@@ -58,6 +58,7 @@ def facts_of(reading: Reading) -> dict[str, Any]:
     return {
         **common,
         **_servers.as_dict(reading.facts),
+        "cluster_said": _known.said_cluster(reading),
         "parsed_version": parsed.as_dict() if parsed else None,
         "uptime_seconds": uptime_seconds(reading.facts.uptime),
         "peers": sorted(reading.peers),

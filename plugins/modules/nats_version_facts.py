@@ -95,6 +95,9 @@ ansible_facts:
               configured, it is C(the cluster of) the first of these hosts; two clusters of one name have the first host of each
               behind it."
           type: str
+        cluster_said:
+          description: What it calls its cluster itself; made up at its start where no name is configured.
+          type: str
         monitor_port:
           description: Its own monitoring port, http or https; 0 where it has none.
           type: int
