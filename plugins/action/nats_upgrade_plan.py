@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _facts, _order, _plan, _plan_text, _policy, _restart
+from ansible_collections.natsops.cluster.plugins.module_utils import _facts, _known, _order, _plan, _plan_text, _policy, _restart
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, apart, is_meta_leader
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_plan import REQUIRED_IF, SPEC
@@ -78,4 +78,5 @@ class ActionModule(LookingAction):
             lacking = params["rebalance"] and self.without_account(params["hosts"], task_vars)
             return replace(situation, asks_without_account=bool(lacking))
         own, foreign = apart(self.nodes(params))
-        return Situation(tuple(_facts.reading_of(server) for server in params["servers"] or ()), (), own, foreign=foreign)
+        readings = _known.settled([_facts.reading_of(server) for server in params["servers"] or ()])
+        return Situation(tuple(readings), (), own, foreign=foreign)

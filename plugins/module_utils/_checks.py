@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Collection, Container, Iterable, Iterator, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _balance
+from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _known
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Reading
@@ -49,7 +49,10 @@ def clusters(situation: Situation) -> dict[str, list[Server]]:
 def _same_server_twice(servers: Sequence[Server]) -> Iterator[Trouble]:
     seen: dict[str, Server] = {}
     for server in servers:
-        first = seen.setdefault(server.facts.server_name, server)
+        # By its id too: one without a name has another here for each host that leads to it.
+        names = (server.facts.server_name, server.facts.server_id)
+        first = next((seen[name] for name in names if name and name in seen), server)
+        seen.update(dict.fromkeys(names, first))
         if first is not server:
             yield Trouble(
                 Finding(
@@ -130,7 +133,10 @@ def _unknown(situation: Situation) -> tuple[set[str], set[str]]:
     gone = {replica.name for replica in in_meta if replica.offline} - known - live
     # The leader may be in a cluster that nobody reads: who counts is known to every member all the same.
     live |= {name for server in situation.servers for name in server.reading.meta_peers} - known - gone
-    silent = [reading.name for reading in situation.silent if reading.name not in situation.resumed]
+    resumed = situation.resumed
+    # Of one whose turn broke off the name is known, but where it has none.
+    silent = [r.name for r in situation.silent if r.name not in resumed or _known.unnamed(r.name) in resumed]
+    live -= {_known.unnamed(host) for host in silent}
     # A server whose name is not that of its host has some other name: it may be any of these.
     unnamed = [host for host in silent if not _may_be(host, live | gone)]
     named_after = {name for name in live | gone if any(_may_be(host, {name}) for host in silent)}

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Collection, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _health
+from ansible_collections.natsops.cluster.plugins.module_utils import _health, _known
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import ServerFacts
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading, ServerFacts
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Server, Situation, Trouble, listed
 
 # Why each of these matters, and what to do: told once, below the servers.
@@ -87,7 +87,7 @@ def _differences(situation: Situation, server: Server) -> Iterator[_Difference]:
         # It may run as something that was put right since: what counts is what it was before its turn.
         yield from _after_a_turn(situation.journal(server.host), following)
         return
-    yield from _names(facts, following)
+    yield from _names(server.reading, following)
     has_assets = bool(server.reading.streams or node.get("stored_streams"))
     yield from _jetstream(facts, following, node, has_assets)
     account, then = facts.system_account, following.get("system_account")
@@ -117,14 +117,14 @@ def _after_a_turn(journal: Mapping[str, Any], following: Mapping[str, Any]) -> I
         yield _Difference(_changes("cluster.name", cluster, following["cluster"]), "cluster")
 
 
-def _names(facts: ServerFacts, following: Mapping[str, Any]) -> Iterator[_Difference]:
+def _names(reading: Reading, following: Mapping[str, Any]) -> Iterator[_Difference]:
     """A server without a name of its own has its id for one, which is another one after each start."""
-    name = following.get("server_name")
-    if facts.server_name != facts.server_id and name not in (None, facts.server_name):
-        yield _Difference(_runs_as(facts.server_name, name), "server_name")
-    cluster = following.get("cluster")
-    if cluster not in (None, facts.cluster):
-        yield _Difference(_changes("cluster.name", facts.cluster, cluster), "cluster")
+    now, name = _known.said_name(reading), following.get("server_name")
+    if _known.has_name(reading) and name not in (None, now):
+        yield _Difference(_runs_as(now, name), "server_name")
+    cluster, then = _known.said_cluster(reading), following.get("cluster")
+    if then not in (None, cluster):
+        yield _Difference(_changes("cluster.name", cluster, then), "cluster")
 
 
 def _jetstream(

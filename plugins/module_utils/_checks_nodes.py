@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _checks_containers, _checks_trust
+from ansible_collections.natsops.cluster.plugins.module_utils import _checks_containers, _checks_trust, _known
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Trouble, named
 from ansible_collections.natsops.cluster.plugins.module_utils._versions import ServerVersion
@@ -211,7 +211,8 @@ def _config_that_runs(node: Mapping[str, Any]) -> Any:
 def _spaces(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
     if target < NO_SPACES_FROM:
         return
-    names = {(s.host, name) for s in situation.servers for name in (s.facts.server_name, s.facts.cluster) if " " in name}
+    said = {(s.host, name) for s in situation.servers for name in (_known.said_name(s.reading), _known.said_cluster(s.reading))}
+    names = {(host, name) for host, name in said if " " in name}
     if names:
         which = named(f"{host}: '{name}'" for host, name in sorted(names))
         yield Trouble(

@@ -26,14 +26,15 @@ class Domain:
     depth: int
 
 
-def domains(readings: Sequence[Reading], away: Mapping[str, tuple[str, str]]) -> tuple[Domain, ...]:
-    """The domains of servers that were read, and of hosts that are C(away), by the server name and the cluster that they had."""
+def domains(readings: Sequence[Reading], away: Mapping[str, tuple[frozenset[str], str]]) -> tuple[Domain, ...]:
+    """The domains of servers that were read, and of hosts that are C(away), by the names that they and their peers had, and
+    their cluster."""
     marks = {reading.name: _marks(reading) for reading in readings if reading.facts}
     found: list[tuple[set[str], set[str]]] = []
     for host, own in marks.items():
         _add(found, host, own)
-    for host, (server_name, cluster) in away.items():
-        own = {f"server {server_name}"} | ({f"cluster {cluster}"} if cluster else set())
+    for host, (names, cluster) in away.items():
+        own = {f"server {name}" for name in names} | ({f"cluster {cluster}"} if cluster else set())
         known = any(own & theirs for _unused, theirs in found)
         # What was written down by an older version, or by hand: the one domain that there is.
         _add(found, host, own if known or len(found) != 1 else own | found[0][1])

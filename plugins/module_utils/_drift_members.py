@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Iterator, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _known
 from ansible_collections.natsops.cluster.plugins.module_utils._fleet import DriftFinding, Fleet, Server
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import named
 
@@ -18,6 +19,7 @@ def judge(fleet: Fleet) -> Iterator[DriftFinding]:
     yield from _same_server(fleet)
     yield from _wrong_server(fleet)
     yield from _duplicate_names(fleet)
+    yield from _cluster_names(fleet)
     if fleet.whole:
         yield from _unlisted(fleet)
         yield from _not_in_cluster(fleet)
@@ -92,10 +94,27 @@ def _duplicate_names(fleet: Fleet) -> Iterator[DriftFinding]:
             )
 
 
+def _cluster_names(fleet: Fleet) -> Iterator[DriftFinding]:
+    for cluster, servers in fleet.clusters.items():
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for server in servers if cluster else ():
+            by_name[_known.said_cluster(server.reading)].append(server.host)
+        if len(by_name) > 1:
+            which = "; ".join(f"{named(hosts)}: {name}" for name, hosts in sorted(by_name.items(), key=lambda one: one[1]))
+            yield DriftFinding(
+                "cluster_names",
+                f"the servers of one cluster, told by their routes, call it by several names ({which}), as they do where no name "
+                "is configured: each start makes up another. It counts as one cluster",
+                "Give it a name in the configuration of every server: cluster { name: NAME }",
+                cluster,
+                tuple(server.host for server in servers),
+            )
+
+
 def _unlisted(fleet: Fleet) -> Iterator[DriftFinding]:
     known = {server.facts.server_name for server in fleet.servers} | fleet.expected
     maybe = [reading.name for reading in fleet.silent]
-    known |= {name for host in maybe for name in fleet.names_of(host)}
+    known |= {name for host in maybe for name in (*fleet.names_of(host), _known.unnamed(host))}
     routed: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     joined: dict[str, set[str]] = defaultdict(set)
     for server in fleet.servers:

@@ -12,6 +12,7 @@ from typing import Any, Mapping
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _arguments,
     _fields,
+    _known,
     _monitor,
     _printable,
     _servers,
@@ -82,6 +83,7 @@ def facts_of(reading: Reading) -> dict[str, Any]:
     return {
         **common,
         **_servers.as_dict(reading.facts),
+        "cluster_said": _known.said_cluster(reading),
         "parsed_version": parsed.as_dict() if parsed else None,
         "uptime_seconds": uptime_seconds(reading.facts.uptime),
         "peers": sorted(reading.peers),

@@ -22,6 +22,7 @@ FAIL, WARN, NOTE = SEVERITIES = ("fail", "warn", "note")
 # Every finding: how severe it is where the user says nothing else, and what it stands for.
 NAMES: Mapping[str, tuple[str, str]] = {
     "bad_release": (FAIL, "a release runs that loses data, or breaks what is in use here"),
+    "cluster_names": (NOTE, "the servers of a cluster call it by several names"),
     "config_mismatch": (WARN, "some servers of a cluster share a configuration, and others have another one"),
     "disk_unknown": (WARN, "it could not be found out which version lies on the disk of a node"),
     "duplicate_name": (FAIL, "two servers have the same name"),

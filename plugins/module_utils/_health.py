@@ -258,7 +258,7 @@ def _sortable(moment: str) -> tuple[str, str]:
 
 def _routes(cluster: Cluster, reading: Reading, expected: Expectation) -> Iterator[Missing]:
     wanted = cluster.peers_of(reading) if expected.peers is None else expected.peers
-    for absent in sorted(wanted - reading.peers):
+    for absent in sorted(wanted - reading.peers - reading.peers_too):
         yield Missing("routes", f"no route to {absent}", f"{reading.name}: {absent}")
 
 

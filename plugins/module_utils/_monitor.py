@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Iterator, Protocol, Sequence
 from urllib.parse import quote
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _joints, _printable, _servers
+from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _joints, _known, _printable, _routes, _servers
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._reply import Fault, Reply, without_credentials
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
@@ -79,7 +79,7 @@ def read_facts(source: Source, targets: Sequence[Target]) -> list[Reading]:
     untold = [target for target, reading in readings.items() if reading.facts and _is_untold(reading.facts)]
     for target, (jsz,) in (_ask(source, untold, ("/jsz",)) if untold else {}).items():
         readings[target] = _guarded(target, _with_store, readings[target], jsz)
-    return [readings[target] for target in targets]
+    return _known.settled([readings[target] for target in targets])
 
 
 def _is_untold(facts: _servers.ServerFacts) -> bool:
@@ -116,17 +116,23 @@ def read_members(source: Source, targets: Sequence[Target]) -> list[Reading]:
         reading = readings[target]
         if not reading.error:
             readings[target] = _guarded(target, _with_members, reading, path, reply)
-    return [readings[target] for target in targets]
+    return _known.settled([readings[target] for target in targets])
 
 
 def _varz_of(target: Target, varz: Reply) -> Reading:
-    return Reading(target.name, target.shown_url, facts=_servers.parse_varz(_body("/varz", varz)))
+    body = _body("/varz", varz)
+    return Reading(target.name, target.shown_url, facts=_servers.parse_varz(body), said=_routes.parse_said(body))
+
+
+def _with_routes(reading: Reading, routez: Reply) -> Reading:
+    routes = _routes.parse_routez(_body("/routez", routez))
+    return replace(reading, routes=routes, peers=frozenset(peer.name for peer in routes))
 
 
 def _with_members(reading: Reading, path: str, reply: Reply) -> Reading:
-    body = _body(path, reply)
     if path == "/routez":
-        return replace(reading, peers=_servers.parse_routez(body))
+        return _with_routes(reading, reply)
+    body = _body(path, reply)
     return replace(reading, gateways=_joints.parse_gatewayz(body), gateway_ids=_joints.parse_gateway_ids(body))
 
 
@@ -180,7 +186,7 @@ def _read_state(source: Source, targets: Sequence[Target], assets: bool) -> list
     for (target, path), reply in zip(wanted, source.ask(wanted) if wanted else []):
         if not readings[target].error:
             readings[target] = _guarded(target, _with_answer, readings[target], path, reply)
-    return [readings[target] for target in targets]
+    return _known.settled([readings[target] for target in targets])
 
 
 def _state_of(
@@ -244,7 +250,7 @@ def _ask(source: Source, targets: Sequence[Target], paths: Sequence[str]) -> dic
 
 
 def _facts_of(target: Target, varz: Reply, routez: Reply) -> Reading:
-    return replace(_varz_of(target, varz), peers=_servers.parse_routez(_body("/routez", routez)))
+    return _with_routes(_varz_of(target, varz), routez)
 
 
 def _with_health(reading: Reading, healthz: Reply) -> Reading:

@@ -260,7 +260,7 @@ def steps_of_the_down(situation: Situation, target: str = "") -> list[Step]:
                 Step(
                     host=reading.name,
                     server_name=expected.get("server_name") or reading.name,
-                    cluster=(journal.get("data") or {}).get("cluster") or "",
+                    cluster=situation.cluster_away(reading.name),
                     version=str(journal.get("old_version", "")),
                     to=target
                     or str((situation.nodes.get(reading.name) or {}).get("binary_version") or journal.get("target", "")),

@@ -17,6 +17,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._assets import Ass
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._joints import Leaf
 from ansible_collections.natsops.cluster.plugins.module_utils._printable import name
+from ansible_collections.natsops.cluster.plugins.module_utils._routes import Peer, Said
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import named, text, texts
 
 META_GROUP = "_meta_"
@@ -148,7 +149,12 @@ class Reading:
     lasting: bool = False
     facts: ServerFacts | None = None
     health: Health | None = None
+    # What it calls itself, and whom its routes lead to. In all else, servers and clusters have the names that _known gives them.
+    said: Said = field(default_factory=Said)
+    routes: tuple[Peer, ...] = ()
     peers: frozenset[str] = frozenset()
+    # Other names by which its peers may be expected.
+    peers_too: frozenset[str] = frozenset()
     groups: tuple[RaftGroup, ...] = ()
     placements: tuple[Placement, ...] = ()
     assets: tuple[Asset, ...] = ()
@@ -266,12 +272,6 @@ def _health_error(error: Mapping[str, Any]) -> HealthError:
     # Before 2.10.24 such an answer came with HTTP 200.
     label = " > ".join(named(error, part) for part in ("account", "stream", "consumer") if error.get(part))
     return HealthError(label, name(str(error.get("error") or error.get("type") or "an error without a text")))
-
-
-def parse_routez(body: Any) -> frozenset[str]:
-    """Names of the servers that this one has a route to. Each peer has several routes (pool, per account)."""
-    routes = _record(body, "/routez").get("routes") or []
-    return frozenset(texts((route.get("remote_name") or route.get("remote_id", "") for route in routes), "/routez"))
 
 
 def parse_raftz(body: Any) -> tuple[RaftGroup, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Iterable, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _domains, _health
+from ansible_collections.natsops.cluster.plugins.module_utils import _domains, _health, _known
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._domains import Domain
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
@@ -59,7 +59,9 @@ class Surge:
 
     @property
     def server_name(self) -> str:
-        return self.reading.facts.server_name if self.reading.facts else str(self.access.get("server_name") or self.host)
+        if self.reading.facts:
+            return self.reading.facts.server_name
+        return str(self.access.get("server_name") or (_known.unnamed(self.host) if self.access else self.host))
 
     @property
     def cluster(self) -> str:
@@ -153,9 +155,17 @@ class Situation:
         for reading in self.silent:
             if self.unfinished(reading.name):
                 journal = self.journal(reading.name)
-                name = (journal.get("expectation") or {}).get("server_name") or reading.name
-                away[reading.name] = (name, (journal.get("data") or {}).get("cluster") or "")
+                expected = journal.get("expectation") or {}
+                names = {expected.get("server_name") or reading.name, *(expected.get("peers") or ())}
+                away[reading.name] = (frozenset(names), self.cluster_away(reading.name))
         return _domains.domains(self.readings, away)
+
+    def cluster_away(self, host: str) -> str:
+        """The cluster of a server that is down since its turn broke off: that of its peers, or what was written down of it."""
+        journal = self.journal(host)
+        peers = (journal.get("expectation") or {}).get("peers") or ()
+        found = (server.facts.cluster for server in self.servers if server.facts.server_name in peers)
+        return str(next(found, (journal.get("data") or {}).get("cluster") or ""))
 
     def domain_of(self, host: str) -> Domain:
         """The domain of a host; one of its own where it is in none."""

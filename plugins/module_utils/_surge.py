@@ -77,6 +77,13 @@ def _judge_one(situation: Situation, surge: Surge) -> Iterator[Finding]:
             waivable=False,
             seen=(surge.host,),
         )
+    if not surge.cluster:
+        yield _final(
+            surge,
+            "its configuration gives its cluster no name, so that nothing tells which cluster it is to join. Give the cluster a "
+            "name on every server, and this one the same: cluster { name: NAME }",
+        )
+        return
     if surge.cluster not in clusters:
         yield _final(
             surge,

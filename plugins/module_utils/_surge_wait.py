@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _monitor, _surge
+from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _known, _monitor, _surge
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
@@ -55,7 +55,9 @@ class Wait:
                     "once it has gone. Take the block jetstream out of its configuration",
                     refusal="surge_jetstream",
                 )
-            cluster = _monitor.read_facts(self._source, self._cluster)
+            # Together: each is named by the others' routes.
+            every = _known.settled([*_monitor.read_facts(self._source, self._cluster), *surge])
+            cluster, surge = every[: len(self._cluster)], every[len(self._cluster) :]
             return _surge.not_joined(cluster, surge, advertised=self._params["advertised"]), surge
 
         polled = poll_until(look, lambda seen: not seen[0], **self._clock)

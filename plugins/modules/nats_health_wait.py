@@ -34,7 +34,10 @@ options:
     description: The exact version that the server, or every one of several, has to run.
     type: str
   server_name:
-    description: The name that the server has to have. For several servers use O(expect).
+    description:
+      - The name that the server has to have. For several servers use O(expect).
+      - A server without C(server_name) has another id after each start. It is known by its host, as in RV(servers) of an earlier
+        wait.
     type: str
   started_after:
     description:
@@ -44,6 +47,7 @@ options:
   peers:
     description:
       - Names of the servers that it has to have a route to.
+      - A server without C(server_name) is known by its host, or by the address of the route where it is not read itself.
       - The default is all other servers that are read and are of the same cluster.
     type: list
     elements: str

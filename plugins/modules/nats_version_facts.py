@@ -64,7 +64,8 @@ ansible_facts:
           description: Whether it answered.
           type: bool
         server_name:
-          description: Its name.
+          description:
+            - Its name. A server without C(server_name) is known by its host, followed by C((no server_name)).
           type: str
         server_id:
           description: Its id, new at every start.
@@ -88,7 +89,14 @@ ansible_facts:
           description: Seconds since then.
           type: int
         cluster:
-          description: Name of its cluster; empty for a single server.
+          description:
+            - Name of its cluster; empty for a single server.
+            - "Servers that routes join are of one cluster. Where they call it by several names, as they do when none is
+              configured, it is C(the cluster of) the first of these hosts; two clusters of one name have the first host of each
+              behind it."
+          type: str
+        cluster_said:
+          description: What it calls its cluster itself; made up at its start where no name is configured.
           type: str
         monitor_port:
           description: Its own monitoring port, http or https; 0 where it has none.

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import os
 import traceback
-from dataclasses import replace
 from typing import Any, ClassVar, Dict, Mapping, Sequence
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -309,7 +308,7 @@ class LookingAction(ReadingAction):
                 max_lag=params["max_lag"],
                 settle_seconds=params["settle_seconds"],
             )
-            return replace(situation, surge=self._surge(source, params, task_vars)) if params["surge"] else situation
+            return _looking.with_surge(situation, self._surge(source, params, task_vars)) if params["surge"] else situation
 
     def nodes(self, params: Result) -> dict[str, dict[str, Any]]:
         """What was found out on the nodes, of those where something was."""

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _health, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _health, _known, _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Verdict
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, apart
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge, apart
 
 # So many looks are needed to see each of some hundred busy replicas current once: each is in about every other look.
 _LOOKS_AT_BUSY_REPLICAS = 20
@@ -47,3 +48,11 @@ def look(
     return Situation(
         tuple(readings), tuple(v.only(lambda missing: missing.key in lasting) for v in verdicts), own, foreign=foreign
     )
+
+
+def with_surge(situation: Situation, surge: Sequence[Surge]) -> Situation:
+    """The situation with its temporary servers, each named by the routes of the others."""
+    readings = _known.settled([*situation.readings, *(one.reading for one in surge)])
+    own, temporary = readings[: len(situation.readings)], readings[len(situation.readings) :]
+    joined = tuple(replace(one, reading=reading) for one, reading in zip(surge, temporary))
+    return replace(situation, readings=tuple(own), surge=joined)

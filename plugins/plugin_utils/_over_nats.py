@@ -32,6 +32,8 @@ _NUMBERS = ("limit", "offset")
 # How long after the last answer a server is waited for that has given none: one that answered before, and one that did not.
 _PATIENCE_SECONDS = 2.0
 _PATIENCE_WITH_THE_SILENT_SECONDS = 0.5
+# The id of a server, which is the name of one that has none.
+_NO_NAME = re.compile(r"N[A-Z2-7]{55}\Z")
 _SERVER_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 # Of how many servers that are of no host the names are told.
 _STRANGERS = 20
@@ -189,9 +191,7 @@ class SystemAccount:
         name = self._name(request, target)
         if name is not None:
             return request.replies[name]
-        others = sorted(self._seen - self._ours)
-        told = f"; or another name is its own. These answered and are of no host: {', '.join(others)}" if others else ""
-        return Fault(_SILENT + told + self._too_large() + self._not_let_in())
+        return Fault(_SILENT + _of_no_host(sorted(self._seen - self._ours)) + self._too_large() + self._not_let_in())
 
     def _too_large(self) -> str:
         if not _nats_client.dropped(self._client):
@@ -299,6 +299,18 @@ class SystemAccount:
 
     async def _closed(self) -> None:
         self._news.set()
+
+
+def _of_no_host(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    told = f"; or another name is its own. These answered and are of no host: {', '.join(names)}"
+    if not any(map(_NO_NAME.match, names)):
+        return told
+    return (
+        f"{told}. A server without a server_name answers as its id, another one after each start, so that over NATS nothing "
+        "tells which host runs it: give it a server_name, or read it by HTTP"
+    )
 
 
 def _request(path: str) -> tuple[str, bytes]:

@@ -8,6 +8,7 @@ import json
 import shlex
 from typing import Any, Iterator, Mapping, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _known
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _report_svg as svg
 from ansible_collections.natsops.cluster.plugins.plugin_utils._report_markup import (
     NONE,
@@ -177,7 +178,9 @@ def _server(server: Mapping[str, Any]) -> Element:
     before, after = server["version_before"], server["version_after"]
     version = before or after or NONE if before == after or not (before and after) else f"{before} \u2192 {after}"
     name = [el("b", server["host"]), el("small", " meta leader at first") if server["meta_leader"] else None]
-    if server["server_name"] not in ("", server["host"], server["host"].partition(".")[0]):
+    if server["server_name"] == _known.unnamed(server["host"]):
+        name.append(el("small", " without a server_name"))
+    elif server["server_name"] not in ("", server["host"], server["host"].partition(".")[0]):
         name.append(el("small", f" as {server['server_name']}"))
     return el(
         "tr",

@@ -111,7 +111,9 @@ class MonitoredCluster(Generic[ServerType]):
 
     def routes(self, name: str) -> set[str]:
         """Return the nodes that this one has a route to."""
-        return {route["remote_name"] for route in self.ask(name, "/routez").field("routes") or ()}
+        known = {} if self.settings.server_names else {self.ask(node, "/varz").field("server_id"): node for node in self.nodes}
+        seen = (route["remote_name"] for route in self.ask(name, "/routez").field("routes") or ())
+        return {known.get(name, name) for name in seen}
 
     def leader(self) -> str | None:
         """Return the meta leader that all nodes agree on, or None."""

@@ -19,7 +19,9 @@ LOG_LINES = 15
 class Settings:
     """What the servers of a cluster have in common. Lame duck durations are as short as the server allows."""
 
+    # Empty where each server makes up one.
     cluster_name: str = "lab"
+    server_names: bool = True
     jetstream: bool = True
     lame_duck_duration: str = "30s"
     # "0s" would mean the default of 10 s.
@@ -103,8 +105,9 @@ def config_text(node: Node, nodes: Sequence[Node], settings: Settings, extra: st
 
 def _server_block(node: Node, settings: Settings) -> str:
     monitoring = f'http: "{node.host}:{node.monitor_port}"' if settings.monitoring != "none" else ""
+    name = f"server_name: {node.name}" if settings.server_names else ""
     return f"""\
-server_name: {node.name}
+{name}
 listen: "{node.host}:{node.client_port}"
 {monitoring}
 pid_file: "{node.pid_file}"
@@ -115,7 +118,8 @@ lame_duck_grace_period: "{settings.lame_duck_grace_period}\""""
 
 def _cluster_block(node: Node, nodes: Sequence[Node], settings: Settings) -> str:
     routes = ", ".join(f'"nats://{other.host}:{other.route_port}"' for other in nodes if other != node)
-    return f'cluster {{ name: {settings.cluster_name}, listen: "{node.host}:{node.route_port}", routes: [{routes}] }}'
+    name = f"name: {settings.cluster_name}, " if settings.cluster_name else ""
+    return f'cluster {{ {name}listen: "{node.host}:{node.route_port}", routes: [{routes}] }}'
 
 
 def _accounts_block(settings: Settings) -> str:

@@ -19,10 +19,10 @@ from pathlib import Path
 from signal import SIGUSR2
 from typing import Any, Dict
 
-from tests.lab.binaries import ROOT, LabError
+from tests.lab.binaries import ROOT, LabError, server_binary
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_assets import MESSAGE_ID, STREAM, connect, create_assets
-from tests.lab.node import Settings
+from tests.lab.node import Settings, lay_out
 from tests.lab.ports import HOST
 from tests.lab.processes import wait_until
 from tests.lab.topology import Part, Topology
@@ -31,6 +31,11 @@ FIXTURES = ROOT / "tests" / "fixtures"
 VERSIONS = ("2.10.26", "2.11.11", "2.12.8", "2.14.6", "2.15.1")
 # The situations differ little from version to version: the oldest and the newest show what there is.
 VERSIONS_WITH_SITUATIONS = ("2.10.26", "2.15.1")
+# What clusters without a name call themselves differs where both of these are in one.
+VERSION_WITHOUT_NAMES, NEXT_VERSION = "2.12.8", "2.14.6"
+# One made-up name in fifteen begins with a digit that sorts before this one.
+SORTS_FIRST, NAMES_TO_TRY = "4", 200
+NAMELESS = Settings(cluster_name="", server_names=False, jetstream=False)
 # In this order: what says "healthy" is read just before what proves or disproves it.
 PATHS = (
     "/healthz",
@@ -98,6 +103,45 @@ def record_topologies(folder: Path) -> None:
                 recorded = snapshot(topology, name)
                 recorded.update(snapshot(topology, name, JOINTS))
                 write(folder / situation / f"{name}.json", recorded)
+
+
+def record_nameless(folder: Path) -> None:
+    """Core NATS without names of servers or of the cluster, where n1 has been upgraded already: each calls the cluster as it
+    likes. And two clusters of one name, n1 and n2, n3 and n4, that have nothing to do with each other."""
+    with LoopbackCluster(folder.name, settings=NAMELESS) as cluster:
+        begin_upgrade(cluster, NEXT_VERSION)
+        for name in cluster.nodes:
+            write(folder / "nameless" / f"{name}.json", snapshot(cluster, name))
+    named = Settings(server_names=False, jetstream=False)
+    with LoopbackCluster(folder.name, 2, settings=named) as first, LoopbackCluster(folder.name, 2, settings=named) as second:
+        for cluster, numbers in ((first, (1, 2)), (second, (3, 4))):
+            for name, number in zip(cluster.nodes, numbers):
+                write(folder / "namesakes" / f"n{number}.json", snapshot(cluster, name))
+
+
+def begin_upgrade(cluster: LoopbackCluster, version: str) -> None:
+    """Have n1 run another version, in a cluster without a name that its servers call by several.
+
+    Of two made-up names a server that joins takes the one that sorts last, and those that were there before keep theirs.
+    """
+    lay_out(cluster.nodes["n1"], server_binary(version), cluster.config_of("n1"))
+    for name in cluster.nodes:
+        cluster.terminate(name)
+    for _unused in range(NAMES_TO_TRY):
+        cluster.start_node("n1")
+        _need(lambda: bool(_said(cluster, "n1")), RETURN_SECONDS, "n1 did not start")
+        if _said(cluster, "n1") < SORTS_FIRST:
+            break
+        cluster.terminate("n1")
+    for name in ("n2", "n3"):
+        cluster.start_node(name)
+    cluster.wait_ready()
+    if len({_said(cluster, name) for name in cluster.nodes}) == 1:
+        raise LabError("all servers call the cluster the same")
+
+
+def _said(cluster: LoopbackCluster, name: str) -> str:
+    return str(cluster.ask(name, "/varz").field("cluster", "name") or "")
 
 
 def record_lame_duck(version: str, folder: Path) -> None:
@@ -275,6 +319,8 @@ def _idle_client(port: int) -> Iterator[None]:
 def record(version: str, folder: Path) -> None:
     print(f"{version}", flush=True)
     record_healthy(version, folder)
+    if version == VERSION_WITHOUT_NAMES:
+        record_nameless(folder)
     if version in VERSIONS_WITH_SITUATIONS:
         record_lame_duck(version, folder)
         record_peer_down(version, folder)

@@ -55,7 +55,13 @@ def changed(readings: Sequence[Reading], name: str, **values: Any) -> list[Readi
 
 def with_facts(readings: Sequence[Reading], *names: str, **facts: Any) -> list[Reading]:
     """The readings with other facts, of some servers or of all."""
-    return [replace(r, facts=replace(r.facts, **facts)) if r.facts and (not names or r.name in names) else r for r in readings]
+    said = {key: facts[key] for key in ("server_name", "cluster") if key in facts}
+    return [
+        replace(r, facts=replace(r.facts, **facts), said=replace(r.said, **said))
+        if r.facts and (not names or r.name in names)
+        else r
+        for r in readings
+    ]
 
 
 def silent(readings: Sequence[Reading], *names: str) -> list[Reading]:

@@ -280,7 +280,8 @@ def test_of_many_things_a_few_are_shown_and_the_others_counted() -> None:
 def test_two_clusters_that_do_not_know_each_other_each_have_a_meta_group_of_their_own() -> None:
     other = []
     for reading in cluster():
-        facts = replace(reading.facts, server_name=f"x-{reading.name}", cluster="other", meta_leader="x-n2")
+        own = {"server_id": f"X-{reading.name}", "server_name": f"x-{reading.name}"}
+        facts = replace(reading.facts, **own, cluster="other", meta_leader="x-n2")
         placements = tuple(
             replace(p, leader=f"x-{p.leader}", replicas=tuple(replace(r, name=f"x-{r.name}") for r in p.replicas))
             for p in reading.placements

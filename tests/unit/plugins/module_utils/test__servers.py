@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _servers
+from ansible_collections.natsops.cluster.plugins.module_utils import _routes, _servers
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError, Placement, RaftGroup, Replica
 from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST, VERSIONS, answers
@@ -43,16 +43,16 @@ def test_the_servers_of_a_healthy_cluster_name_the_same_meta_leader(version: str
 def test_each_peer_is_named_once_however_many_routes_there_are(version: str) -> None:
     routez = body(version, "/routez")
     assert len(routez["routes"]) > 2
-    assert _servers.parse_routez(routez) == {"n2", "n3"}
+    assert {peer.name for peer in _routes.parse_routez(routez)} == {"n2", "n3"}
 
 
 def test_a_server_without_routes_has_no_peers() -> None:
-    assert _servers.parse_routez({"num_routes": 0}) == frozenset()
-    assert _servers.parse_routez({"routes": None}) == frozenset()
+    assert _routes.parse_routez({"num_routes": 0}) == ()
+    assert _routes.parse_routez({"routes": None}) == ()
 
 
 def test_a_peer_without_a_name_is_known_by_its_id() -> None:
-    assert _servers.parse_routez({"routes": [{"remote_id": "NABC"}]}) == {"NABC"}
+    assert _routes.parse_routez({"routes": [{"remote_id": "NABC"}]}) == (_routes.Peer("NABC", "NABC", ""),)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

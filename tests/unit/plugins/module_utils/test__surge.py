@@ -108,6 +108,9 @@ def test_where_nothing_is_to_be_done_a_temporary_server_that_could_not_join_is_n
             "is called 'prod', and the cluster that is upgraded lab",
             id="name",
         ),
+        pytest.param(
+            surge(CONFIG.replace("name: lab", "listen: 6222")), "surge_server", "gives its cluster no name", id="no-name"
+        ),
         pytest.param(surge(host="n1"), "surge_server", "n1: is a host of the cluster", id="a-host-of-the-cluster"),
         pytest.param(surge(error="ssh: refused", node={}), "surge_server", "cannot be found out: ssh: refused", id="host-lost"),
         pytest.param(

@@ -156,6 +156,14 @@ def test_a_server_has_the_name_of_its_host_or_the_first_part_of_it_or_the_one_th
     assert _targets.server_names("n3", task_vars, templar) == ("three",)
 
 
+def test_a_server_without_a_name_is_told_from_one_with_another_name() -> None:
+    assert _over_nats._of_no_host([]) == ""
+    assert _over_nats._of_no_host(["other"]).endswith("These answered and are of no host: other")
+    told = _over_nats._of_no_host(["NDJWE4SOUJOJT2TY5Y2YQEOAHGAK5VIGXTGKWJSFHVCII4ITI3LBHBUV"])
+    assert "A server without a server_name answers as its id" in told
+    assert told.endswith("give it a server_name, or read it by HTTP")
+
+
 def test_whoever_reads_one_host_knows_the_others_of_the_group_and_may_connect_to_them() -> None:
     task_vars, templar = inventory(n2={"ansible_host": "fd00::2"})
     task_vars["groups"] = {"nats": ["n1", "n2"]}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.module_utils._known import unnamed
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _report, _report_markup, _report_svg
 from ansible_collections.natsops.cluster.plugins.plugin_utils._report_html import render
 from ansible_collections.natsops.cluster.plugins.plugin_utils._report_style import STYLE
@@ -143,6 +144,16 @@ def test_how_to_go_on_in_spite_of_refusals_is_said_where_that_can_be_done() -> N
     assert '["ghost_peer", "stepping_stone", "two_node_cluster"]' in page(*events).said("pre")
     events[1]["refusals"] = [{**events[1]["refusals"][0], "waivable": False}, events[1]["refusals"][1]]
     assert "nats_upgrade_waive" not in page(*events).said("pre")
+
+
+def test_a_server_has_the_name_of_its_host_another_or_none() -> None:
+    events = report_events.good()
+    (planned,) = [event for event in events if event["kind"] == "planned"]
+    first, second, *_unused = planned["servers"].values()
+    host = next(iter(planned["servers"]))
+    first["server_name"], second["server_name"] = unnamed(host), "other"
+    shown = page(*events).said("small")
+    assert (" without a server_name" in shown, " as other" in shown, shown.count(" as ")) == (True, True, 1)
 
 
 def test_of_a_failure_what_the_run_said_comes_first_and_then_the_servers_own_log() -> None:
