@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _health, _monitor
@@ -40,6 +41,8 @@ def look(
         once,
         lambda _unused: not lasting,
         timeout_seconds=settle_seconds,
+        # The number of looks is the bound, however slow each is.
+        longest_seconds=math.inf,
         moved=lambda _unused: looks < _LOOKS_AT_BUSY_REPLICAS and all(lasting.values()),
         shortest_interval_seconds=0.3,
     ).value
