@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Collection, Container, Iterable, Iterator, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _balance
+from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _quorum
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Reading
@@ -21,9 +22,24 @@ from ansible_collections.natsops.cluster.plugins.module_utils._situation import 
     named,
 )
 
+# Who waives one of these goes on with less than the whole cluster.
+_WEAKENED = ("degraded_group", "ghost_peer", "missing_gateway", "missing_route", "unhealthy_server")
+_MAX_LAG = 100
+
 
 def judge(situation: Situation) -> Iterator[Trouble]:
-    """Every reason that lies in the cluster."""
+    """Every reason that lies in the cluster. No waiver is offered of what could cost a majority."""
+    troubles = list(_judge(situation))
+    weakened = any(trouble.finding.name in _WEAKENED for trouble in troubles)
+    if not (weakened and (_silent_hosts(situation) or _quorum.at_risk(situation.readings, max_lag=_MAX_LAG))):
+        yield from troubles
+        return
+    for trouble in troubles:
+        offered = trouble.finding.offered and trouble.finding.name not in _WEAKENED
+        yield replace(trouble, finding=replace(trouble.finding, offered=offered))
+
+
+def _judge(situation: Situation) -> Iterator[Trouble]:
     if situation.asks_without_account:
         yield Trouble(Finding("rebalance_account", _balance.NO_ACCOUNT))
     yield from _same_server_twice(situation.servers)
@@ -62,8 +78,12 @@ def _same_server_twice(servers: Sequence[Server]) -> Iterator[Trouble]:
             )
 
 
+def _silent_hosts(situation: Situation) -> list[Reading]:
+    return [reading for reading in situation.silent if reading.name not in situation.resumed]
+
+
 def _silent(situation: Situation) -> Iterator[Trouble]:
-    silent = [reading for reading in situation.silent if reading.name not in situation.resumed]
+    silent = _silent_hosts(situation)
     if not silent:
         return
     lines = "\n".join(f"  {reading.name} {reading.monitor_url}: {reading.error}" for reading in silent)
@@ -71,8 +91,12 @@ def _silent(situation: Situation) -> Iterator[Trouble]:
         Finding(
             "missing_server",
             f"monitoring cannot be read of {len(silent)} of {len(situation.readings)} servers:\n{lines}\n"
-            f"Without it nobody can tell whether the cluster can lose a node. {_to_be_read(silent)}",
+            f"Without it nobody can tell whether the cluster can lose a node. {_to_be_read(silent)}{_up(situation, silent)}"
+            f"{_dead(situation)}",
+            # An address that leads to something else says nothing of the server: it is wrong, and no waiver makes it right.
+            waivable=not any(reading.lasting for reading in silent),
             seen=tuple(reading.name for reading in silent),
+            offered=False,
         ),
         # Who goes on without them goes on without their replicas.
         (
@@ -89,6 +113,22 @@ def _to_be_read(silent: Sequence[Reading]) -> str:
         "Start the server, open its monitoring port (http: 8222 in its configuration) to the controller, set "
         "nats_upgrade_monitor_url to where it is, or nats_upgrade_probe_from: node where it is bound to loopback"
     )
+
+
+def _up(situation: Situation, silent: Sequence[Reading]) -> str:
+    """Servers that run, and that no host answers for: the wrong address of one that does not."""
+    routed = {peer for server in situation.servers for peer in server.reading.peers}
+    up = sorted(routed - situation.names - situation.resumed - situation.surge_names)
+    if not up:
+        return ""
+    hosts = named(reading.name for reading in silent)
+    return f". The others have routes to {named(up)}: if that is {hosts}, it runs, and its address here is wrong"
+
+
+def _dead(situation: Situation) -> str:
+    meta = any(server.facts.meta_cluster_size for server in situation.servers)
+    peer = " and remove it from the meta group (nats server cluster peer-remove NAME, with the system account)" if meta else ""
+    return f". If a server is dead for good, take its host out of the group{peer}"
 
 
 def _membership(situation: Situation) -> Iterator[Trouble]:
@@ -130,7 +170,7 @@ def _unknown(situation: Situation) -> tuple[set[str], set[str]]:
     gone = {replica.name for replica in in_meta if replica.offline} - known - live
     # The leader may be in a cluster that nobody reads: who counts is known to every member all the same.
     live |= {name for server in situation.servers for name in server.reading.meta_peers} - known - gone
-    silent = [reading.name for reading in situation.silent if reading.name not in situation.resumed]
+    silent = [reading.name for reading in _silent_hosts(situation)]
     # A server whose name is not that of its host has some other name: it may be any of these.
     unnamed = [host for host in silent if not _may_be(host, live | gone)]
     named_after = {name for name in live | gone if any(_may_be(host, {name}) for host in silent)}
@@ -297,6 +337,10 @@ _SAID = {
     "degraded_group": "not every stream and consumer has all its replicas, in several looks in a row:\n{lines}\nStopping "
     "a node could take away what is left of them. Wait until they have caught up, or mend them",
 }
+_LEADERLESS = (
+    ". What has no leader has lost its majority, and takes no writes: start the servers that are down, and see that all have "
+    "routes to each other (port 6222)"
+)
 
 
 def _troubles(situation: Situation) -> Iterator[Trouble]:
@@ -309,10 +353,11 @@ def _troubles(situation: Situation) -> Iterator[Trouble]:
                 found[name].append((verdict.reading.name, missing))
     for name, entries in found.items():
         lines = [f"  {host}: {missing.seen}" for host, missing in entries]
+        leaderless = name == "degraded_group" and any(missing.seen.endswith("has no leader") for _unused, missing in entries)
         yield Trouble(
             Finding(
                 name,
-                _SAID[name].format(lines=listed(lines)),
+                _SAID[name].format(lines=listed(lines)) + (_LEADERLESS if leaderless else ""),
                 seen=tuple(dict.fromkeys(host for host, _unused in entries)),
             ),
             tuple(missing.key for _unused, missing in entries),

@@ -22,6 +22,7 @@ from tests.unit.situations import (
     found,
     plan_of,
     refusals,
+    silent,
     warnings,
     with_facts,
     with_meta_peer,
@@ -63,6 +64,24 @@ def test_a_server_that_does_not_answer_is_missing_and_is_told_once(version: str,
     finding = found(plan, "missing_server")
     assert finding.seen == ("n2",)
     assert "monitoring cannot be read of 1 of 3 servers:\n  n2 http://n2:8222: connection refused\n" in finding.message
+
+
+def test_an_address_that_leads_to_something_else_is_no_missing_server_to_be_waived() -> None:
+    wrong = Reading("n2", "https://n2:8222", error="it speaks plain http: write http:// there", lasting=True)
+    plan = plan_of([wrong if r.name == "n2" else r for r in cluster()], "missing_server")
+    assert refusals(plan) == ["missing_server"]
+    assert found(plan, "missing_server").message.endswith("It cannot be waived.")
+
+
+def test_a_server_that_others_have_routes_to_runs_so_that_its_address_is_wrong() -> None:
+    finding = found(plan_of(silent(cluster(), "n2")), "missing_server")
+    assert "The others have routes to n2: if that is n2, it runs, and its address here is wrong" in finding.message
+    assert "routes to" not in found(of("2.15.1", "peer_down_12s"), "missing_server").message
+
+
+def test_how_to_be_rid_of_a_server_that_is_dead_for_good_is_said() -> None:
+    message = found(of("2.15.1", "peer_down_12s"), "missing_server").message
+    assert "take its host out of the group and remove it from the meta group (nats server cluster peer-remove NAME" in message
 
 
 @pytest.mark.parametrize("version", OLDEST_AND_NEWEST)
