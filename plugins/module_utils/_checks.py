@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import defaultdict
 from dataclasses import replace
 from typing import Collection, Container, Iterable, Iterator, Sequence
@@ -149,13 +151,28 @@ def _membership(situation: Situation) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "ghost_peer",
-                f"the meta group counts {size} servers, and {named(sorted(gone))} {_is(gone)} offline and not in the inventory: "
+                f"the meta group counts {size} servers, and {named(map(_ghost, sorted(gone)))} {_is(gone)} offline and not in "
+                "the inventory: "
                 f"it needs {size // 2 + 1} of them for every decision, so each node that stops brings it nearer to a standstill. "
-                "If it never returns, remove it: nats server cluster peer-remove NAME, with the system account",
+                f"If it never returns, remove it with the system account: {named(map(_removal, sorted(gone)))}",
                 seen=tuple(sorted(gone)),
             ),
             tuple(_replica_keys(situation, gone)),
         )
+
+
+# What a meta leader calls a member that it has not heard of since it started. It is removed by its id, and by no name.
+_NAMELESS = re.compile(r"Server name unknown at this time \(peerID: (\w+)\)\Z")
+
+
+def _ghost(name: str) -> str:
+    nameless = _NAMELESS.match(name)
+    return f"a server of which only the peer id is known ({nameless[1]})" if nameless else name
+
+
+def _removal(name: str) -> str:
+    nameless = _NAMELESS.match(name)
+    return f"nats server cluster peer-remove {shlex.quote(nameless[1] if nameless else name)}"
 
 
 def _unknown(situation: Situation) -> tuple[set[str], set[str]]:
@@ -207,11 +224,19 @@ def _replica_keys(situation: Situation, names: Container[str]) -> Iterator[str]:
 
 def _size(name: str, servers: Sequence[Server], situation: Situation) -> Iterator[Trouble]:
     hosts = tuple(server.host for server in servers)
+    # Of a node whose turn broke off the server is down, and is brought back before any other is touched.
+    coming = [r.name for r in situation.silent if situation.unfinished(r.name) and _is_of(situation, r.name, name)]
     with_jetstream = [server for server in servers if server.facts.jetstream]
     meta_size = max((server.facts.meta_cluster_size for server in servers), default=0)
     # A temporary server is a place for clients, and takes no part in JetStream.
     has_room = not with_jetstream and bool(situation.surge_of(name))
-    if len(servers) == 1 and not servers[0].reading.peers - situation.surge_names and meta_size < 2 and not has_room:
+    if (
+        len(servers) == 1
+        and not coming
+        and not servers[0].reading.peers - situation.surge_names
+        and meta_size < 2
+        and not has_room
+    ):
         yield Trouble(
             Finding(
                 "single_server",
@@ -240,6 +265,12 @@ def _size(name: str, servers: Sequence[Server], situation: Situation) -> Iterato
                 seen=hosts,
             )
         )
+
+
+def _is_of(situation: Situation, host: str, cluster: str) -> bool:
+    """Whether the server of this host was of the cluster when it was taken; without a cluster to tell, whether there is one."""
+    was = (situation.journal(host).get("data") or {}).get("cluster") or ""
+    return was == cluster if was else len(clusters(situation)) == 1
 
 
 def _capacity(servers: Sequence[Server], surge: Sequence[Surge]) -> Iterator[Trouble]:

@@ -202,7 +202,9 @@ def _too_large(url: str, most: int) -> NatsError:
 
 def _open(params: Mapping[str, Any], url: str) -> _stream.File:
     credentials = (params["username"], params["password"] or "") if params["username"] else None
-    settings = _reply.Settings(params["timeout_seconds"], params["validate_certs"], params["ca_path"])
+    settings = _reply.Settings(
+        params["timeout_seconds"], params["validate_certs"], params["ca_path"], ca_variable="nats_upgrade_archive_ca_path"
+    )
     file = _stream.open_file(url, settings, credentials, params["whole_timeout_seconds"])
     if isinstance(file, _stream.File):
         return file

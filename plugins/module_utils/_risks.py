@@ -47,6 +47,7 @@ RISKS: Mapping[str, str] = {
     "unknown_version": "a bad release, or one that wants another before it",
     "unlisted_cluster": "it stays on the old version, and its health is not checked",
     "unlisted_server": "it goes down in the wrong moment, or stays on the old version",
+    "unsafe_path": "what that user puts there is the server",
     "unsafe_unit": "none in the roll; clients that are dropped at the next systemctl stop",
     "version_window": "a way that nobody tests",
     "withdrawn_version": "what it was withdrawn for",

@@ -111,7 +111,20 @@ def test_a_meta_peer_that_has_gone_is_a_ghost_with_what_it_costs_and_how_to_be_r
     finding = found(plan, "ghost_peer")
     assert finding.seen == ("n4",)
     assert finding.message.startswith("the meta group counts 4 servers, and n4 is offline and not in the inventory: it needs 3 ")
-    assert "peer-remove NAME" in finding.message
+    assert finding.message.endswith("remove it with the system account: nats server cluster peer-remove n4")
+
+
+def test_a_ghost_of_which_only_the_id_is_known_is_removed_by_its_id() -> None:
+    # So says a leader that has not heard of it since it started: nats-server, and the CLI, know no server by that name.
+    plan = plan_of(with_meta_peer(cluster(), "Server name unknown at this time (peerID: yrzKKRBu)", offline=True))
+    message = found(plan, "ghost_peer").message
+    assert "a server of which only the peer id is known (yrzKKRBu) is offline and not in the inventory" in message
+    assert message.endswith("nats server cluster peer-remove yrzKKRBu")
+
+
+def test_a_ghost_whose_name_has_a_space_is_one_word_in_the_command() -> None:
+    plan = plan_of(with_meta_peer(cluster(), "old n4", offline=True))
+    assert found(plan, "ghost_peer").message.endswith("nats server cluster peer-remove 'old n4'")
 
 
 @pytest.mark.parametrize(
