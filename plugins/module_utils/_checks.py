@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Collection, Container, Iterable, Iterator, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _quorum
+from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _checks_alike, _quorum
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Reading
@@ -50,9 +50,8 @@ def _judge(situation: Situation) -> Iterator[Trouble]:
     for name, servers in clusters(situation).items():
         yield from _size(name, servers, situation)
         yield from _capacity(servers, situation.surge_of(name))
-        yield from _configs(name, servers)
-        yield from _single_routes(servers)
-    yield from _mixed_versions(situation.servers)
+        yield from _checks_alike.judge(name, servers, situation)
+    yield from _checks_alike.judge_versions(situation.servers)
     yield from _troubles(situation)
 
 
@@ -291,61 +290,6 @@ def _capacity(servers: Sequence[Server], surge: Sequence[Surge]) -> Iterator[Tro
                     seen=(leaving.host,),
                 )
             )
-
-
-def _configs(name: str, servers: Sequence[Server]) -> Iterator[Trouble]:
-    by_digest: dict[str, list[str]] = defaultdict(list)
-    for server in servers:
-        if server.facts.config_digest:
-            by_digest[server.facts.config_digest].append(server.host)
-    if len(by_digest) > 1:
-        alike = "; ".join(named(hosts) for hosts in by_digest.values())
-        yield Trouble(
-            Finding(
-                "mixed_configs",
-                f"the configurations in {name} differ ({alike}): natural where each has its own server_name in it; else see that "
-                "clients find the same accounts and permissions on every server",
-                refuses=False,
-                seen=tuple(server.host for server in servers),
-            )
-        )
-
-
-def _single_routes(servers: Sequence[Server]) -> Iterator[Trouble]:
-    if len(servers) < 3:
-        return
-    for server in servers:
-        routes = set(server.facts.configured_routes)
-        if len(routes) == 1:
-            yield Trouble(
-                Finding(
-                    "single_route",
-                    f"{server.host} has one configured route, {routes.pop()}: if it restarts while that server is away it does "
-                    "not find the cluster again. Configure at least two routes",
-                    refuses=False,
-                    seen=(server.host,),
-                )
-            )
-
-
-def _mixed_versions(servers: Sequence[Server]) -> Iterator[Trouble]:
-    by_version: dict[str, list[Server]] = defaultdict(list)
-    for server in servers:
-        by_version[server.facts.version].append(server)
-    if len(by_version) > 1:
-        which = "; ".join(
-            f"{version}: {', '.join(f'{s.host} (up {s.facts.uptime})' for s in found)}"
-            for version, found in sorted(by_version.items())
-        )
-        yield Trouble(
-            Finding(
-                "mixed_versions",
-                f"the servers run several versions already, as after a roll that has not ended: {which}. What does not run the "
-                "target yet is taken; natsops.cluster.status tells what an earlier run has left",
-                refuses=False,
-                seen=tuple(server.host for server in servers),
-            )
-        )
 
 
 # By the condition that is not met: what it is called, and what is said of it.

@@ -113,7 +113,7 @@ def distances(verdicts: Sequence[Verdict], max_lag: int) -> dict[str, int]:
         if not verdict.reading.error:
             # Sums, and not a number for each asset: assets come and go. A lag that is small enough is noise.
             found[f"{name} lag"] = sum(lag for lag in verdict.lags.values() if lag > max_lag)
-            found.update({f"{name} {condition}": missing[condition] for condition in (*CONDITIONS, "quorum")})
+            found.update({f"{name} {condition}": missing[condition] for condition in (*CONDITIONS, "quorum", *missing)})
     return found
 
 

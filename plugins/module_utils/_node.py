@@ -138,6 +138,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "binary_path": start.binary_path,
         "binary_version": None if container else installed_version(start.binary_path, identity),
         "config_path": config_path,
+        "config_common": _common_digest(known, process, again),
         "config_modified": last_modified([at_start(path) for path in files]),
         "cwd": folder if process else turn.get("cwd"),
         "output_path": output,
@@ -203,6 +204,15 @@ def _folder_differs(
 def _log_path(settings: Mapping[str, str], folder: str | None) -> str:
     path = settings.get("log_file") or settings.get("logfile") or ""
     return _started_by.absolute(path, folder) if folder or os.path.isabs(path) else ""
+
+
+def _common_digest(config_path: str, process: Process | None, read: Callable[[str], str]) -> str:
+    """Tells the configurations of servers apart that differ in more than what is each one's own."""
+    # Here and not above, as below.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _config_own, _config_tree
+
+    with _naming_what_cannot_be_read():
+        return _config_own.common_digest(_config_tree.read(config_path, read, environment_of(process)) if config_path else {})
 
 
 def _access_facts(

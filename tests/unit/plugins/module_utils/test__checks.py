@@ -230,6 +230,20 @@ def test_configurations_that_differ_are_told_and_those_that_are_alike_are_not() 
     assert "mixed_configs" not in [finding.name for finding in alike.settled.warnings]
 
 
+@pytest.mark.parametrize(
+    ("common", "said"),
+    [
+        pytest.param(("c", "c", "c"), "", id="own-names-and-addresses-only"),
+        pytest.param(("c", "d", "c"), "differ in more than each server's own names and addresses (n1, n3; n2): see", id="more"),
+        pytest.param(("c", "", "c"), "differ (n1; n2; n3): natural where each has its own server_name", id="not-looked-at"),
+    ],
+)
+def test_configurations_that_differ_in_what_is_each_servers_own_are_not_told(common: tuple[str, ...], said: str) -> None:
+    plan = plan_of(cluster(), **{f"n{number}": {"config_common": digest} for number, digest in enumerate(common, 1)})
+    told = [finding.message for finding in plan.settled.warnings if finding.name == "mixed_configs"]
+    assert [said in message for message in told] == ([True] if said else [])
+
+
 def test_versions_that_do_not_tell_their_configuration_are_not_judged_by_it() -> None:
     plan = plan_of(cluster(version="2.10.26"), target="2.11.17")
     assert "mixed_configs" not in [finding.name for finding in plan.settled.warnings]

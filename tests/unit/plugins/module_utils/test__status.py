@@ -197,9 +197,7 @@ def test_a_lock_is_told_once_with_all_the_hosts_it_lies_on() -> None:
 @pytest.mark.parametrize(
     ("lock", "holder", "said"),
     [
-        pytest.param(
-            HELD, "lives", "Its process lives: that run is at work, or stands still. Wait for it", id="lives"
-        ),
+        pytest.param(HELD, "lives", "Its process lives: that run is at work, or stands still. Wait for it", id="lives"),
         pytest.param(HELD, "dead", "Its process has gone: the next run from build7 takes the lock over at once", id="dead"),
         pytest.param(HELD, "unknown", "Only build7 can tell whether its process lives", id="another-controller"),
         pytest.param({"state": "unreadable", "said": "x"}, "unknown", "delete lock.json in nats_upgrade_state_dir", id="damaged"),
