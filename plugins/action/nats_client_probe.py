@@ -7,11 +7,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.action import nats_lock
 from ansible_collections.natsops.cluster.plugins.module_utils import _findings, _process
 from ansible_collections.natsops.cluster.plugins.module_utils._arguments import CLIENT_PROBE
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _client_probe, _client_probe_session, _targets
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _client_probe, _client_probe_session, _holder, _targets
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
 
 _PERMISSIONS = "publish to $JS.API.INFO, $JS.API.STREAM.>, $JS.API.CONSUMER.> and $JS.ACK.>"
@@ -49,7 +48,7 @@ class ActionModule(NatsAction):
         return {"lines": [], **_said(without)}
 
     def _start(self, task_vars: dict[str, Any]) -> Result:
-        began = _client_probe.start(self._folder, self._wanted(task_vars), nats_lock.controller())
+        began = _client_probe.start(self._folder, self._wanted(task_vars), _holder.controller())
         said = _said(began["without_jetstream"])
         for warning in said.get("warnings", ()):
             self.told.tell("note", text=warning)

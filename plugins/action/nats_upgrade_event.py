@@ -13,12 +13,12 @@ from typing import Any
 
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.natsops.cluster.plugins.action.nats_lock import controller
 from ansible_collections.natsops.cluster.plugins.module_utils import _plan, _printable
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_event import REQUIRED_IF, SPEC
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _taking_up, _watching
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._holder import controller
 from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _policy, _status
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_status import SPEC
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _holder
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import LookingAction, Result
 
 
@@ -17,5 +18,9 @@ class ActionModule(LookingAction):
     def work(self, task_vars: dict[str, Any]) -> Result:
         _unused, params = self.validate_argument_spec(argument_spec=SPEC)
         situation = self.situation(params, task_vars)
-        told = _status.status(situation, _policy.load(params["policy_file"]), params["inventory"], params["group"])
+        us = _holder.controller()
+        locks = [node["lock"] for node in situation.nodes.values() if node.get("lock")]
+        holders = {str(lock.get("run_id", "?")): _holder.state_of(lock, us) for lock in locks}
+        policy = _policy.load(params["policy_file"])
+        told = _status.status(situation, policy, params["inventory"], params["group"], holders)
         return {"changed": False, "status": told}

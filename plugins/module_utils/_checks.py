@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import defaultdict
+from dataclasses import replace
 from typing import Collection, Container, Iterable, Iterator, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _known
+from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _checks_alike, _known, _quorum
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Reading
@@ -21,9 +24,24 @@ from ansible_collections.natsops.cluster.plugins.module_utils._situation import 
     named,
 )
 
+# Who waives one of these goes on with less than the whole cluster.
+_WEAKENED = ("degraded_group", "ghost_peer", "missing_gateway", "missing_route", "unhealthy_server")
+_MAX_LAG = 100
+
 
 def judge(situation: Situation) -> Iterator[Trouble]:
-    """Every reason that lies in the cluster."""
+    """Every reason that lies in the cluster. No waiver is offered of what could cost a majority."""
+    troubles = list(_judge(situation))
+    weakened = any(trouble.finding.name in _WEAKENED for trouble in troubles)
+    if not (weakened and (_silent_hosts(situation) or _quorum.at_risk(situation.readings, max_lag=_MAX_LAG))):
+        yield from troubles
+        return
+    for trouble in troubles:
+        offered = trouble.finding.offered and trouble.finding.name not in _WEAKENED
+        yield replace(trouble, finding=replace(trouble.finding, offered=offered))
+
+
+def _judge(situation: Situation) -> Iterator[Trouble]:
     if situation.asks_without_account:
         yield Trouble(Finding("rebalance_account", _balance.NO_ACCOUNT))
     yield from _same_server_twice(situation.servers)
@@ -32,9 +50,8 @@ def judge(situation: Situation) -> Iterator[Trouble]:
     for name, servers in clusters(situation).items():
         yield from _size(name, servers, situation)
         yield from _capacity(servers, situation.surge_of(name))
-        yield from _configs(name, servers)
-        yield from _single_routes(servers)
-    yield from _mixed_versions(situation.servers)
+        yield from _checks_alike.judge(name, servers, situation)
+    yield from _checks_alike.judge_versions(situation.servers)
     yield from _troubles(situation)
 
 
@@ -65,8 +82,12 @@ def _same_server_twice(servers: Sequence[Server]) -> Iterator[Trouble]:
             )
 
 
+def _silent_hosts(situation: Situation) -> list[Reading]:
+    return [reading for reading in situation.silent if reading.name not in situation.resumed]
+
+
 def _silent(situation: Situation) -> Iterator[Trouble]:
-    silent = [reading for reading in situation.silent if reading.name not in situation.resumed]
+    silent = _silent_hosts(situation)
     if not silent:
         return
     lines = "\n".join(f"  {reading.name} {reading.monitor_url}: {reading.error}" for reading in silent)
@@ -74,8 +95,12 @@ def _silent(situation: Situation) -> Iterator[Trouble]:
         Finding(
             "missing_server",
             f"monitoring cannot be read of {len(silent)} of {len(situation.readings)} servers:\n{lines}\n"
-            f"Without it nobody can tell whether the cluster can lose a node. {_to_be_read(silent)}",
+            f"Without it nobody can tell whether the cluster can lose a node. {_to_be_read(silent)}{_up(situation, silent)}"
+            f"{_dead(situation)}",
+            # An address that leads to something else says nothing of the server: it is wrong, and no waiver makes it right.
+            waivable=not any(reading.lasting for reading in silent),
             seen=tuple(reading.name for reading in silent),
+            offered=False,
         ),
         # Who goes on without them goes on without their replicas.
         (
@@ -92,6 +117,22 @@ def _to_be_read(silent: Sequence[Reading]) -> str:
         "Start the server, open its monitoring port (http: 8222 in its configuration) to the controller, set "
         "nats_upgrade_monitor_url to where it is, or nats_upgrade_probe_from: node where it is bound to loopback"
     )
+
+
+def _up(situation: Situation, silent: Sequence[Reading]) -> str:
+    """Servers that run, and that no host answers for: the wrong address of one that does not."""
+    routed = {peer for server in situation.servers for peer in server.reading.peers}
+    up = sorted(routed - situation.names - situation.resumed - situation.surge_names)
+    if not up:
+        return ""
+    hosts = named(reading.name for reading in silent)
+    return f". The others have routes to {named(up)}: if that is {hosts}, it runs, and its address here is wrong"
+
+
+def _dead(situation: Situation) -> str:
+    meta = any(server.facts.meta_cluster_size for server in situation.servers)
+    peer = " and remove it from the meta group (nats server cluster peer-remove NAME, with the system account)" if meta else ""
+    return f". If a server is dead for good, take its host out of the group{peer}"
 
 
 def _membership(situation: Situation) -> Iterator[Trouble]:
@@ -112,13 +153,28 @@ def _membership(situation: Situation) -> Iterator[Trouble]:
         yield Trouble(
             Finding(
                 "ghost_peer",
-                f"the meta group counts {size} servers, and {named(sorted(gone))} {_is(gone)} offline and not in the inventory: "
+                f"the meta group counts {size} servers, and {named(map(_ghost, sorted(gone)))} {_is(gone)} offline and not in "
+                "the inventory: "
                 f"it needs {size // 2 + 1} of them for every decision, so each node that stops brings it nearer to a standstill. "
-                "If it never returns, remove it: nats server cluster peer-remove NAME, with the system account",
+                f"If it never returns, remove it with the system account: {named(map(_removal, sorted(gone)))}",
                 seen=tuple(sorted(gone)),
             ),
             tuple(_replica_keys(situation, gone)),
         )
+
+
+# What a meta leader calls a member that it has not heard of since it started. It is removed by its id, and by no name.
+_NAMELESS = re.compile(r"Server name unknown at this time \(peerID: (\w+)\)\Z")
+
+
+def _ghost(name: str) -> str:
+    nameless = _NAMELESS.match(name)
+    return f"a server of which only the peer id is known ({nameless[1]})" if nameless else name
+
+
+def _removal(name: str) -> str:
+    nameless = _NAMELESS.match(name)
+    return f"nats server cluster peer-remove {shlex.quote(nameless[1] if nameless else name)}"
 
 
 def _unknown(situation: Situation) -> tuple[set[str], set[str]]:
@@ -173,11 +229,19 @@ def _replica_keys(situation: Situation, names: Container[str]) -> Iterator[str]:
 
 def _size(name: str, servers: Sequence[Server], situation: Situation) -> Iterator[Trouble]:
     hosts = tuple(server.host for server in servers)
+    # Of a node whose turn broke off the server is down, and is brought back before any other is touched.
+    coming = [r.name for r in situation.silent if situation.unfinished(r.name) and _is_of(situation, r.name, name)]
     with_jetstream = [server for server in servers if server.facts.jetstream]
     meta_size = max((server.facts.meta_cluster_size for server in servers), default=0)
     # A temporary server is a place for clients, and takes no part in JetStream.
     has_room = not with_jetstream and bool(situation.surge_of(name))
-    if len(servers) == 1 and not servers[0].reading.peers - situation.surge_names and meta_size < 2 and not has_room:
+    if (
+        len(servers) == 1
+        and not coming
+        and not servers[0].reading.peers - situation.surge_names
+        and meta_size < 2
+        and not has_room
+    ):
         yield Trouble(
             Finding(
                 "single_server",
@@ -208,6 +272,12 @@ def _size(name: str, servers: Sequence[Server], situation: Situation) -> Iterato
         )
 
 
+def _is_of(situation: Situation, host: str, cluster: str) -> bool:
+    """Whether the server of this host was of the cluster when it was taken; without a cluster to tell, whether there is one."""
+    was = (situation.journal(host).get("data") or {}).get("cluster") or ""
+    return was == cluster if was else len(clusters(situation)) == 1
+
+
 def _capacity(servers: Sequence[Server], surge: Sequence[Surge]) -> Iterator[Trouble]:
     # 65536 is the server's own default.
     temporary = sum(one.access.get("max_connections") or 65536 for one in surge)
@@ -226,61 +296,6 @@ def _capacity(servers: Sequence[Server], surge: Sequence[Surge]) -> Iterator[Tro
                     seen=(leaving.host,),
                 )
             )
-
-
-def _configs(name: str, servers: Sequence[Server]) -> Iterator[Trouble]:
-    by_digest: dict[str, list[str]] = defaultdict(list)
-    for server in servers:
-        if server.facts.config_digest:
-            by_digest[server.facts.config_digest].append(server.host)
-    if len(by_digest) > 1:
-        alike = "; ".join(named(hosts) for hosts in by_digest.values())
-        yield Trouble(
-            Finding(
-                "mixed_configs",
-                f"the configurations in {name} differ ({alike}): natural where each has its own server_name in it; else see that "
-                "clients find the same accounts and permissions on every server",
-                refuses=False,
-                seen=tuple(server.host for server in servers),
-            )
-        )
-
-
-def _single_routes(servers: Sequence[Server]) -> Iterator[Trouble]:
-    if len(servers) < 3:
-        return
-    for server in servers:
-        routes = set(server.facts.configured_routes)
-        if len(routes) == 1:
-            yield Trouble(
-                Finding(
-                    "single_route",
-                    f"{server.host} has one configured route, {routes.pop()}: if it restarts while that server is away it does "
-                    "not find the cluster again. Configure at least two routes",
-                    refuses=False,
-                    seen=(server.host,),
-                )
-            )
-
-
-def _mixed_versions(servers: Sequence[Server]) -> Iterator[Trouble]:
-    by_version: dict[str, list[Server]] = defaultdict(list)
-    for server in servers:
-        by_version[server.facts.version].append(server)
-    if len(by_version) > 1:
-        which = "; ".join(
-            f"{version}: {', '.join(f'{s.host} (up {s.facts.uptime})' for s in found)}"
-            for version, found in sorted(by_version.items())
-        )
-        yield Trouble(
-            Finding(
-                "mixed_versions",
-                f"the servers run several versions already, as after a roll that has not ended: {which}. What does not run the "
-                "target yet is taken; natsops.cluster.status tells what an earlier run has left",
-                refuses=False,
-                seen=tuple(server.host for server in servers),
-            )
-        )
 
 
 # By the condition that is not met: what it is called, and what is said of it.
@@ -303,6 +318,10 @@ _SAID = {
     "degraded_group": "not every stream and consumer has all its replicas, in several looks in a row:\n{lines}\nStopping "
     "a node could take away what is left of them. Wait until they have caught up, or mend them",
 }
+_LEADERLESS = (
+    ". What has no leader has lost its majority, and takes no writes: start the servers that are down, and see that all have "
+    "routes to each other (port 6222)"
+)
 
 
 def _troubles(situation: Situation) -> Iterator[Trouble]:
@@ -315,10 +334,11 @@ def _troubles(situation: Situation) -> Iterator[Trouble]:
                 found[name].append((verdict.reading.name, missing))
     for name, entries in found.items():
         lines = [f"  {host}: {missing.seen}" for host, missing in entries]
+        leaderless = name == "degraded_group" and any(missing.seen.endswith("has no leader") for _unused, missing in entries)
         yield Trouble(
             Finding(
                 name,
-                _SAID[name].format(lines=listed(lines)),
+                _SAID[name].format(lines=listed(lines)) + (_LEADERLESS if leaderless else ""),
                 seen=tuple(dict.fromkeys(host for host, _unused in entries)),
             ),
             tuple(missing.key for _unused, missing in entries),

@@ -16,7 +16,14 @@ import re
 import tempfile
 from typing import Any, Iterable, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _checks_source, _findings, _reply, _stream
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _binary,
+    _checks_source,
+    _findings,
+    _reply,
+    _risks,
+    _stream,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
 # How the options of the role begin that say where it comes from.
@@ -129,7 +136,7 @@ def _require_secure(params: Mapping[str, Any], way: str) -> None:
     waiver = json.dumps({"nats_upgrade_waive": [INSECURE]})
     raise NatsError(
         f"refused: {INSECURE}: {_checks_source.insecure(_reply.without_credentials(params['checksums_url']), way)}. "
-        f"Nothing was touched. To proceed anyway: -e '{waiver}'",
+        f"Nothing was touched. To proceed anyway: -e '{waiver}'. The risk: {_risks.RISKS[INSECURE]}",
         refusal=INSECURE,
     )
 
@@ -195,7 +202,9 @@ def _too_large(url: str, most: int) -> NatsError:
 
 def _open(params: Mapping[str, Any], url: str) -> _stream.File:
     credentials = (params["username"], params["password"] or "") if params["username"] else None
-    settings = _reply.Settings(params["timeout_seconds"], params["validate_certs"], params["ca_path"])
+    settings = _reply.Settings(
+        params["timeout_seconds"], params["validate_certs"], params["ca_path"], ca_variable="nats_upgrade_archive_ca_path"
+    )
     file = _stream.open_file(url, settings, credentials, params["whole_timeout_seconds"])
     if isinstance(file, _stream.File):
         return file

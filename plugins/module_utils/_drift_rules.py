@@ -35,7 +35,7 @@ def judge(fleet: Fleet, policy: Policy) -> Iterator[DriftFinding]:
         yield from _builds(text, servers)
     for cluster, members in fleet.clusters.items():
         if cluster:
-            yield from _configs(cluster, members)
+            yield from _configs(fleet, cluster, members)
     yield from _disks(fleet)
 
 
@@ -145,25 +145,32 @@ def _builds(text: str, servers: Sequence[Server]) -> Iterator[DriftFinding]:
         )
 
 
-def _configs(cluster: str, members: Sequence[Server]) -> Iterator[DriftFinding]:
+def _configs(fleet: Fleet, cluster: str, members: Sequence[Server]) -> Iterator[DriftFinding]:
     told = [server for server in members if server.facts.config_digest]
     digests = _grouped(told, lambda server: server.facts.config_digest)
     if len(digests) < 2:
         return
+    # Looked at on the nodes, what is a server's own (names, addresses) can be left out.
+    common = _grouped(told, lambda server: str(fleet.nodes.get(server.host, {}).get("config_common") or ""))
+    looked_at = "" not in common
+    if looked_at:
+        digests = common
+        if len(digests) < 2:
+            return
     details = {"digests": {digest: list(_hosts(servers)) for digest, servers in digests.items()}}
-    if len(digests) == len(told):
+    if len(digests) == len(told) and not looked_at:
         yield DriftFinding(
             "own_configs",
             f"every server of {cluster} has a configuration of its own, natural where its server_name is in it: whether they "
             "differ in more cannot be told",
-            "To have them compared, give server_name on the command line or as a variable ($NAME)",
+            "To have them compared, look at the nodes too (nats_audit_disk), or give server_name as a variable ($NAME)",
             cluster,
             _hosts(told),
             details=details,
         )
         return
     most = max(digests.values(), key=len)
-    others = [server for server in told if server.facts.config_digest != most[0].facts.config_digest]
+    others = [server for server in told if server not in most]
     yield DriftFinding(
         "config_mismatch",
         f"{named(_hosts(others))} {'have' if len(others) > 1 else 'has'} another configuration than {len(most)} of {len(told)} "

@@ -70,7 +70,7 @@ def unreadable(reading: Reading) -> str:
     return (
         f"{reading.name} {reading.monitor_url}: cannot be read: {reading.error}. "
         "Check that the server runs and has its monitoring port open (http: or https_port), that nats_upgrade_monitor_url "
-        "is its address, and that it can be reached from here; for a port bound to loopback, use probe_from: node"
+        "is its address, and that it can be reached from here; for a port bound to loopback, set nats_upgrade_probe_from: node"
     )
 
 

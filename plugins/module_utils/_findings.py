@@ -11,6 +11,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _printable
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._risks import RISKS
 
 # What a user may waive, and what each name stands for.
 NAMES: Mapping[str, str] = {
@@ -22,7 +23,6 @@ NAMES: Mapping[str, str] = {
     "damaged_journal": "what an earlier run wrote down on a node cannot be read",
     "degraded_group": "a stream, a consumer or the meta group does not have all its replicas",
     "downgrade": "the target is older than what runs, by more than one patch",
-    "duplicate_name": "two hosts answer as the same server",
     "end_of_life": "the target gets no patches any more",
     "feature_wedge": "a stream was made in mid-roll with a feature that servers still to be upgraded do not know",
     "ghost_peer": "the meta group counts a server that has gone",
@@ -64,6 +64,7 @@ NAMES: Mapping[str, str] = {
 FINAL: Mapping[str, str] = {
     "config": "the target does not start with the configuration that is deployed",
     "downgrade_assets": "the target cannot serve streams or consumers that exist",
+    "duplicate_name": "two hosts answer as the same server",
     "floating_image": "the image has no exact tag and no digest",
     "foreign_facts": "what was found out on one node is given for another",
     "lame_duck_settings": "the server would not start with its lame duck settings",
@@ -95,7 +96,8 @@ class Finding:
     """A reason not to begin, or a warning.
 
     C(message) says what was seen, where, why it matters and what to do next, without the word refused; C(seen) names the
-    hosts, servers or assets concerned.
+    hosts, servers or assets concerned. C(offered) is false where a waiver is taken, but not put into anybody's mouth: going on
+    could cost a majority, or is for nobody whose variable has a typo.
     """
 
     name: str
@@ -104,6 +106,12 @@ class Finding:
     waivable: bool = True
     seen: tuple[str, ...] = ()
     source: str = ""
+    offered: bool = True
+
+    @property
+    def risk(self) -> str:
+        """What a waiver of it risks; empty where none is offered."""
+        return RISKS.get(self.name, "") if self.waivable and self.offered else ""
 
     def __post_init__(self) -> None:
         # Names are printable since they were read; what was found out on a node, as a path, is as it is there.
@@ -115,6 +123,7 @@ class Finding:
             "message": self.message,
             "refuses": self.refuses,
             "waivable": self.waivable,
+            "risk": self.risk,
             "seen": list(self.seen),
             "source": self.source,
         }

@@ -10,7 +10,7 @@ on the leader of their group only; a leader goes on calling a stopped replica cu
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Callable, Iterator, Mapping, Sequence
@@ -120,13 +120,21 @@ def without(verdicts: Sequence[Verdict], name: str) -> list[Verdict]:
     return [v if v.reading.name == name else v.only(is_own) for v in verdicts] if server_name else list(verdicts)
 
 
-def distances(verdicts: Sequence[Verdict]) -> dict[str, int]:
-    """How far the servers are from being back, as numbers that shrink while they come nearer."""
-    # Sums, and not a number for each asset: assets come and go, and a new one is no movement.
-    return {
-        "lag": sum(sum(verdict.lags.values()) for verdict in verdicts),
-        "missing": sum(len(verdict.missing) for verdict in verdicts),
-    }
+def distances(verdicts: Sequence[Verdict], max_lag: int) -> dict[str, int]:
+    """How far the servers are from being back, as numbers by name that shrink while they come nearer.
+
+    Of a server that does not answer only that is known: its lag is not zero.
+    """
+    found: dict[str, int] = {}
+    for verdict in verdicts:
+        name = verdict.reading.name
+        missing = Counter(one.condition for one in verdict.missing)
+        found[f"{name} reachable"] = missing["reachable"]
+        if not verdict.reading.error:
+            # Sums, and not a number for each asset: assets come and go. A lag that is small enough is noise.
+            found[f"{name} lag"] = sum(lag for lag in verdict.lags.values() if lag > max_lag)
+            found.update({f"{name} {condition}": missing[condition] for condition in (*CONDITIONS, "quorum", *missing)})
+    return found
 
 
 def restart_expectation(reading: Reading) -> Expectation:

@@ -85,7 +85,7 @@ def of_address(url: str) -> Fault | None:
 
 
 def of_authorities(exc: OSError, settings: Settings) -> Fault:
-    return Fault(f"ca_path {settings.ca_path} is not a file of certificates: {exc.strerror or exc}", lasting=True)
+    return Fault(f"{settings.ca_variable} {settings.ca_path} is not a file of certificates: {exc.strerror or exc}", lasting=True)
 
 
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:
@@ -101,7 +101,7 @@ def fault(exc: BaseException, settings: Settings) -> Fault:
     """What to say of a request that ended with this."""
     causes = list(_chain(exc))
     text = "; ".join(str(cause) for cause in causes)
-    found = _own_fault(causes, settings) or _tls_fault(causes, text)
+    found = _own_fault(causes, settings) or _tls_fault(causes, text, settings)
     if found:
         return found
     if any(isinstance(cause, TIMED_OUT) for cause in causes):
@@ -129,17 +129,20 @@ def _own_fault(causes: Sequence[BaseException], settings: Settings) -> Fault | N
         if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
             return Fault(
                 f"no more files can be opened on this side, of {most_files()} at once: raise that (ulimit -n), or ask fewer "
-                "servers at once (max_in_flight)"
+                "servers at once (nats_audit_max_in_flight)"
             )
         if isinstance(cause, FileNotFoundError):
             return of_authorities(cause, settings)
     return None
 
 
-def _tls_fault(causes: Sequence[BaseException], text: str) -> Fault | None:
+def _tls_fault(causes: Sequence[BaseException], text: str, settings: Settings) -> Fault | None:
     if "CERTIFICATE_VERIFY_FAILED" in text:
         reason = next((c.verify_message for c in causes if isinstance(c, ssl.SSLCertVerificationError)), text)
-        return Fault(f"its certificate is not trusted ({reason}): give ca_path, or the name that it is for", lasting=True)
+        return Fault(
+            f"its certificate is not trusted ({reason}): set {settings.ca_variable}, or use the name that it is for",
+            lasting=True,
+        )
     if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
         return Fault("the port does not speak https: write http:// in the monitor URL", lasting=True)
     if "EOF occurred" in text and any(isinstance(cause, ssl.SSLError) for cause in causes):

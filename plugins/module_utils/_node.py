@@ -140,6 +140,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "binary_path": start.binary_path,
         "binary_version": None if container else installed_version(start.binary_path, identity),
         "config_path": config_path,
+        "config_common": _common_digest(tree),
         "config_modified": last_modified([at_start(path) for path in files]),
         "cwd": folder if process else turn.get("cwd"),
         "output_path": output,
@@ -230,6 +231,14 @@ def _folder_differs(
 def _log_path(settings: Mapping[str, str], folder: str | None) -> str:
     path = settings.get("log_file") or settings.get("logfile") or ""
     return _started_by.absolute(path, folder) if folder or os.path.isabs(path) else ""
+
+
+def _common_digest(tree: _config_tree.Tree) -> str:
+    """Tells the configurations of servers apart that differ in more than what is each one's own."""
+    # Here and not above, as below.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _config_own
+
+    return _config_own.common_digest(tree)
 
 
 def _access_facts(params: Mapping[str, Any], tree: _config_tree.Tree, argv: Sequence[str]) -> dict[str, Any]:

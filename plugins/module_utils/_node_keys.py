@@ -86,6 +86,7 @@ KEYS: Mapping[str, Key] = {
     "binary_path": TEXT,
     "binary_version": optional(_fields.VERSION),
     "config_path": TEXT,
+    "config_common": TEXT,
     "config_modified": optional(TIME),
     **dict.fromkeys(("cwd", "output_path", "log_path"), optional(TEXT)),
     "lame_duck_duration_seconds": SECONDS,

@@ -36,6 +36,8 @@ STEP_SECONDS = 9.0
 LEADERS_SECONDS = 1.0
 # Clients are closed one by one, on average three quarters of a second apart (server.go, lameDuckMode).
 CLIENT_SECONDS = 0.75
+# Who cannot read every server of the group cannot plan the way of any: most often an address is wrong.
+BLIND = ("missing_server", "duplicate_name")
 DEFAULT_LAME_DUCK = (120.0, 10.0)
 
 
@@ -108,12 +110,21 @@ class Plan:
     later: tuple[str, ...] = ()
 
     @property
+    def blind(self) -> bool:
+        """Whether servers of the group are not seen, and that was not waived."""
+        return any(finding.name in BLIND for finding in self.settled.refusals)
+
+    @property
     def order(self) -> tuple[str, ...]:
         return tuple(step.host for step in self.steps if step.host not in self.later)
 
     @property
     def seconds(self) -> float:
         return sum(step.seconds for step in self.steps if step.host not in self.later)
+
+    def seen(self) -> Plan:
+        """The plan without its steps where it is blind."""
+        return replace(self, steps=(), done=(), notes=(), ways_back=(), surge=()) if self.blind else self
 
     def only(self, most: int, hosts: Collection[str]) -> Plan:
         """The plan with the first steps only, of those that are on the hosts of this run."""
@@ -188,7 +199,7 @@ def make_plan(
         versions={**{server.host: version for server in ordered}, **{step.host: version for step in steps}},
         leader_last=not down,
         surge=_surge.places(situation, {step.cluster for step in steps}),
-    )
+    ).seen()
 
 
 def most_nodes(wanted: Any) -> int | None:

@@ -14,6 +14,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan,
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import named
 from ansible_collections.natsops.cluster.plugins.module_utils._surge import Place
 
+_BLIND = "no plan: a server of the group cannot be read, or not be told from another, so neither order nor cost is known"
 # What only the new version can tell, so that a plan does not know it.
 _NOT_CHECKED = (
     "not checked until staged: the archive and its hash, room on the nodes, and whether {target} accepts each configuration"
@@ -24,7 +25,7 @@ def lines(plan: Plan) -> list[str]:
     """Order, cost, what stops it (by name: the error says why), what is waived, what to know."""
     names = ", ".join(dict.fromkeys(finding.name for finding in plan.settled.refusals))
     return [
-        *_order(plan),
+        *([_BLIND] if plan.blind else _order(plan)),
         *([f"refused: {names}"] if names else []),
         *_findings("waived", plan.settled.waived),
         *_findings("warning", plan.settled.warnings),
@@ -41,14 +42,24 @@ def notes(plan: Plan) -> list[str]:
 def refused(plan: Plan) -> NatsError:
     """The error of a plan with refusals."""
     names = [finding.name for finding in plan.settled.refusals]
-    waivable = sorted({finding.name for finding in plan.settled.refusals if finding.waivable})
     text = "\n".join(f"refused: {finding.name}: {finding.message}" for finding in plan.settled.refusals)
-    text += "\nNothing was touched."
-    if all(finding.waivable for finding in plan.settled.refusals):
-        text += f" To go on in spite of it: -e '{json.dumps({'nats_upgrade_waive': waivable})}'"
-    elif waivable:
-        text += f" Of these, only {', '.join(waivable)} can be waived."
-    return NatsError(text, refusals=names)
+    return NatsError(f"{text}\nNothing was touched.{_proceed(plan)}", refusals=names)
+
+
+def _proceed(plan: Plan) -> str:
+    """How to go on with what is refused; empty where that is not offered."""
+    refusals = plan.settled.refusals
+    risks = {finding.name: finding.risk for finding in refusals if finding.risk}
+    if all(finding.risk for finding in refusals):
+        if len(risks) > 1:
+            each = "\n".join(f"  {name}: {risk}" for name, risk in risks.items())
+            return f" To proceed anyway, add each of these to nats_upgrade_waive, with its risk:\n{each}"
+        # Extra variables replace the list that there is.
+        waive = sorted({*risks, *(finding.name for finding in plan.settled.waived)})
+        return f" To proceed anyway: -e '{json.dumps({'nats_upgrade_waive': waive})}'. The risk: {', '.join(risks.values())}"
+    if risks and all(finding.risk or not finding.waivable for finding in refusals):
+        return f" Of these, only {', '.join(risks)} can be waived."
+    return ""
 
 
 def _order(plan: Plan) -> Iterator[str]:

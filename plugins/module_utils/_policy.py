@@ -73,7 +73,7 @@ def judge_target(policy: Policy, target: ServerVersion) -> list[Finding]:
         findings.append(Finding("prerelease", message, source="nats-io/nats-server RELEASES.md"))
     for gone in (rule for rule in policy.never_released if target in rule.versions):
         message = f"there is no nats-server {target}: {gone.why}. Take {newest}"
-        findings.append(Finding("withdrawn_version", message, source=gone.source))
+        findings.append(Finding("withdrawn_version", message, source=gone.source, offered=False))
     minor = _minor(policy, target)
     if minor and minor.end_of_life:
         maintained = ", ".join(str(one) for one in policy.minors if not one.end_of_life)

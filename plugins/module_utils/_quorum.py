@@ -26,13 +26,23 @@ def without(readings: Sequence[Reading], stopping: str, *, max_lag: int) -> list
     reading = next((reading for reading in readings if reading.name == stopping), None)
     if reading is None or reading.facts is None:
         return []
-    return list(_losing(Cluster(readings), readings, reading.facts.server_name, max_lag))
+    return list(_losing(Cluster(readings), running_groups(readings), reading.facts.server_name, max_lag))
 
 
-def _losing(cluster: Cluster, readings: Sequence[Reading], leaving: str, max_lag: int) -> Iterator[Missing]:
-    groups = running_groups(readings)
+def at_risk(readings: Sequence[Reading], *, max_lag: int) -> bool:
+    """Whether a group has no leader, or would lose its quorum by the stop of any one of these servers."""
+    if any(not group.leader and group.state != "CLOSED" for reading in readings for group in reading.groups):
+        return True
+    cluster, groups = Cluster(readings), running_groups(readings)
+    return any(any(_losing(cluster, groups, r.facts.server_name, max_lag)) for r in readings if r.facts)
+
+
+_Groups = Mapping[str, Mapping[str, RaftGroup]]
+
+
+def _losing(cluster: Cluster, groups: _Groups, leaving: str, max_lag: int) -> Iterator[Missing]:
     for raft_group, placement in sorted(cluster.led_of(leaving).items()):
-        size = max(len(placement.members), _meta_size(readings, placement) if raft_group == META_GROUP else 0)
+        size = max(len(placement.members), _meta_size(cluster.readings, placement) if raft_group == META_GROUP else 0)
         needed = size // 2 + 1
         staying = [
             name for name in sorted(placement.members - {leaving}) if _serves(groups.get(name, {}), placement, name, max_lag)

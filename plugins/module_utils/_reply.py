@@ -31,6 +31,8 @@ class Settings:
     ca_path: str | None = None
     max_in_flight: int = 50
     max_bytes: int = MAX_BYTES
+    # What the user sets ca_path by, for what is said of it.
+    ca_variable: str = "nats_upgrade_ca_path"
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def make_plan(
         versions={**{s.host: s.facts.version for s in ordered}, **{step.host: step.to for step in steps}},
         reboot=reboot,
         surge=_surge.places(situation, {step.cluster for step in steps}),
-    )
+    ).seen()
 
 
 def with_digests(situation: Situation, digests: Mapping[str, str]) -> Situation:

@@ -186,10 +186,18 @@ def _record(body: Any, what: str) -> Mapping[str, Any]:
     return body
 
 
+_TOO_OLD = (
+    "which is too old: servers of 1.x and 2.x cannot be in one cluster, so that nothing can be rolled. Set a cluster of 2.x up "
+    "beside it and move the clients, or upgrade all of them by hand while none runs"
+)
+
+
 def parse_varz(body: Any) -> ServerFacts:
     """Facts from the answer of /varz; raises NatsError where it is some other program's answer."""
     varz = _record(body, "/varz")
     missing = [key for key in ("server_id", "server_name", "version", "start") if not isinstance(varz.get(key), str)]
+    if missing == ["server_name"] and varz["version"].startswith(("0.", "1.")):
+        raise NatsError(f"it is nats-server {named(varz, 'version')}, {_TOO_OLD}")
     if missing:
         raise NatsError(f"/varz lacks {', '.join(missing)}: this is not the monitoring port of a NATS server")
     jetstream = varz.get("jetstream") or {}

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _checks_nodes, _policy, _versions
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _checks_nodes,
+    _findings,
+    _plan,
+    _policy,
+    _restart,
+    _versions,
+)
+from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
 
 UPGRADE, RESTART = "natsops.cluster.upgrade", "natsops.cluster.restart"
+# What a cluster gets over, or a user mends, and the same command then does what it says.
+PASSING = frozenset(
+    ("degraded_group", "ghost_peer", "missing_gateway", "missing_route", "missing_server", "unhealthy_server", "unlisted_server")
+)
 # Of what is missing, so many lines; a cluster that is down has thousands.
 SHOWN = 10
 
@@ -42,10 +54,31 @@ def roll_of(situation: Situation) -> Roll | None:
     return None
 
 
-def status(situation: Situation, policy: Policy, inventory: Sequence[str], group: str) -> dict[str, Any]:
-    """The state of the cluster as data, with C(lines) for people and the two C(commands)."""
+@dataclass(frozen=True)
+class Way:
+    """A way on: the command, and what the plan would refuse it for as things are."""
+
+    command: str
+    refusals: tuple[Finding, ...]
+
+    @property
+    def blocked(self) -> tuple[Finding, ...]:
+        """What does not pass: the command would be refused whatever is mended first."""
+        return tuple(finding for finding in self.refusals if finding.name not in PASSING)
+
+
+def status(
+    situation: Situation, policy: Policy, inventory: Sequence[str], group: str, holders: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The state of the cluster as data, with C(lines) for people and those C(commands) that a plan would not refuse.
+
+    C(holders) says by run whether the process that holds a lock lives: lives, dead or unknown.
+    """
     roll = roll_of(situation)
-    commands = _commands(situation, policy, roll, inventory, group) if roll else {}
+    if roll:
+        # A name that an older version of the collection took is none that can be given.
+        roll = replace(roll, waive=tuple(name for name in roll.waive if name in _findings.NAMES))
+    ways = _ways(situation, policy, roll, inventory, group) if roll else {}
     return {
         "versions": {server.host: server.facts.version for server in situation.servers},
         "surge": [surge.host for surge in situation.surge if surge.running],
@@ -60,22 +93,25 @@ def status(situation: Situation, policy: Policy, inventory: Sequence[str], group
         "locks": {host: node["lock"] for host, node in sorted(situation.nodes.items()) if node.get("lock")},
         "unhealthy": {v.reading.name: [str(m) for m in v.missing] for v in situation.verdicts if v.missing},
         "roll": {"from": roll.old, "to": roll.target} if roll else None,
-        "commands": commands,
-        "lines": list(_lines(situation, roll, commands)),
+        "commands": {name: way.command for name, way in ways.items() if not way.blocked},
+        "lines": list(_lines(situation, roll, ways, holders or {})),
     }
 
 
-def _commands(situation: Situation, policy: Policy, roll: Roll, inventory: Sequence[str], group: str) -> dict[str, str]:
+def _ways(situation: Situation, policy: Policy, roll: Roll, inventory: Sequence[str], group: str) -> dict[str, Way]:
     if roll.restart:
-        return {"finish": _command(RESTART, "", roll.waive, inventory, group)}
+        plan = _restart.make_plan(situation, policy, waive=roll.waive)
+        return {"finish": Way(_command(RESTART, "", roll.waive, inventory, group), plan.settled.refusals)}
+
+    def way(version: str, waive: Sequence[str]) -> Way:
+        plan = _plan.make_plan(situation, version, policy, waive=waive)
+        return Way(_command(UPGRADE, version, waive, inventory, group), plan.settled.refusals)
+
     running = {server.host: server.facts.version for server in situation.servers}
     running.update({reading.name: roll.target for reading in situation.silent if situation.unfinished(reading.name)})
     old = _versions.parse_or_none(roll.old)
     needed = [f.name for f in _policy.judge_way(policy, running, old) if f.refuses and f.waivable] if old else []
-    return {
-        "finish": _command(UPGRADE, roll.target, roll.waive, inventory, group),
-        "take_back": _command(UPGRADE, roll.old, sorted({*roll.waive, *needed}), inventory, group),
-    }
+    return {"finish": way(roll.target, roll.waive), "take_back": way(roll.old, sorted({*roll.waive, *needed}))}
 
 
 def _command(playbook: str, version: str, waive: Sequence[str], inventory: Sequence[str], group: str) -> str:
@@ -93,7 +129,7 @@ def _command(playbook: str, version: str, waive: Sequence[str], inventory: Seque
     return " ".join(shlex.quote(word) for word in words)
 
 
-def _lines(situation: Situation, roll: Roll | None, commands: Mapping[str, str]) -> Iterator[str]:
+def _lines(situation: Situation, roll: Roll | None, ways: Mapping[str, Way], holders: Mapping[str, str]) -> Iterator[str]:
     for server in situation.servers:
         yield f"{server.host}  {server.facts.version}  up {server.facts.uptime}{_left(situation, server.host)}"
     for reading in situation.silent:
@@ -104,19 +140,30 @@ def _lines(situation: Situation, roll: Roll | None, commands: Mapping[str, str])
             yield f"{up}: the next run of the upgrade takes it away at its end, or: {surge.command}"
     for host, place in sorted(situation.foreign.items()):
         yield f"{host}  what was left there is not known: the facts given for it were read on {place}"
-    yield from _lock_lines(situation)
+    yield from _lock_lines(situation, holders)
     missing = [f"{v.reading.name}: {m}" for v in situation.verdicts for m in v.missing if m.condition != "reachable"]
-    for line in missing[:SHOWN]:
-        yield f"not well: {line}"
+    yield from (f"not well: {line}" for line in missing[:SHOWN])
     if len(missing) > SHOWN:
         yield f"not well: and {len(missing) - SHOWN} more"
-    if roll is None:
-        yield "no roll is under way"
-        return
+    yield from _roll_lines(roll, ways) if roll else ("no roll is under way",)
+
+
+def _roll_lines(roll: Roll, ways: Mapping[str, Way]) -> Iterator[str]:
     yield "a rolling restart is under way" if roll.restart else f"a roll from {roll.old} to {roll.target} is under way"
-    yield f"finish it: {commands['finish']}"
-    if "take_back" in commands:
-        yield f"take it back: {commands['take_back']}"
+    first = dict.fromkeys(f.name for way in ways.values() if not way.blocked for f in way.refusals)
+    if first:
+        yield f"fix first what is not well or does not answer: until then a run is refused ({', '.join(first)})"
+    for name, said in (("finish", "finish it"), ("take_back", "take it back")):
+        if name in ways:
+            yield f"{said}: {_said(ways[name])}"
+
+
+def _said(way: Way) -> str:
+    if not way.blocked:
+        return way.command
+    return "not possible as things are, a run would be refused: " + "; ".join(
+        f"{finding.name}: {finding.message.splitlines()[0]}" for finding in way.blocked
+    )
 
 
 def _left(situation: Situation, host: str) -> str:
@@ -134,15 +181,32 @@ def _left(situation: Situation, host: str) -> str:
     return said
 
 
-def _lock_lines(situation: Situation) -> Iterator[str]:
+def _lock_lines(situation: Situation, holders: Mapping[str, str]) -> Iterator[str]:
     """The same lock lies on every host of a cluster: said once, with the hosts."""
     by_run: dict[str, list[str]] = {}
-    told: dict[str, str] = {}
+    told: dict[str, Mapping[str, Any]] = {}
     for host, node in sorted(situation.nodes.items()):
         lock = node.get("lock")
         if lock:
             run = str(lock.get("run_id", "?"))
             by_run.setdefault(run, []).append(host)
-            told[run] = str(lock.get("said") or f"run {run}, {lock.get('state', '')}")
+            told[run] = lock
     for run, hosts in by_run.items():
-        yield f"locked: {', '.join(hosts)}: {told[run]}"
+        said = told[run].get("said") or f"run {run}, {told[run].get('state', '')}"
+        yield f"locked: {', '.join(hosts)}: {said}. {_about(told[run], holders.get(run, ''))}"
+
+
+def _about(lock: Mapping[str, Any], holder: str) -> str:
+    """Whether the holder of a lock lives, and what to do."""
+    if lock.get("state") == "unreadable":
+        return "Make sure that no run is under way, and delete lock.json in nats_upgrade_state_dir there"
+    if lock.get("state") == "expired":
+        return "The next run takes the lock over"
+    ends = f"at {lock['expires_at']}" if lock.get("expires_at") else "with its lease"
+    where = (lock.get("controller") or {}).get("host") or "its controller"
+    if holder == "lives":
+        return "Its process lives: that run is at work, or stands still. Wait for it, or end it there, and then run again"
+    if holder == "dead":
+        return f"Its process has gone: the next run from {where} takes the lock over at once; for any other it ends {ends}"
+    then = f"Wait for it, or where it is dead until the lock ends by itself, {ends}"
+    return f"Only {where} can tell whether its process lives. {then}"

@@ -20,7 +20,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Expectation, Verdict
-from ansible_collections.natsops.cluster.plugins.module_utils._polling import Polled, Progress, poll_until
+from ansible_collections.natsops.cluster.plugins.module_utils._polling import TIMEOUTS_AT_MOST, Polled, Progress, poll_until
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._steady import Steady
 
@@ -79,10 +79,10 @@ def wait_until_back(
     targets = _arguments.targets(params, name)
     expectations = _expectations(params, [target.name for target in targets])
     silence = _Silence(params["unreachable_timeout_seconds"], now)
+    timeout, soak = params["timeout_seconds"], params["soak_seconds"]
 
     with open_source(params) as source:
         wait = _Wait(source, targets, expectations, params, now)
-        progress = Progress()
 
         def look() -> list[Verdict]:
             verdicts = wait.look()
@@ -92,16 +92,17 @@ def wait_until_back(
 
         polled = poll_until(
             look,
-            lambda verdicts: all(verdict.back for verdict in verdicts) and (look_once or wait.seconds >= params["soak_seconds"]),
-            timeout_seconds=0 if look_once else params["timeout_seconds"] + params["soak_seconds"],
+            lambda verdicts: _all_back(verdicts) and (look_once or wait.seconds >= soak),
+            timeout_seconds=0 if look_once else timeout,
+            longest_seconds=soak + TIMEOUTS_AT_MOST * timeout,
             consecutive=1 if look_once else params["consecutive_polls"],
             give_up=lambda verdicts: silence.too_long(verdicts) or bool(wait.hopeless(verdicts)),
-            moved=lambda verdicts: progress.moved(_health.distances(verdicts)),
+            moved=wait.moved,
             now=now,
             sleep=sleep,
         )
         if not polled.satisfied and not look_once:
-            raise _not_back(polled, wait)
+            raise _not_back(polled, timeout, wait)
         compared = {} if look_once else wait.compare(sleep)
     return {**_result(polled), **compared}
 
@@ -121,6 +122,7 @@ class _Wait:
         self._begin = self._asked = now()
         self._wedged: tuple[str, ...] = ()
         self._steady = Steady(params["max_lag"])
+        self._progress = Progress()
 
     @property
     def seconds(self) -> float:
@@ -132,6 +134,13 @@ class _Wait:
 
     def is_another(self, verdict: Verdict) -> bool:
         return _health.is_another(verdict, self._expectations.get(verdict.reading.name, Expectation()))
+
+    def moved(self, verdicts: Sequence[Verdict]) -> bool:
+        """Whether the timeout counts anew: something came nearer, or a soak has nothing to wait for but its end."""
+        if self.seconds < self._params["soak_seconds"] and _all_back(verdicts):
+            self._progress = Progress()
+            return True
+        return self._progress.moved(_health.distances(verdicts, self._params["max_lag"]))
 
     def look(self) -> list[Verdict]:
         readings = self._steady.steadied(_monitor.read_state(self._source, self._targets))
@@ -260,7 +269,11 @@ def _expectation(name: str, values: Mapping[str, Any]) -> Expectation:
     )
 
 
-def _not_back(polled: Polled[list[Verdict]], wait: _Wait) -> NatsError:
+def _all_back(verdicts: Sequence[Verdict]) -> bool:
+    return all(verdict.back for verdict in verdicts)
+
+
+def _not_back(polled: Polled[list[Verdict]], timeout_seconds: float, wait: _Wait) -> NatsError:
     late = [verdict for verdict in polled.value if not verdict.back]
     lines = [
         f"{v.reading.name} {v.reading.monitor_url}: not back after {polled.elapsed_seconds:.0f} s: {_some(v.missing)}"
@@ -271,6 +284,11 @@ def _not_back(polled: Polled[list[Verdict]], wait: _Wait) -> NatsError:
         lines.append(
             f"{verdict.reading.name} was started again, with {version}: what starts it does not take the program that was put in "
             "its place. Compare nats_upgrade_binary_path with the program that the unit, or nats_upgrade_start_command, runs"
+        )
+    if polled.elapsed_seconds > timeout_seconds > polled.since_moved_seconds and not wait.hopeless(late):
+        lines.append(
+            f"It still came nearer, but no wait is longer than {TIMEOUTS_AT_MOST} times nats_upgrade_health_timeout_seconds "
+            f"({timeout_seconds:g}): raise that where disks or the network are slow, and run again"
         )
     return NatsError(
         "\n".join(lines),

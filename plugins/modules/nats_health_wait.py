@@ -110,7 +110,9 @@ options:
     elements: str
     default: []
   soak_seconds:
-    description: Go on looking for this long, in seconds, and end only when every condition holds then.
+    description:
+      - Go on looking for this long, in seconds, and end only when every condition holds then.
+      - What breaks meanwhile has O(timeout_seconds) to come back.
     type: float
     default: 0
   keep_baseline:
@@ -148,8 +150,12 @@ options:
     default: 2
   timeout_seconds:
     description:
-      - Longest time in seconds in which nothing moves. It counts from the first poll, and again from each poll in which a lag, or
-        the number of things that are missing, is lower than ever before.
+      - Longest time in seconds without progress. It counts from the first poll, and again from each poll with progress; in a
+        soak, also from each poll in which every condition holds.
+      - "Progress is a new best, by a twentieth or more, of one of these numbers of a server: how many entries or messages it
+        lacks, counted where it is more than O(max_lag) behind; how many things are missing, for each condition by itself; whether
+        it answers. A number that more than doubles is no progress; from then on it is measured from there."
+      - No wait is longer than three times this, and O(soak_seconds) before it, however much progress there is.
       - When it passes, the module fails and says what is missing, with the last value seen.
     type: float
     default: 300.0

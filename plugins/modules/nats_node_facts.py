@@ -141,6 +141,11 @@ ansible_facts:
         config_path:
           description: Its configuration file; empty where there is none.
           type: str
+        config_common:
+          description: >-
+            A digest of what in the configuration is not the server's own (its names, addresses, routes, and places of its files);
+            empty where there is none.
+          type: str
         config_modified:
           description: When that file, or one that it includes, was last written, in UTC; null where there is none.
           type: str

@@ -18,8 +18,8 @@ options:
     description:
       - V(joined) waits until every server of O(hosts) has a route to each server of O(surge), and has its address among those
         that clients are told (C(connect_urls)). A temporary server with JetStream on is an error at once.
-      - V(looked) tells which of them run, and whether the cluster can do without them. It waits as long as it cannot, and does
-        not fail.
+      - V(looked) tells which of them run, and whether the cluster can do without them. It waits for that up to
+        O(timeout_seconds), and does not fail.
       - V(gone) waits until no server of O(hosts) has a route to O(names), or tells clients of O(urls).
     type: str
     choices: [joined, looked, gone]

@@ -167,7 +167,8 @@ plan:
       description: Whether anything stops it.
       type: bool
     refusals:
-      description: What stops it, each with C(name), C(message), C(waivable), C(seen) (hosts or assets) and C(source).
+      description: What stops it, each with C(name), C(message), C(waivable), C(risk) (of a waiver; empty where none is offered),
+        C(seen) (hosts or assets) and C(source).
       type: list
       elements: dict
     warnings:

@@ -77,7 +77,9 @@ status:
       description: C(from) and C(to) of the roll that is under way, or null.
       type: dict
     commands:
-      description: C(finish) and, but for a rolling restart, C(take_back), where a roll is under way.
+      description:
+        - C(finish) and, but for a rolling restart, C(take_back), where a roll is under way.
+        - One that the plan would refuse, whatever is fixed first, is left out; RV(status.lines) say why.
       type: dict
     lines:
       description: All of it for people.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, Mapping, Sequence
 
@@ -41,6 +42,8 @@ def look(
         once,
         lambda _unused: not lasting,
         timeout_seconds=settle_seconds,
+        # The number of looks is the bound, however slow each is.
+        longest_seconds=math.inf,
         moved=lambda _unused: looks < _LOOKS_AT_BUSY_REPLICAS and all(lasting.values()),
         shortest_interval_seconds=0.3,
     ).value

@@ -145,6 +145,7 @@ def _findings(events: Events, key: str) -> list[dict[str, Any]]:
                 "name": values.short(finding.get("name")),
                 "message": values.text(finding.get("message")),
                 "waivable": finding.get("waivable") is True,
+                "risk": values.text(finding.get("risk")),
                 "seen": values.texts(finding.get("seen"), 1000),
                 "source": values.short(finding.get("source")),
             }

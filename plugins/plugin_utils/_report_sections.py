@@ -86,12 +86,18 @@ def next_step(report: Report) -> Element:
 
 
 def _waiving(report: Report) -> Iterator[Element]:
-    """How to go on in spite of what refuses, where that can be done. Extra variables replace the list that there is."""
-    found = report["refusals"]
-    if found and all(one["waivable"] for one in found):
-        names = sorted({*report["asked"]["waive"], *(one["name"] for one in found)})
-        yield el("h3", "To go on in spite of it, with the same command and")
-        yield el("pre", f"-e {shlex.quote(json.dumps({'nats_upgrade_waive': names}))}", tabindex="0")
+    """How to go on with what refuses, where that is offered. Extra variables replace the list that there is."""
+    found = {one["name"]: one["risk"] for one in report["refusals"]}
+    if not found or not all(one["risk"] for one in report["refusals"]):
+        return
+    if len(found) > 1:
+        yield el("h3", "To proceed anyway, add each of these to nats_upgrade_waive, with its risk")
+        yield el("ul", [el("li", el("code", name), f": {risk}") for name, risk in found.items()])
+        return
+    names = sorted({*report["asked"]["waive"], *found})
+    yield el("h3", "To proceed anyway, with the same command and")
+    yield el("pre", f"-e {shlex.quote(json.dumps({'nats_upgrade_waive': names}))}", tabindex="0")
+    yield el("p", f"The risk: {', '.join(found.values())}.")
 
 
 def figures(report: Report) -> Element:

@@ -103,6 +103,16 @@ def test_a_monitoring_port_that_cannot_be_read_is_refused_with_its_address_whate
     assert "monitoring cannot be read of 1 of 3 servers" in message
     assert f"n2 {url}: " in message
     assert "nats_upgrade_monitor_url" in message
+    assert "The others have routes to n2: if that is n2, it runs, and its address here is wrong" in message
+    assert "nats_upgrade_waive" not in message
+
+
+def test_https_on_a_port_of_http_is_refused_and_no_waiver_makes_it_right(cluster: LoopbackCluster, refused: Refused) -> None:
+    url = cluster.monitor_url("n2").replace("http:", "https:")
+    hosts = {"n2": {"nats_upgrade_monitor_url": url}}
+    message = one_message(refused("2.15.1", hosts=hosts, nats_upgrade_waive=["missing_server", "stepping_stone"]))
+    assert f"n2 {url}: the port does not speak https: write http:// in the monitor URL" in message
+    assert "It cannot be waived." in message
 
 
 def test_an_archive_with_another_hash_than_the_listed_one_is_refused(refused: Refused, tmp_path: Path) -> None:
@@ -157,6 +167,9 @@ def test_a_secret_that_was_given_as_text_is_refused_and_shown_nowhere(cluster: L
 def test_two_hosts_with_the_same_monitor_url_are_refused(cluster: LoopbackCluster, refused: Refused) -> None:
     message = one_message(refused("2.15.1", hosts={"n2": {"nats_upgrade_monitor_url": cluster.monitor_url("n1")}}))
     assert "both answer as n1: stopping one could stop the other" in message
+    assert "It cannot be waived." in message
+    assert "no plan: a server of the group cannot be read, or not be told from another" in message
+    assert "nats_upgrade_waive" not in message
 
 
 def test_a_pid_file_that_is_not_there_is_refused_with_the_variable_to_set(cluster: LoopbackCluster, refused: Refused) -> None:

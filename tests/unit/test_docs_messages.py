@@ -15,6 +15,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import FINAL, NAMES
 from ansible_collections.natsops.cluster.plugins.module_utils._health import CONDITIONS
 from ansible_collections.natsops.cluster.plugins.module_utils._policy_file import load
+from ansible_collections.natsops.cluster.plugins.module_utils._risks import RISKS
 from ansible_collections.natsops.cluster.plugins.module_utils._versions import parse
 from tests.unit.modules import ROOT
 
@@ -154,6 +155,11 @@ def test_an_entry_has_what_you_see_why_what_to_do_and_whether_to_waive_it(headin
 def test_every_waivable_name_stands_in_its_table_with_what_it_stands_for() -> None:
     given = {cells[0]: cells[1] for cells in rows(sections(WAIVERS)["Can be waived"])}
     assert given == {f"[`{name}`](messages.md#{name})": stands for name, stands in NAMES.items()}
+
+
+def test_every_waivable_name_stands_in_its_table_with_its_risk() -> None:
+    given = {cells[0].split("`")[1]: cells[3].replace("`", "") for cells in rows(sections(WAIVERS)["Can be waived"])}
+    assert given == RISKS
 
 
 def test_every_final_name_stands_in_its_table_with_what_it_stands_for() -> None:

@@ -13,7 +13,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _lock, _process
-from tests.unit import modules
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _holder
 from tests.unit.modules import ROOT
 from tests.unit.plugins.action.test_actions import Host
 from tests.unit.processes import Processes
@@ -31,8 +31,7 @@ def on(host: Host, delegate_to: str | None = None, **args: Any) -> dict[str, Any
 
 
 def us() -> dict[str, Any]:
-    found: dict[str, Any] = modules.load(HERE, "action").controller()
-    return found
+    return _holder.controller()
 
 
 def locked(**controller: Any) -> dict[str, Any]:
@@ -59,7 +58,7 @@ def test_the_node_is_told_who_the_controller_is() -> None:
         "state_dir": "/var/lib/natsops",
     }
     controller = args["controller"]
-    assert (controller["host"], controller["user"]) == (os.uname().nodename, modules.load(HERE, "action")._user())
+    assert (controller["host"], controller["user"]) == (os.uname().nodename, _holder._user())
     assert controller["boot_id"] == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     assert controller["pid_namespace"] == os.readlink("/proc/self/ns/pid")
     process = _process.look(controller["pid"])
@@ -155,14 +154,24 @@ def test_a_host_that_is_lost_is_a_failure_that_names_it(delegate_to: str | None,
 
 
 def test_a_controller_without_proc_is_known_by_less(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    action = modules.load(HERE, "action")
-    monkeypatch.setattr(action._lock, "BOOT_ID", tmp_path / "none")
+    monkeypatch.setattr(_lock, "BOOT_ID", tmp_path / "none")
     monkeypatch.setattr(_process, "PROC", tmp_path)
-    monkeypatch.setattr(action.getpass, "getuser", lambda: (_unused for _unused in ()).throw(KeyError("uid")))
-    controller = action.controller()
+    monkeypatch.setattr(_holder.getpass, "getuser", lambda: (_unused for _unused in ()).throw(KeyError("uid")))
+    controller = _holder.controller()
     assert (controller["boot_id"], controller["pid_namespace"], controller["start_ticks"]) == ("", "", 0)
     assert (controller["pid"], controller["user"]) == (os.getppid(), str(os.getuid()))
-    assert not action.is_dead(controller, controller)
+    assert not _holder.is_dead(controller, controller)
+    assert _holder.state_of(locked(**controller)["lock"], controller) == _holder.UNKNOWN
+
+
+def test_whether_the_holder_of_a_lock_lives_only_its_own_machine_knows(processes: Processes, gone: dict[str, int]) -> None:
+    process = processes.server()
+    living = {"pid": process.pid, "start_ticks": process.start_ticks}
+    assert _holder.state_of(locked(**living)["lock"], us()) == _holder.LIVES
+    assert _holder.state_of(locked(**gone)["lock"], us()) == _holder.DEAD
+    assert _holder.state_of(locked(**living, host="another")["lock"], us()) == _holder.UNKNOWN
+    assert _holder.state_of(locked(**gone, boot_id="another")["lock"], us()) == _holder.UNKNOWN
+    assert _holder.state_of({"unreadable": "x"}, us()) == _holder.UNKNOWN
 
 
 PLAY = [

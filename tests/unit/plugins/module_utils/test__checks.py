@@ -22,6 +22,7 @@ from tests.unit.situations import (
     found,
     plan_of,
     refusals,
+    silent,
     warnings,
     with_facts,
     with_meta_peer,
@@ -65,6 +66,24 @@ def test_a_server_that_does_not_answer_is_missing_and_is_told_once(version: str,
     assert "monitoring cannot be read of 1 of 3 servers:\n  n2 http://n2:8222: connection refused\n" in finding.message
 
 
+def test_an_address_that_leads_to_something_else_is_no_missing_server_to_be_waived() -> None:
+    wrong = Reading("n2", "https://n2:8222", error="it speaks plain http: write http:// there", lasting=True)
+    plan = plan_of([wrong if r.name == "n2" else r for r in cluster()], "missing_server")
+    assert refusals(plan) == ["missing_server"]
+    assert found(plan, "missing_server").message.endswith("It cannot be waived.")
+
+
+def test_a_server_that_others_have_routes_to_runs_so_that_its_address_is_wrong() -> None:
+    finding = found(plan_of(silent(cluster(), "n2")), "missing_server")
+    assert "The others have routes to n2: if that is n2, it runs, and its address here is wrong" in finding.message
+    assert "routes to" not in found(of("2.15.1", "peer_down_12s"), "missing_server").message
+
+
+def test_how_to_be_rid_of_a_server_that_is_dead_for_good_is_said() -> None:
+    message = found(of("2.15.1", "peer_down_12s"), "missing_server").message
+    assert "take its host out of the group and remove it from the meta group (nats server cluster peer-remove NAME" in message
+
+
 @pytest.mark.parametrize("version", OLDEST_AND_NEWEST)
 def test_a_server_that_only_its_monitoring_hides_is_missing_and_not_unlisted(version: str) -> None:
     # n3 has routes to n1 and n2, whose monitoring ports are closed.
@@ -92,7 +111,20 @@ def test_a_meta_peer_that_has_gone_is_a_ghost_with_what_it_costs_and_how_to_be_r
     finding = found(plan, "ghost_peer")
     assert finding.seen == ("n4",)
     assert finding.message.startswith("the meta group counts 4 servers, and n4 is offline and not in the inventory: it needs 3 ")
-    assert "peer-remove NAME" in finding.message
+    assert finding.message.endswith("remove it with the system account: nats server cluster peer-remove n4")
+
+
+def test_a_ghost_of_which_only_the_id_is_known_is_removed_by_its_id() -> None:
+    # So says a leader that has not heard of it since it started: nats-server, and the CLI, know no server by that name.
+    plan = plan_of(with_meta_peer(cluster(), "Server name unknown at this time (peerID: yrzKKRBu)", offline=True))
+    message = found(plan, "ghost_peer").message
+    assert "a server of which only the peer id is known (yrzKKRBu) is offline and not in the inventory" in message
+    assert message.endswith("nats server cluster peer-remove yrzKKRBu")
+
+
+def test_a_ghost_whose_name_has_a_space_is_one_word_in_the_command() -> None:
+    plan = plan_of(with_meta_peer(cluster(), "old n4", offline=True))
+    assert found(plan, "ghost_peer").message.endswith("nats server cluster peer-remove 'old n4'")
 
 
 @pytest.mark.parametrize(
@@ -196,6 +228,20 @@ def test_configurations_that_differ_are_told_and_those_that_are_alike_are_not() 
     assert found(plan, "mixed_configs").message.startswith("the configurations in lab differ (n1; n2; n3): natural where")
     alike = plan_of(with_facts(cluster(), config_digest="sha256:1"))
     assert "mixed_configs" not in [finding.name for finding in alike.settled.warnings]
+
+
+@pytest.mark.parametrize(
+    ("common", "said"),
+    [
+        pytest.param(("c", "c", "c"), "", id="own-names-and-addresses-only"),
+        pytest.param(("c", "d", "c"), "differ in more than each server's own names and addresses (n1, n3; n2): see", id="more"),
+        pytest.param(("c", "", "c"), "differ (n1; n2; n3): natural where each has its own server_name", id="not-looked-at"),
+    ],
+)
+def test_configurations_that_differ_in_what_is_each_servers_own_are_not_told(common: tuple[str, ...], said: str) -> None:
+    plan = plan_of(cluster(), **{f"n{number}": {"config_common": digest} for number, digest in enumerate(common, 1)})
+    told = [finding.message for finding in plan.settled.warnings if finding.name == "mixed_configs"]
+    assert [said in message for message in told] == ([True] if said else [])
 
 
 def test_versions_that_do_not_tell_their_configuration_are_not_judged_by_it() -> None:

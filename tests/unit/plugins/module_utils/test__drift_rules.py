@@ -70,6 +70,14 @@ def test_configurations_are_compared_where_servers_share_one() -> None:
     assert names(judged([server("n1"), server("n2"), server("n3", config_digest="")])) == []
 
 
+def test_looked_at_on_the_nodes_what_is_a_servers_own_is_no_difference() -> None:
+    servers = [server(host, config_digest=host) for host in ("n1", "n2", "n3")]
+    nodes = {host: {"binary_version": servers[0].facts.version, "config_common": "c"} for host in ("n1", "n2", "n3")}
+    assert not {"own_configs", "config_mismatch"} & set(names(judged(servers, nodes=nodes)))
+    finding = found(judged(servers, nodes={**nodes, "n2": {**nodes["n2"], "config_common": "d"}}), "config_mismatch")
+    assert finding.servers == ("n2",)
+
+
 def test_one_version_in_two_builds_is_told() -> None:
     finding = found(judged([server("n1"), server("n2", git_commit="def"), server("n3", git_commit="")]), "mixed_builds")
     assert finding.details["commits"] == {"abc": ["n1"], "def": ["n2"]}

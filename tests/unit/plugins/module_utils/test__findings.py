@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import FINAL, NAMES, Finding, require_known, settle
+from ansible_collections.natsops.cluster.plugins.module_utils._risks import RISKS
 
 REFUSAL = Finding("downgrade", "n1 runs 2.15.1: 2.14.6 is older", seen=("n1",), source="a guide")
 WARNING = Finding("end_of_life", "2.12 gets no patches", refuses=False)
@@ -18,9 +20,19 @@ def test_a_finding_as_data_has_everything() -> None:
         "message": "n1 runs 2.15.1: 2.14.6 is older",
         "refuses": True,
         "waivable": True,
+        "risk": "a slow first start, and features that the older version leaves out",
         "seen": ["n1"],
         "source": "a guide",
     }
+
+
+@pytest.mark.parametrize("less", [{"offered": False}, {"waivable": False}])
+def test_a_finding_that_is_not_to_be_waived_has_no_risk_of_it(less: dict[str, bool]) -> None:
+    assert replace(REFUSAL, **less).risk == ""  # type: ignore[arg-type]
+
+
+def test_every_name_that_can_be_waived_has_its_risk() -> None:
+    assert list(RISKS) == sorted(NAMES)
 
 
 def test_nothing_waived_leaves_refusals_and_warnings_in_their_order() -> None:

@@ -328,14 +328,29 @@ def test_what_is_missing_stands_in_one_line_with_the_server() -> None:
 def test_distances_are_the_lags_and_the_number_of_things_missing() -> None:
     readings = with_group("n1", STREAM, committed=30, applied=10)(with_replica("n2", STREAM, "n3", lag=500)(read("2.15.1")))
     verdicts = judge(readings, {}, max_lag=100)
-    assert distances(verdicts) == {"lag": 520, "missing": 1}
+    assert {name: number for name, number in distances(verdicts, 10).items() if number} == {
+        "n1 lag": 20,
+        "n3 lag": 500,
+        "n3 jsz": 1,
+    }
+
+
+def test_lags_that_are_small_enough_are_no_distance() -> None:
+    readings = with_group("n1", STREAM, committed=30, applied=10)(with_replica("n2", STREAM, "n3", lag=99)(read("2.15.1")))
+    assert not any(distances(judge(readings, {}, max_lag=100), 100).values())
+
+
+def test_of_a_server_that_does_not_answer_no_distance_is_known_but_that() -> None:
+    silent = Verdict(Reading("n1", "http://n1:8222", error="connection refused"), (Missing("reachable", "refused", "n1"),), {})
+    assert distances([silent], 100) == {"n1 reachable": 1}
+    assert distances(judge(read("2.15.1"), {}, max_lag=100), 100)["n1 reachable"] == 0
 
 
 def test_messages_that_a_snapshot_still_brings_count_as_distance_though_the_leader_says_no_lag() -> None:
     readings = read("2.15.1")
     placements = tuple(replace(p, last_sequence=40) if p.label == STREAM else p for p in readings[2].placements)
     verdicts = judge(changed(readings, "n3", placements=placements), {}, max_lag=100)
-    assert distances(verdicts) == {"lag": 60, "missing": 0}
+    assert {name: number for name, number in distances(verdicts, 50).items() if number} == {"n3 lag": 60}
 
 
 def test_assets_that_come_and_go_do_not_keep_a_hopeless_wait_going() -> None:
@@ -349,7 +364,7 @@ def test_assets_that_come_and_go_do_not_keep_a_hopeless_wait_going() -> None:
         look,
         lambda verdicts: verdicts[0].back,
         timeout_seconds=300.0,
-        moved=lambda verdicts: progress.moved(distances(verdicts)),
+        moved=lambda verdicts: progress.moved(distances(verdicts, 100)),
         now=clock.now,
         sleep=clock.sleep,
     )

@@ -374,7 +374,7 @@ def test_a_certificate_by_an_unknown_authority_is_lasting(get: GET, authority: A
     assert isinstance(reply, Fault)
     assert reply.lasting
     assert reply.message.startswith("its certificate is not trusted (")
-    assert reply.message.endswith("): give ca_path, or the name that it is for")
+    assert reply.message.endswith("): set nats_upgrade_ca_path, or use the name that it is for")
 
 
 def test_a_certificate_by_another_authority_than_the_given_is_lasting(get: GET, authority: Authority, tmp_path: Path) -> None:

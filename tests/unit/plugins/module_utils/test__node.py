@@ -56,6 +56,7 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "binary_path": str(processes.program()),
         "binary_version": None,
         "config_path": str(tmp_path / "nats.conf"),
+        "config_common": facts["config_common"],
         "config_modified": facts["config_modified"],
         "cwd": str(tmp_path),
         "output_path": str(tmp_path / "out.log"),

@@ -175,14 +175,33 @@ def test_the_plan_says_for_each_server_what_will_happen_and_what_it_costs() -> N
     ]
 
 
-def test_the_error_of_a_refused_plan_says_everything_at_once_and_how_to_go_on() -> None:
+def test_the_error_of_a_refused_plan_says_everything_at_once_and_offers_no_waiver_for_servers_that_are_not_seen() -> None:
     plan = plan_of([server("n1"), server("n2", server_name="n1"), silent("n3")])
     refused = _plan_text.refused(plan)
     assert refused.details == {"refusals": ["duplicate_name", "missing_server"]}
     assert str(refused).count("refused: ") == 2
-    assert str(refused).endswith(
-        'Nothing was touched. To go on in spite of it: -e \'{"nats_upgrade_waive": ["duplicate_name", "missing_server"]}\''
-    )
+    assert str(refused).endswith("\nNothing was touched.")
+    assert "nats_upgrade_waive" not in str(refused)
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [
+        pytest.param([server("n1"), server("n2", server_name="n1"), server("n3")], id="two-names-for-one-server"),
+        pytest.param([server("n1"), server("n2"), silent("n3")], id="wrong-port"),
+    ],
+)
+def test_servers_that_are_not_seen_have_no_plan_of_the_others(servers: list[dict[str, Any]]) -> None:
+    plan = plan_of(servers)
+    assert (plan.order, plan.done, plan.seconds) == ((), (), 0)
+    lines = _plan_text.lines(plan)
+    assert lines[0].startswith("no plan: a server of the group cannot be read, or not be told from another")
+    assert not any(" one node at a time" in line or "2.14.7" in line for line in lines)
+
+
+def test_with_a_missing_server_waived_the_others_are_planned() -> None:
+    plan = plan_of([server("n1"), server("n2"), silent("n3")], "2.14.7", "missing_server")
+    assert sorted(plan.order) == ["n1", "n2"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -1,14 +1,28 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _plan_text
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan
 from ansible_collections.natsops.cluster.plugins.module_utils._plan_text import duration
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError
-from tests.unit.situations import LOCAL, TARGET, changed, cluster, journal, plan_of, silent, with_asset, with_facts
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError, Reading
+from tests.unit.situations import (
+    LOCAL,
+    TARGET,
+    changed,
+    cluster,
+    found,
+    journal,
+    plan_of,
+    silent,
+    with_asset,
+    with_facts,
+    with_meta_peer,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +90,64 @@ def test_what_is_refused_is_named_in_the_plan_and_explained_in_the_error() -> No
     refused = _plan_text.refused(plan)
     assert refused.details == {"refusals": ["unhealthy_server", "degraded_group"]}
     assert str(refused).startswith("refused: unhealthy_server: not every server is healthy")
-    assert str(refused).endswith(
-        'Nothing was touched. To go on in spite of it: -e \'{"nats_upgrade_waive": ["degraded_group", "unhealthy_server"]}\''
+    # n1 is down, so that no other may stop.
+    assert str(refused).endswith("\nNothing was touched.")
+
+
+def lone(**facts: Any) -> list[Reading]:
+    reading = cluster()[0]
+    return with_facts([replace(reading, peers=frozenset(), groups=(), placements=(), assets=())], meta_cluster_size=0, **facts)
+
+
+def test_one_refusal_is_waived_by_a_command_that_keeps_what_was_waived_before_and_says_its_risk() -> None:
+    assert str(_plan_text.refused(plan_of(lone()))).endswith(
+        'Nothing was touched. To proceed anyway: -e \'{"nats_upgrade_waive": ["single_server"]}\'. '
+        "The risk: no service for the length of a drain and a start"
     )
+    twice = _plan_text.refused(plan_of(lone(), "single_server", target="2.12.8"))
+    assert "nats_upgrade_waive" not in str(twice), "going down by more than a minor is final"
+    again = str(_plan_text.refused(plan_of(lone(version="2.14.6"), "single_server", target="2.15.2")))
+    assert '-e \'{"nats_upgrade_waive": ["single_server", "stepping_stone"]}\'. The risk: streams that' in again
+
+
+def test_several_refusals_are_waived_each_by_itself_and_by_no_ready_command() -> None:
+    text = str(_plan_text.refused(plan_of(lone(version="2.14.6"), target="2.15.2")))
+    assert text.endswith(
+        "To proceed anyway, add each of these to nats_upgrade_waive, with its risk:\n"
+        "  stepping_stone: streams that do not get on, or no way back\n"
+        "  single_server: no service for the length of a drain and a start"
+    )
+
+
+@pytest.mark.parametrize(
+    ("readings", "name", "words"),
+    [
+        pytest.param(cluster("peer_down_12s"), "missing_server", "Start the server", id="a-server-is-missing"),
+        pytest.param(cluster("leaderless"), "degraded_group", "start the servers that are down", id="no-leader"),
+        pytest.param(with_meta_peer(cluster(), "n4", offline=True), "ghost_peer", "peer-remove", id="three-of-four"),
+    ],
+)
+def test_no_waiver_is_offered_of_what_could_cost_a_majority_and_what_to_do_is_said(
+    readings: list[Reading], name: str, words: str
+) -> None:
+    plan = plan_of(readings)
+    text = str(_plan_text.refused(plan))
+    assert "nats_upgrade_waive" not in text
+    assert "To proceed anyway" not in text
+    assert words in found(plan, name).message
+    assert found(plan, name).as_dict()["risk"] == ""
+
+
+def test_old_damage_that_costs_no_majority_can_be_waived_as_ever() -> None:
+    sick = changed(cluster(), "n3", health=Health(503, (HealthError("APP > ORDERS > GHOST", "consumer not found"),)))
+    assert "The risk: a server that cannot take over when it has to" in str(_plan_text.refused(plan_of(sick)))
+
+
+def test_no_waiver_is_offered_for_a_version_that_does_not_exist_but_the_one_to_take() -> None:
+    text = str(_plan_text.refused(plan_of(cluster(version="2.12.8"), target="2.12.13")))
+    assert "there is no nats-server 2.12.13" in text
+    assert re.search(r"Take 2\.12\.\d+", text)
+    assert "nats_upgrade_waive" not in text
 
 
 def test_where_something_cannot_be_waived_no_command_is_offered() -> None:

@@ -201,3 +201,19 @@ def test_the_answer_of_another_program_is_refused(answer: Any, words: str) -> No
     with pytest.raises(NatsError, match="NATS server") as refused:
         _servers.parse_varz(answer)
     assert str(refused.value).startswith(words)
+
+
+@pytest.mark.parametrize("version", ["0.9.6", "1.4.1"])
+def test_a_server_of_1x_is_too_old_and_no_other_program(version: str) -> None:
+    # 1.x has no server_name.
+    varz = {"server_id": "Ro1a", "version": version, "start": "2026-11-21T09:22:18Z", "port": 4222, "connections": 3}
+    with pytest.raises(NatsError) as refused:
+        _servers.parse_varz(varz)
+    assert str(refused.value).startswith(
+        f"it is nats-server {version}, which is too old: servers of 1.x and 2.x cannot be in one"
+    )
+
+
+def test_a_newer_server_without_a_name_is_not_said_to_be_too_old() -> None:
+    with pytest.raises(NatsError, match="/varz lacks server_name"):
+        _servers.parse_varz({"server_id": "N", "version": "2.15.1", "start": "2026-11-21T09:22:18Z"})

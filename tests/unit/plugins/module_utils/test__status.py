@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from typing import Any, Sequence
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import make_plan
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError, Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._status import status
-from tests.unit.situations import POLICY, changed, cluster, journal, with_facts
+from tests.unit.situations import POLICY, changed, cluster, journal, refusals, with_facts
 
 
 def told(readings: Sequence[Reading], inventory: Sequence[str] = (), group: str = "nats", **nodes: Any) -> dict[str, Any]:
@@ -130,19 +132,82 @@ def test_the_node_that_is_down_may_run_the_target_already() -> None:
 
 
 def test_a_downgrade_that_nobody_may_waive_is_not_offered_as_if_one_could() -> None:
-    readings = with_facts(cluster(), "n2", "n3", version="2.12.8")
-    state = told(readings, n1=journal("done", target="2.15.1", old="2.12.8"))
-    assert "nats_upgrade_waive" not in state["commands"]["take_back"]
+    readings = with_facts(with_facts(cluster(), "n2", "n3", version="2.11.11"), "n1", version="2.14.6")
+    accepted = {"waive": ["skipped_minor", "version_window"]}
+    state = told(readings, n1=journal("done", target="2.14.6", old="2.11.11", data=accepted))
+    assert list(state["commands"]) == ["finish"], state["lines"]
+    (line,) = [line for line in state["lines"] if line.startswith("take it back: ")]
+    assert line.startswith("take it back: not possible as things are, a run would be refused: downgrade: n1 runs 2.14.6: ")
+    assert "ansible-playbook" not in line
+
+
+def two_without_jetstream() -> list[Reading]:
+    """n1 and n2 without JetStream, n2 down since its turn broke off."""
+    n1, n2, _unused = cluster("peer_down_12s")
+    alone = replace(n1, peers=frozenset(), groups=(), placements=(), assets=())
+    return with_facts([alone, n2], jetstream=False, meta_cluster_size=0, meta_leader="")
+
+
+def test_of_two_nodes_the_printed_commands_are_not_refused_because_the_other_one_is_down() -> None:
+    node = {"hold": True, **journal("switching", data={"cluster": "lab"})}
+    state = told(two_without_jetstream(), n2=node)
+    assert list(state["commands"]) == ["finish", "take_back"]
+    situation = Situation.of(two_without_jetstream(), {"n2": node})
+    for version in ("2.15.1", "2.15.2"):
+        plan = make_plan(situation, version, POLICY)
+        assert (refusals(plan), plan.order[0]) == ([], "n2")
+
+
+def test_a_server_that_is_alone_is_so_though_a_turn_of_another_cluster_broke_off() -> None:
+    node = journal("switching", data={"cluster": "another"})
+    assert refusals(make_plan(Situation.of(two_without_jetstream(), {"n2": node}), "2.15.2", POLICY)) == ["single_server"]
+
+
+def test_what_has_to_be_well_first_is_said_before_the_commands() -> None:
+    sick = Health(503, (HealthError("APP > S", "S is not current"),))
+    state = told(changed(with_facts(cluster(), "n1", version="2.15.2"), "n3", health=sick), n1=journal("done"))
+    assert "fix first what is not well or does not answer: until then a run is refused (unhealthy_server)" in state["lines"][-3]
+    assert state["lines"][-2].startswith("finish it: ansible-playbook")
+
+
+def test_a_name_that_cannot_be_waived_any_more_is_in_no_command() -> None:
+    state = told(cluster(), n1=journal("began", data={"waive": ["duplicate_name", "r1_assets"]}))
+    assert waivers(state["commands"]["finish"]) == ["r1_assets"]
+
+
+HELD = {
+    "run_id": "r1",
+    "state": "held",
+    "said": "held by ada@build7",
+    "controller": {"host": "build7"},
+    "expires_at": "2026-10-01T12:02:00Z",
+}
 
 
 def test_a_lock_is_told_once_with_all_the_hosts_it_lies_on() -> None:
-    lock = {"run_id": "r1", "state": "held", "said": "held by ada@build7"}
-    state = told(cluster(), n1={"lock": lock}, n3={"lock": lock}, n2={"lock": {"run_id": "r2", "state": "expired"}})
+    state = told(cluster(), n1={"lock": HELD}, n3={"lock": HELD}, n2={"lock": {"run_id": "r2", "state": "expired"}})
     assert [line for line in state["lines"] if line.startswith("locked")] == [
-        "locked: n1, n3: held by ada@build7",
-        "locked: n2: run r2, expired",
+        "locked: n1, n3: held by ada@build7. Only build7 can tell whether its process lives. Wait for it, or where it is dead "
+        "until the lock ends by itself, at 2026-10-01T12:02:00Z",
+        "locked: n2: run r2, expired. The next run takes the lock over",
     ]
     assert list(state["locks"]) == ["n1", "n2", "n3"]
+
+
+@pytest.mark.parametrize(
+    ("lock", "holder", "said"),
+    [
+        pytest.param(HELD, "lives", "Its process lives: that run is at work, or stands still. Wait for it", id="lives"),
+        pytest.param(HELD, "dead", "Its process has gone: the next run from build7 takes the lock over at once", id="dead"),
+        pytest.param(HELD, "unknown", "Only build7 can tell whether its process lives", id="another-controller"),
+        pytest.param({"state": "unreadable", "said": "x"}, "unknown", "delete lock.json in nats_upgrade_state_dir", id="damaged"),
+    ],
+)
+def test_a_lock_says_whether_its_holder_lives_and_what_to_do(lock: dict[str, Any], holder: str, said: str) -> None:
+    situation = Situation.of(cluster(), {"n1": {"lock": lock}})
+    lines = status(situation, POLICY, (), "nats", {lock.get("run_id", "?"): holder})["lines"]
+    (line,) = [line for line in lines if line.startswith("locked")]
+    assert said in line
 
 
 def test_what_is_not_well_is_told_and_of_much_the_first_ten() -> None:

@@ -137,13 +137,27 @@ def test_the_outcome_and_why_come_first(story: str, title: str, first: str) -> N
     assert shown.all("section")[0]["id"] == first
 
 
-def test_how_to_go_on_in_spite_of_refusals_is_said_where_that_can_be_done() -> None:
-    assert '-e \'{"nats_upgrade_waive": ["ghost_peer", "stepping_stone"]}\'' in PAGES["refused"].said("pre")
+def test_how_to_go_on_with_one_refusal_is_said_with_its_risk_and_what_was_waived_before() -> None:
     events = report_events.refused()
     events[0]["waive"] = ["two_node_cluster"]
-    assert '["ghost_peer", "stepping_stone", "two_node_cluster"]' in page(*events).said("pre")
-    events[1]["refusals"] = [{**events[1]["refusals"][0], "waivable": False}, events[1]["refusals"][1]]
-    assert "nats_upgrade_waive" not in page(*events).said("pre")
+    events[1]["refusals"] = events[1]["refusals"][:1]
+    shown = page(*events)
+    assert '-e \'{"nats_upgrade_waive": ["stepping_stone", "two_node_cluster"]}\'' in shown.said("pre")
+    assert "The risk: streams that do not get on, or no way back." in shown.said()
+
+
+def test_of_several_refusals_each_has_its_own_risk_and_no_command_waives_them_all() -> None:
+    shown = PAGES["refused"]
+    assert "nats_upgrade_waive" not in shown.said("pre")
+    assert "To proceed anyway, add each of these to nats_upgrade_waive, with its risk" in shown.said("h3")
+    assert "one failure during the roll stops every decision of JetStream" in shown.said("li")
+
+
+@pytest.mark.parametrize("less", [{"risk": ""}, {"waivable": False, "risk": ""}], ids=["not-offered", "final"])
+def test_where_one_refusal_is_not_to_be_waived_nothing_is_said_of_waiving(less: dict[str, object]) -> None:
+    events = report_events.refused()
+    events[1]["refusals"] = [{**events[1]["refusals"][0], **less}, events[1]["refusals"][1]]
+    assert "To proceed anyway" not in page(*events).said("h3")
 
 
 def test_a_server_has_the_name_of_its_host_another_or_none() -> None:
