@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils._held import Held, parse_held
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import named, text
 
 # Says nothing about what an asset needs, and may be long.
@@ -33,6 +34,13 @@ class Asset:
     last_sequence: int
     consumers: int
     config: Mapping[str, Any]
+    # Of a stream.
+    held: Held | None = None
+    first_time: str = ""
+    # Of a consumer: how many messages it has still to give or to hear of, and how far it has come in its stream.
+    waiting: int = 0
+    delivered: int = 0
+    acknowledged: int = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -75,6 +83,8 @@ def _stream(label: str, stream: Mapping[str, Any], server_name: str, leader: str
         last_sequence=int(state.get("last_seq", 0)),
         consumers=int(state.get("consumer_count", 0)),
         config=_told(config),
+        held=parse_held(state),
+        first_time=text(state, "first_ts"),
     )
 
 
@@ -93,7 +103,14 @@ def _consumer(label: str, consumer: Mapping[str, Any], server_name: str, leader:
         last_sequence=0,
         consumers=0,
         config=_told(config),
+        waiting=int(consumer.get("num_pending", 0)) + int(consumer.get("num_ack_pending", 0)),
+        delivered=_sequence(consumer, "delivered"),
+        acknowledged=_sequence(consumer, "ack_floor"),
     )
+
+
+def _sequence(consumer: Mapping[str, Any], key: str) -> int:
+    return int((consumer.get(key) or {}).get("stream_seq", 0))
 
 
 def _leader(asset: Mapping[str, Any], server_name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Collection, Container, Iterable, Iterator, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _balance
+from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _diverged
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Reading
@@ -36,6 +36,9 @@ def judge(situation: Situation) -> Iterator[Trouble]:
         yield from _single_routes(servers)
     yield from _mixed_versions(situation.servers)
     yield from _troubles(situation)
+    if situation.diverged:
+        seen = _diverged.seen(situation.diverged)
+        yield Trouble(Finding("diverged_replica", _diverged.told(situation.diverged), waivable=False, seen=seen))
 
 
 def clusters(situation: Situation) -> dict[str, list[Server]]:

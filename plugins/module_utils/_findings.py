@@ -61,6 +61,7 @@ NAMES: Mapping[str, str] = {
 # What nobody may waive: going on would be guessing, or would break the cluster for certain.
 FINAL: Mapping[str, str] = {
     "config": "the target does not start with the configuration that is deployed",
+    "diverged_replica": "a replica of a stream lacks messages that another one has",
     "downgrade_assets": "the target cannot serve streams or consumers that exist",
     "floating_image": "the image has no exact tag and no digest",
     "foreign_facts": "what was found out on one node is given for another",

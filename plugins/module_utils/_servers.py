@@ -15,6 +15,7 @@ from typing import Any, Iterator, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._held import Held, parse_held
 from ansible_collections.natsops.cluster.plugins.module_utils._joints import Leaf
 from ansible_collections.natsops.cluster.plugins.module_utils._printable import name
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import named, text, texts
@@ -40,7 +41,8 @@ class Placement:
     raft_group: str
     leader: str
     replicas: tuple[Replica, ...]
-    last_sequence: int | None = None
+    # Of a stream, what this server has of it.
+    held: Held | None = None
 
     @property
     def members(self) -> frozenset[str]:
@@ -291,20 +293,19 @@ def _replica(name: str, current: bool, offline: bool, lag: int) -> Replica:
     return Replica(name, current, offline, lag)
 
 
-def _placement(label: str, cluster: Mapping[str, Any], last_sequence: int | None = None) -> Placement:
+def _placement(label: str, cluster: Mapping[str, Any], held: Held | None = None) -> Placement:
     return Placement(
         label=label,
         raft_group=text(cluster, "raft_group"),
         leader=text(cluster, "leader"),
         replicas=_replicas(cluster),
-        last_sequence=last_sequence,
+        held=held,
     )
 
 
 def _stream_placements(account: str, stream: Mapping[str, Any]) -> Iterator[Placement]:
     label = f"{account} > {named(stream)}"
-    sequence = _count((stream.get("state") or {}).get("last_seq"))
-    yield _placement(label, stream.get("cluster") or {}, sequence)
+    yield _placement(label, stream.get("cluster") or {}, parse_held(stream.get("state") or {}))
     for consumer in stream.get("consumer_detail") or []:
         yield _placement(f"{label} > {named(consumer)}", consumer.get("cluster") or {})
 

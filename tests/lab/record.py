@@ -19,6 +19,7 @@ from pathlib import Path
 from signal import SIGUSR2
 from typing import Any, Dict
 
+from tests.lab import damage
 from tests.lab.binaries import ROOT, LabError
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_assets import MESSAGE_ID, STREAM, connect, create_assets
@@ -31,6 +32,7 @@ FIXTURES = ROOT / "tests" / "fixtures"
 VERSIONS = ("2.10.26", "2.11.11", "2.12.8", "2.14.6", "2.15.1")
 # The situations differ little from version to version: the oldest and the newest show what there is.
 VERSIONS_WITH_SITUATIONS = ("2.10.26", "2.15.1")
+VERSIONS_WITH_DAMAGE = ("2.12.8", "2.15.1")
 # In this order: what says "healthy" is read just before what proves or disproves it.
 PATHS = (
     "/healthz",
@@ -127,6 +129,29 @@ def record_peer_down(version: str, folder: Path) -> None:
             time.sleep(max(0.0, stopped + seconds - time.monotonic()))
             for name in ("n1", "n3"):
                 write(folder / f"peer_down_{seconds}s" / f"{name}.json", snapshot(cluster, name))
+
+
+def record_diverged(version: str, folder: Path) -> None:
+    """A replica that has lost its oldest messages while its server was down, and counts as current all the same."""
+    with LoopbackCluster(version) as cluster:
+        asyncio.run(_fill(cluster.urls, MESSAGES))
+        asyncio.run(damage.make_blocks(cluster.urls, "BLOCKS"))
+        _wait_current(cluster)
+        follower = next(name for name in cluster.nodes if _messages(cluster, name)[0] != name)
+        cluster.terminate(follower)
+        damage.lose_first_block(cluster.nodes[follower], "BLOCKS")
+        cluster.start_node(follower)
+        _wait_current(cluster)
+        _need(lambda: _messages(cluster, follower)[1] < damage.MESSAGES, 10.0, f"{follower} has lost nothing")
+        for name in cluster.nodes:
+            write(folder / "diverged" / f"{name}.json", snapshot(cluster, name))
+
+
+def _messages(cluster: LoopbackCluster, name: str) -> tuple[str, int]:
+    """The leader of the stream BLOCKS, and how many messages a server has of it."""
+    accounts = cluster.ask(name, JSZ).field("account_details") or ()
+    stream = next(s for account in accounts for s in account.get("stream_detail", ()) if s["name"] == "BLOCKS")
+    return stream["cluster"].get("leader", ""), stream["state"]["messages"]
 
 
 def classify(recorded: Snapshot) -> str | None:
@@ -246,6 +271,8 @@ def record(version: str, folder: Path) -> None:
         record_peer_down(version, folder)
         record_return(version, folder)
         record_topologies(folder)
+    if version in VERSIONS_WITH_DAMAGE:
+        record_diverged(version, folder)
 
 
 def main(arguments: list[str] | None = None) -> int:

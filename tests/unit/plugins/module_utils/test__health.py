@@ -15,6 +15,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._health import (
     restart_expectation,
     spaced,
 )
+from ansible_collections.natsops.cluster.plugins.module_utils._held import Held
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import Progress, poll_until
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError, Reading, Replica
 from tests.unit.clock import Clock
@@ -333,7 +334,7 @@ def test_distances_are_the_lags_and_the_number_of_things_missing() -> None:
 
 def test_messages_that_a_snapshot_still_brings_count_as_distance_though_the_leader_says_no_lag() -> None:
     readings = read("2.15.1")
-    placements = tuple(replace(p, last_sequence=40) if p.label == STREAM else p for p in readings[2].placements)
+    placements = tuple(replace(p, held=Held(40, 1, 40)) if p.label == STREAM else p for p in readings[2].placements)
     verdicts = judge(changed(readings, "n3", placements=placements), {}, max_lag=100)
     assert distances(verdicts) == {"lag": 60, "missing": 0}
 
