@@ -37,8 +37,9 @@ class Asset:
     # Of a stream.
     held: Held | None = None
     first_time: str = ""
-    # Of a consumer: how many messages it has still to give or to hear of, and how far it has come in its stream.
-    waiting: int = 0
+    # Of a consumer: how many messages it has still to give, how many to hear of, and how far it has come in its stream.
+    pending: int = 0
+    unacknowledged: int = 0
     delivered: int = 0
     acknowledged: int = 0
 
@@ -103,7 +104,8 @@ def _consumer(label: str, consumer: Mapping[str, Any], server_name: str, leader:
         last_sequence=0,
         consumers=0,
         config=_told(config),
-        waiting=int(consumer.get("num_pending", 0)) + int(consumer.get("num_ack_pending", 0)),
+        pending=int(consumer.get("num_pending", 0)),
+        unacknowledged=int(consumer.get("num_ack_pending", 0)),
         delivered=_sequence(consumer, "delivered"),
         acknowledged=_sequence(consumer, "ack_floor"),
     )

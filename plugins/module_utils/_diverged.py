@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Iterable, Iterator, Mapping, Sequence
+from typing import Iterable, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._agreement import Difference
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import listed
+from ansible_collections.natsops.cluster.plugins.module_utils._times import moment
 
 NAME = "diverged_replica"
 # Ten times as long as any healthy difference that was measured.
@@ -54,7 +54,7 @@ def _unacknowledged(readings: Iterable[Reading]) -> Mapping[str, list[int]]:
     for reading in readings:
         for asset in reading.assets:
             if asset.kind == "consumer":
-                found.setdefault(asset.label.rpartition(" > ")[0], []).append(asset.waiting)
+                found.setdefault(asset.label.rpartition(" > ")[0], []).append(asset.pending + asset.unacknowledged)
     return found
 
 
@@ -67,16 +67,9 @@ def _needed(retention: str, waiting: Sequence[int]) -> int:
 
 def _skew_seconds(readings: Iterable[Reading]) -> float:
     """How far the clocks of the servers are apart, at most."""
-    moments = [moment for reading in readings if reading.facts for moment in _moment(reading.facts.now)]
+    told = [moment(reading.facts.now) for reading in readings if reading.facts]
+    moments = [one for one in told if one is not None]
     return max(moments) - min(moments) if moments else 0.0
-
-
-def _moment(text: str) -> Iterator[float]:
-    whole, _unused, fraction = text.rstrip("Zz").partition(".")
-    try:
-        yield datetime.strptime(f"{whole}+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp() + float(f"0.{fraction or 0}")
-    except ValueError:
-        return
 
 
 def missing(differences: Iterable[Difference]) -> dict[str, list[Missing]]:

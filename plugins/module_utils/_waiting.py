@@ -197,14 +197,21 @@ class _Wait:
         if before is None:
             return {}
         # A leader that has just been elected, or a stream that is just being recovered, is told a moment later.
+        taken: list[Mapping[str, Any]] = []
+
+        def take() -> Mapping[str, Any]:
+            taken.append(_baseline.take(self._assets()))
+            del taken[1:-1]
+            return taken[-1]
+
         polled = poll_until(
-            lambda: _baseline.take(self._assets()),
-            lambda after: not _baseline.damage(before, after) and not _baseline.leafs_lost(before, after),
+            take,
+            lambda after: not _baseline.damage(before, after, taken[0]) and not _baseline.leafs_lost(before, after),
             timeout_seconds=_DAMAGE_SECONDS,
             now=self._now,
             sleep=sleep,
         )
-        damage = _baseline.damage(before, polled.value)
+        damage = _baseline.damage(before, polled.value, taken[0])
         if damage and "missing_assets" not in self._params["waive"]:
             raise NatsError(_damaged(damage), refusal="missing_assets", damage=damage)
         clients = {"before": before["clients"], "after": polled.value["clients"]}

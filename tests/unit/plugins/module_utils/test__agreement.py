@@ -27,7 +27,7 @@ def with_copies(led: Held, own: Held, *, config: dict[str, Any] | None = None, w
         assets = tuple(
             replace(a, config={**a.config, **(config or {})})
             if a.label == ORDERS
-            else replace(a, waiting=waiting)
+            else replace(a, pending=waiting, unacknowledged=0)
             if a.label.startswith(ORDERS)
             else a
             for a in reading.assets
