@@ -81,6 +81,7 @@ def damage(before: Mapping[str, Any], after: Mapping[str, Any], first: Mapping[s
                 found.append(f"{label} was on {node} alone, and is not there any more: lost, or deleted meanwhile")
         elif now["created"] == was["created"]:
             found += _less(label, was, now, node)
+            found += _went_back(label, was, now, node)
             found += _lost(label, was, now, (first or after)["assets"].get(label), node)
     return found
 
@@ -90,6 +91,15 @@ def _less(label: str, was: Mapping[str, Any], now: Mapping[str, Any], node: str)
         yield f"{label} had {was['replicas']} replicas and has {now['replicas']}"
     if now["last_sequence"] < was["last_sequence"] and not (was["memory"] and was["host"] == node):
         yield f"the last sequence of {label} fell from {was['last_sequence']} to {now['last_sequence']}"
+
+
+def _went_back(label: str, was: Mapping[str, Any], now: Mapping[str, Any], node: str) -> Iterable[str]:
+    """How far a consumer has come only ever grows. What began anew gives its messages a second time."""
+    if was["memory"] and was["host"] == node:
+        return
+    for key, what in (("acknowledged", "ack floor"), ("delivered", "last delivered sequence")):
+        if now.get(key, 0) < was.get(key, 0):
+            yield f"the {what} of {label} fell from {was[key]} to {now[key]}: it gives messages a second time"
 
 
 def _lost(

@@ -116,6 +116,25 @@ def test_of_other_streams_nothing_is_said(changed: dict[str, Any]) -> None:
     assert damage(before, replace(before, held=LOST)) == []
 
 
+def test_a_consumer_that_begins_anew_is_damage() -> None:
+    found = damage(STREAM, STREAM, consumer=replace(CONSUMER, acknowledged=0, delivered=0, pending=100))
+    assert found == [
+        "the ack floor of APP > S > c fell from 60 to 0: it gives messages a second time",
+        "the last delivered sequence of APP > S > c fell from 80 to 0: it gives messages a second time",
+    ]
+
+
+@pytest.mark.parametrize("changed", [{"created": "2026-12-01T10:00:30Z"}, {"acknowledged": 61}])
+def test_a_consumer_that_was_made_anew_or_has_come_further_is_none(changed: dict[str, Any]) -> None:
+    began = {"acknowledged": 0, "delivered": 0} if "created" in changed else {}
+    assert damage(STREAM, STREAM, consumer=replace(CONSUMER, **{**began, **changed})) == []
+
+
+def test_a_consumer_in_memory_begins_anew_as_the_plan_says() -> None:
+    before, after = replace(CONSUMER, memory=True), replace(CONSUMER, memory=True, acknowledged=0, delivered=0)
+    assert _baseline.damage(taken(STREAM, before), taken(STREAM, after)) == []
+
+
 def test_a_baseline_that_an_older_run_has_kept_is_compared_as_far_as_it_goes() -> None:
     before = taken(STREAM, CONSUMER)
     for asset in before["assets"].values():
