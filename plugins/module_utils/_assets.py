@@ -10,13 +10,20 @@ its leader says is kept, so that each asset is there once. An asset without a le
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, NamedTuple
 
 from ansible_collections.natsops.cluster.plugins.module_utils._held import Held, parse_held
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import named, text
 
 # Says nothing about what an asset needs, and may be long.
 _BULKY = ("subjects", "description", "name", "durable_name", "filter_subject")
+
+
+class InFiles(NamedTuple):
+    """A stream that a server keeps in files: when it was made, and how many copies there are."""
+
+    created: str
+    replicas: int
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,26 @@ def parse_assets(body: Any, server_name: str) -> tuple[Asset, ...]:
         for stream in account.get("stream_detail") or []
         for asset in _of_stream(named(account), stream, server_name)
     )
+
+
+def parse_streams(body: Any) -> frozenset[str]:
+    """ID OF ACCOUNT > STREAM of every stream that this server serves a replica of. Folders on disk are named by the id too."""
+    return frozenset(label for label, _unused in _labelled(body))
+
+
+def parse_in_files(body: Any) -> dict[str, InFiles]:
+    """Of these, those that are stored in files. Nothing where the answer came without C(config)."""
+    return {
+        label: InFiles(text(stream, "created"), _replicas(stream["config"]))
+        for label, stream in _labelled(body)
+        if (stream.get("config") or {}).get("storage") == "file"
+    }
+
+
+def _labelled(body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for account in body.get("account_details") or []:
+        for stream in account.get("stream_detail") or []:
+            yield f"{named(account, 'id' if account.get('id') else 'name')} > {named(stream)}", stream
 
 
 def _of_stream(account: str, stream: Mapping[str, Any], server_name: str) -> Iterator[Asset]:

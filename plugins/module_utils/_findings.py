@@ -36,6 +36,7 @@ NAMES: Mapping[str, str] = {
     "missing_server": "a host of the inventory does not answer",
     "mixed_configs": "the configurations of the servers differ",
     "mixed_versions": "the servers run several versions already",
+    "missing_store": "a server serves streams whose files are not on its disk any more",
     "movable_tag": "the image is named by a tag, which can be moved to another image",
     "not_started_at_boot": "a reboot of the host would not bring its server back",
     "offline_assets": "streams or consumers are offline already",

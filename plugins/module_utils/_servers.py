@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
+from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset, InFiles
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._held import Held, parse_held
 from ansible_collections.natsops.cluster.plugins.module_utils._joints import Leaf
@@ -152,6 +152,8 @@ class Reading:
     placements: tuple[Placement, ...] = ()
     assets: tuple[Asset, ...] = ()
     streams: frozenset[str] = frozenset()
+    # Of these, those that it keeps in files; only with their configuration.
+    in_files: Mapping[str, InFiles] = field(default_factory=dict, hash=False)
     # Names of the clusters that it has an outbound gateway to.
     gateways: frozenset[str] = frozenset()
     leafs: tuple[Leaf, ...] = ()
@@ -331,15 +333,6 @@ def parse_jsz(body: Any) -> tuple[Placement, ...]:
         for stream in account.get("stream_detail") or []:
             found += [p for p in _stream_placements(named(account), stream) if p.raft_group and p.replicas]
     return tuple(found)
-
-
-def parse_streams(body: Any) -> frozenset[str]:
-    """ID OF ACCOUNT > STREAM of every stream that this server serves a replica of. Folders on disk are named by the id too."""
-    return frozenset(
-        f"{named(account, 'id' if account.get('id') else 'name')} > {named(stream)}"
-        for account in _record(body, "/jsz").get("account_details") or []
-        for stream in account.get("stream_detail") or []
-    )
 
 
 def parse_accounts(body: Any) -> tuple[str, ...]:
