@@ -2,21 +2,68 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.lab.load_assets import make_stream
+from nats.errors import Error
+
+from tests.lab.binaries import LabError
+from tests.lab.load_assets import MOST_SINGLES, connect, make_stream, until_done
 from tests.lab.node import Node
 
 # A server makes small blocks, of 32 kB, for a stream that may not grow beyond four of them.
 SMALL_BLOCKS = {"max_bytes": 120_000}
 SIZE, MESSAGES = 2_700, 40
+CONSUMER = "worker"
 
 
 async def make_blocks(servers: Sequence[str], name: str, **config: object) -> None:
     """Make a stream whose messages lie in several files: with three replicas, or as many as are said."""
     await make_stream(servers, name, f"{name.lower()}.>", MESSAGES, payload=b"x" * SIZE, **{**SMALL_BLOCKS, **config})
+
+
+async def make_single_blocks(servers: Sequence[str], on: str) -> str:
+    """Make one of one replica on the server of this name, with a consumer that has acknowledged half of it; return its name."""
+    client = await connect(servers, "app", "app")
+    try:
+        jetstream = client.jetstream(timeout=10)
+        for number in range(MOST_SINGLES):
+            name = f"ONE{number}"
+            await make_blocks(servers, name)
+            made = await jetstream.stream_info(name)
+            if made.cluster and made.cluster.leader == on:
+                # Of three replicas the leader's is the one that is left.
+                await jetstream.update_stream(made.config.evolve(num_replicas=1))
+                subscription = await jetstream.pull_subscribe(f"{name.lower()}.>", durable=CONSUMER)
+                for message in await subscription.fetch(MESSAGES // 2, timeout=10):
+                    await message.ack_sync(timeout=10)
+                return name
+            await jetstream.delete_stream(name)
+    finally:
+        await client.close()
+    raise LabError(f"none of {MOST_SINGLES} streams was led by {on}")
+
+
+async def make_anew(servers: Sequence[str], name: str, fullest: str) -> None:
+    """Have the replicas of a stream made anew from one of them, as the refusal says."""
+    client = await connect(servers, "app", "app")
+    try:
+        jetstream = client.jetstream(timeout=10)
+        stepdown = json.dumps({"placement": {"preferred": fullest}}).encode()
+
+        async def lead() -> None:
+            if (await jetstream.stream_info(name)).cluster.leader != fullest:
+                await client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{name}", stepdown, timeout=10)
+                raise Error(f"{fullest} does not lead {name} yet")
+
+        await until_done(lead)
+        config = (await jetstream.stream_info(name)).config
+        await jetstream.update_stream(config.evolve(num_replicas=1))
+        await jetstream.update_stream(config.evolve(num_replicas=3))
+    finally:
+        await client.close()
 
 
 def stream_folder(node: Node, name: str) -> Path:
@@ -39,7 +86,7 @@ def lose_progress(node: Node, stream: str, consumer: str) -> None:
     (stream_folder(node, stream) / "obs" / consumer / "o.dat").unlink()
 
 
-def lose_store(node: Node, account: str = "APP") -> None:
-    """Remove all that a server has of an account, while it may run."""
-    for folder in node.folder.glob(f"**/jetstream/{account}"):
+def lose_store(node: Node) -> None:
+    """Remove all that a server has stored, while it may run."""
+    for folder in node.folder.glob("**/jetstream"):
         shutil.rmtree(folder)
