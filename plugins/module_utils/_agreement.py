@@ -20,7 +20,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._servers import Re
 
 
 class Difference(NamedTuple):
-    """A replica that holds something else than its leader. C(seconds) is for how long, with nothing that explains it."""
+    """A replica that holds something else than its leader. C(seconds) is for how long, with nothing that explains it, and
+    C(still) whether nothing at all has come or gone in either copy meanwhile."""
 
     label: str
     raft_group: str
@@ -29,6 +30,7 @@ class Difference(NamedTuple):
     led: Held
     own: Held
     seconds: float = 0.0
+    still: bool = True
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -83,7 +85,8 @@ class Agreement:
             seen.add(pair.key)
             self._since[pair.key] = since
             if since.reached is not None and _differ(pair):
-                found.append(pair._replace(seconds=now - since.reached))
+                still = (pair.led, pair.own) == (since.led, since.own)
+                found.append(pair._replace(seconds=now - since.reached, still=still))
         # The leader has changed, or one of the two is away: what was seen of them is of no use any more.
         self._since = {key: since for key, since in self._since.items() if key in seen}
         return found

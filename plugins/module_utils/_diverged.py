@@ -14,6 +14,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._situation import 
 from ansible_collections.natsops.cluster.plugins.module_utils._times import moment
 
 NAME = "diverged_replica"
+# After so long it is worth a larger reading to know what the stream is for.
+_ASK_SECONDS = 1.0
 # Ten times as long as any healthy difference that was measured.
 STAYS_SECONDS = 5.0
 # Where each replica removes messages by its own clock, or after acknowledgements, a few seconds prove nothing.
@@ -21,9 +23,9 @@ REMOVING_SECONDS = 15.0
 _MOST_SKEW_SECONDS = 2.0
 
 
-def is_old(difference: Difference) -> bool:
+def is_noticed(difference: Difference) -> bool:
     """Whether it has stayed for so long that it is worth to ask what the stream is for."""
-    return difference.seconds >= STAYS_SECONDS
+    return difference.seconds >= _ASK_SECONDS
 
 
 def sort(differences: Sequence[Difference], readings: Sequence[Reading]) -> tuple[list[Difference], list[Difference]]:
@@ -32,7 +34,7 @@ def sort(differences: Sequence[Difference], readings: Sequence[Reading]) -> tupl
     waiting = _unacknowledged(readings)
     skew = _skew_seconds(readings)
     lost, explained = [], []
-    for difference in filter(is_old, differences):
+    for difference in filter(is_noticed, differences):
         stream = streams.get(difference.label)
         if stream is None:
             continue
@@ -40,8 +42,11 @@ def sort(differences: Sequence[Difference], readings: Sequence[Reading]) -> tupl
         expires = bool(stream.config.get("max_age") or stream.config.get("allow_msg_ttl"))
         if expires and skew > _MOST_SKEW_SECONDS:
             explained.append(difference)  # by clocks that are apart
-        elif retention != "limits" and difference.fewer.messages >= _needed(retention, waiting.get(difference.label, ())):
-            # What nobody waits for any more may go now on one replica, and in a while on the next.
+        elif retention != "limits" and (
+            not difference.still or difference.fewer.messages >= _needed(retention, waiting.get(difference.label, ()))
+        ):
+            # What nobody waits for any more may go now on one replica, and in a while on the next: on servers of 2.15, while one
+            # of 2.10 leads, only at the end of the roll. And what is waited for cannot be counted while messages come and go.
             explained.append(difference)
         elif difference.seconds >= (STAYS_SECONDS if retention == "limits" and not expires else REMOVING_SECONDS):
             lost.append(difference)

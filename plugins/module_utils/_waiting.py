@@ -125,7 +125,7 @@ class _Wait:
         self._begin = self._asked = now()
         self._wedged: tuple[str, ...] = ()
         self._steady = Steady(params["max_lag"])
-        self._agreement, self._compared = Agreement(), now()
+        self._agreement, self._compared = Agreement(), now() - _DIFFERENCE_SECONDS
 
     @property
     def seconds(self) -> float:
@@ -158,7 +158,7 @@ class _Wait:
     def _agreeing(self, verdicts: Sequence[Verdict], readings: Sequence[Reading]) -> list[Verdict]:
         """The verdicts, where no server is back whose replica differs from its leader's and may do so for good."""
         differences = self._agreement.look(readings, self._now())
-        if any(map(_diverged.is_old, differences)) and self._now() - self._compared >= _DIFFERENCE_SECONDS:
+        if any(map(_diverged.is_noticed, differences)) and self._now() - self._compared >= _DIFFERENCE_SECONDS:
             self._compared = self._now()
             readings = self._assets()
             lost, explained = _diverged.sort(differences, readings)

@@ -153,7 +153,8 @@ def test_of_a_server_that_drains_or_does_not_answer_nothing_is_said() -> None:
         pytest.param({"retention": "workqueue"}, 29, 16.0, "explained", id="work-that-is-done"),
         pytest.param({"retention": "workqueue"}, 40, 16.0, "lost", id="work-that-is-not-done"),
         pytest.param({"retention": "workqueue"}, 40, 6.0, "open", id="work-not-yet"),
-        pytest.param({"retention": "interest"}, 0, 6.0, "explained", id="nobody-is-interested"),
+        pytest.param({"retention": "interest"}, 0, 1.0, "explained", id="nobody-is-interested"),
+        pytest.param({"retention": "interest"}, 0, 0.5, "open", id="not-asked-yet"),
         pytest.param({"retention": "interest"}, 30, 16.0, "lost", id="somebody-still-waits"),
     ],
 )
@@ -166,6 +167,18 @@ def test_what_a_stream_is_for_explains_a_difference_or_not(
     lost, explained = _diverged.sort(differences, readings)
 
     assert (len(lost), len(explained)) == {"lost": (2, 0), "open": (0, 0), "explained": (0, 2)}[verdict]
+
+
+@pytest.mark.parametrize("retention", ["workqueue", "interest"])
+def test_while_a_work_queue_is_at_work_nothing_can_be_told_of_it(retention: str) -> None:
+    """A replica of 2.15 keeps what was acknowledged while a server of 2.10 leads: seen on real servers."""
+    config = {"retention": retention}
+    first = with_copies(Held(3, 91, 1418), Held(1418, 1, 1418), config=config, waiting=9)
+    later = with_copies(Held(5, 97, 1502), Held(1502, 1, 1502), config=config, waiting=9)
+
+    lost, explained = _diverged.sort(looks((0.0, first), (16.0, later)), later)
+
+    assert (lost, len(explained)) == ([], 2)
 
 
 def test_clocks_that_are_apart_explain_what_expires() -> None:
