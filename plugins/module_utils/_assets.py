@@ -11,13 +11,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, NamedTuple
 
+from ansible_collections.natsops.cluster.plugins.module_utils._held import Held, parse_held
 from ansible_collections.natsops.cluster.plugins.module_utils._shapes import named, text
 
 _REQUIRED_LEVEL, _LEVEL = "_nats.req.level", re.compile(r"[0-9]{1,6}\Z")
 # Says nothing about what an asset needs, and may be long.
 _BULKY = ("subjects", "description", "name", "durable_name", "filter_subject")
+
+
+class InFiles(NamedTuple):
+    """A stream that a server keeps in files: when it was made, and how many copies there are."""
+
+    created: str
+    replicas: int
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,14 @@ class Asset:
     last_sequence: int
     consumers: int
     config: Mapping[str, Any]
+    # Of a stream.
+    held: Held | None = None
+    first_time: str = ""
+    # Of a consumer: how many messages it has still to give, how many to hear of, and how far it has come in its stream.
+    pending: int = 0
+    unacknowledged: int = 0
+    delivered: int = 0
+    acknowledged: int = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -50,6 +66,26 @@ def parse_assets(body: Any, server_name: str) -> tuple[Asset, ...]:
         for stream in account.get("stream_detail") or []
         for asset in _of_stream(named(account), stream, server_name)
     )
+
+
+def parse_streams(body: Any) -> frozenset[str]:
+    """ID OF ACCOUNT > STREAM of every stream that this server serves a replica of. Folders on disk are named by the id too."""
+    return frozenset(label for label, _unused in _labelled(body))
+
+
+def parse_in_files(body: Any) -> dict[str, InFiles]:
+    """Of these, those that are stored in files. Nothing where the answer came without C(config)."""
+    return {
+        label: InFiles(text(stream, "created"), _replicas(stream["config"]))
+        for label, stream in _labelled(body)
+        if (stream.get("config") or {}).get("storage") == "file"
+    }
+
+
+def _labelled(body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for account in body.get("account_details") or []:
+        for stream in account.get("stream_detail") or []:
+            yield f"{named(account, 'id' if account.get('id') else 'name')} > {named(stream)}", stream
 
 
 def _of_stream(account: str, stream: Mapping[str, Any], server_name: str) -> Iterator[Asset]:
@@ -77,6 +113,8 @@ def _stream(label: str, stream: Mapping[str, Any], server_name: str, leader: str
         last_sequence=int(state.get("last_seq", 0)),
         consumers=int(state.get("consumer_count", 0)),
         config=_told(config),
+        held=parse_held(state),
+        first_time=text(state, "first_ts"),
     )
 
 
@@ -95,7 +133,15 @@ def _consumer(label: str, consumer: Mapping[str, Any], server_name: str, leader:
         last_sequence=0,
         consumers=0,
         config=_told(config),
+        pending=int(consumer.get("num_pending", 0)),
+        unacknowledged=int(consumer.get("num_ack_pending", 0)),
+        delivered=_sequence(consumer, "delivered"),
+        acknowledged=_sequence(consumer, "ack_floor"),
     )
+
+
+def _sequence(consumer: Mapping[str, Any], key: str) -> int:
+    return int((consumer.get(key) or {}).get("stream_seq", 0))
 
 
 def _leader(asset: Mapping[str, Any], server_name: str) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any, Iterable, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _fields, _report_files
+from ansible_collections.natsops.cluster.plugins.module_utils import _fields, _removed, _report_files
+from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 
@@ -37,18 +38,15 @@ _KEYS = {
 def take(readings: Sequence[Reading], stopping: str | None = None) -> dict[str, Any]:
     """Every stream and durable consumer by label, and the clients, as they are before the server of a host is stopped."""
     node = next((r.facts.server_name for r in readings if r.facts and r.name == stopping), "")
-    assets = {}
-    for reading in readings:
-        for asset in reading.assets:
-            if asset.durable:
-                assets[asset.label] = {
-                    "created": asset.created,
-                    "replicas": asset.replicas,
-                    "last_sequence": asset.last_sequence,
-                    "memory": asset.memory and asset.replicas == 1,
-                    "host": asset.host,
-                    "kind": asset.kind,
-                }
+    consumers: dict[str, list[Asset]] = defaultdict(list)
+    for asset in (asset for reading in readings for asset in reading.assets if asset.kind == "consumer"):
+        consumers[asset.label.rpartition(" > ")[0]].append(asset)
+    assets = {
+        asset.label: _record(asset, consumers[asset.label], reading.facts.now if reading.facts else "")
+        for reading in readings
+        for asset in reading.assets
+        if asset.durable
+    }
     return {
         "node": node,
         "assets": assets,
@@ -58,8 +56,29 @@ def take(readings: Sequence[Reading], stopping: str | None = None) -> dict[str, 
     }
 
 
-def damage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def _record(asset: Asset, consumers: Sequence[Asset], now: str) -> dict[str, Any]:
+    own = (
+        {"delivered": asset.delivered, "acknowledged": asset.acknowledged}
+        if asset.kind == "consumer"
+        else {"content": _removed.record(asset, consumers, now)}
+        if asset.replicas == 1
+        else {}
+    )
+    return {
+        "created": asset.created,
+        "replicas": asset.replicas,
+        "last_sequence": asset.last_sequence,
+        "memory": asset.memory and asset.replicas == 1,
+        "host": asset.host,
+        "kind": asset.kind,
+        **own,
+    }
+
+
+def damage(before: Mapping[str, Any], after: Mapping[str, Any], first: Mapping[str, Any] | None = None) -> list[str]:
     """What was there before and is lost, or less, now that the server is back. A stream that was made anew is another one.
+
+    C(first) is how it was some seconds earlier, when the server had just come back: from where messages still go, users delete.
 
     A stream with several replicas that nobody has any more was deleted by a user: a roll takes one replica at a time. One that
     lived on this node alone is damage, and so is one whose last sequence fell. A stream in memory on this node alone is emptied
@@ -73,6 +92,8 @@ def damage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
                 found.append(f"{label} was on {node} alone, and is not there any more: lost, or deleted meanwhile")
         elif now["created"] == was["created"]:
             found += _less(label, was, now, node)
+            found += _went_back(label, was, now, node)
+            found += _lost(label, was, now, (first or after)["assets"].get(label), node)
     return found
 
 
@@ -81,6 +102,27 @@ def _less(label: str, was: Mapping[str, Any], now: Mapping[str, Any], node: str)
         yield f"{label} had {was['replicas']} replicas and has {now['replicas']}"
     if now["last_sequence"] < was["last_sequence"] and not (was["memory"] and was["host"] == node):
         yield f"the last sequence of {label} fell from {was['last_sequence']} to {now['last_sequence']}"
+
+
+def _went_back(label: str, was: Mapping[str, Any], now: Mapping[str, Any], node: str) -> Iterable[str]:
+    """How far a consumer has come only ever grows. What began anew gives its messages a second time."""
+    if was["memory"] and was["host"] == node:
+        return
+    for key, what in (("acknowledged", "ack floor"), ("delivered", "last delivered sequence")):
+        if now.get(key, 0) < was.get(key, 0):
+            yield f"the {what} of {label} fell from {was[key]} to {now[key]}: it gives messages a second time"
+
+
+def _lost(
+    label: str, was: Mapping[str, Any], now: Mapping[str, Any], first: Mapping[str, Any] | None, node: str
+) -> Iterable[str]:
+    before, after, earlier = was.get("content"), now.get("content"), (first or now).get("content")
+    if was["memory"] or was["host"] != node or not (before and after and earlier):
+        return
+    if _removed.number(before, after) == _removed.number(before, earlier):
+        words = _removed.unexplained(before, after)
+        if words:
+            yield f"{label} {words}"
 
 
 def clients_lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

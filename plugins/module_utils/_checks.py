@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Collection, Container, Iterable, Iterator, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _checks_alike, _known, _quorum
+from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _checks_alike, _diverged, _known, _quorum
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Reading
@@ -53,6 +53,9 @@ def _judge(situation: Situation) -> Iterator[Trouble]:
         yield from _checks_alike.judge(name, servers, situation)
     yield from _checks_alike.judge_versions(situation.servers)
     yield from _troubles(situation)
+    if situation.diverged:
+        seen = _diverged.seen(situation.diverged)
+        yield Trouble(Finding("diverged_replica", _diverged.told(situation.diverged), waivable=False, seen=seen))
 
 
 def clusters(situation: Situation) -> dict[str, list[Server]]:

@@ -12,12 +12,15 @@ from ansible_collections.natsops.cluster.plugins.module_utils import _policy, _w
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import Policy
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Trouble, listed, named
+from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP
+from ansible_collections.natsops.cluster.plugins.module_utils._situation import Server, Situation, Trouble, listed, named
+from ansible_collections.natsops.cluster.plugins.module_utils._times import moment
 from ansible_collections.natsops.cluster.plugins.module_utils._versions import ServerVersion, parse_or_none
 
 # From 2.15 a stream takes 1000 consumers unless default_max_consumers says otherwise (its upgrade guide).
 MANY_CONSUMERS = 900
 LIMITED_FROM = ServerVersion(2, 15, 0)
+_ON_ITS_WAY_SECONDS = 60.0
 
 
 def judge(situation: Situation, policy: Policy, target: ServerVersion, *, refuse_r1: bool) -> Iterator[Trouble]:
@@ -27,6 +30,7 @@ def judge(situation: Situation, policy: Policy, target: ServerVersion, *, refuse
     yield from _needs_more(situation, policy, target)
     yield from _wedged(situation)
     yield from _not_served(situation)
+    yield from _not_stored(situation)
 
 
 def fragile(asset: Asset) -> str:
@@ -144,3 +148,47 @@ def _not_served(situation: Situation) -> Iterator[Trouble]:
                 seen=tuple(sorted({label for labels in lost.values() for label in labels})),
             )
         )
+
+
+def _not_stored(situation: Situation) -> Iterator[Trouble]:
+    """Servers that serve what is not on their disk any more: it is gone with their next stop."""
+    lost = [(server, gone) for server in situation.servers for gone in [_gone(situation, server)] if gone]
+    if not lost:
+        return
+    lines = "\n".join(f"  {server.host}: {_store(situation, server)}: {named(gone)}" for server, gone in lost)
+    single = sorted(label for server, gone in lost for label in gone if _is_single(server, label))
+    advice = f"Of {named(single)} there is no other copy: back it up now (nats stream backup). " if single else ""
+    yield Trouble(
+        Finding(
+            "missing_store",
+            f"streams are served and not stored:\n{lines}\nTheir files were removed while the server runs, and it says healthy "
+            "all the same: what it has open is gone once it stops. Stop neither it nor its machine before you know what removed "
+            f"them. {advice}What has other replicas comes back from these when the server starts with an empty store: see first "
+            "that all of them are current, and restart one such server at a time, by hand",
+            # With one such server, and every stream on others too, a restart is what repairs it.
+            waivable=len(lost) == 1 and not single,
+            seen=tuple(sorted(server.host for server, _unused in lost)),
+        )
+    )
+
+
+def _store(situation: Situation, server: Server) -> str:
+    missing = situation.nodes[server.host].get("store") == "missing"
+    return f"{server.facts.store_dir} is not there" if missing else f"not in {server.facts.store_dir}"
+
+
+def _is_single(server: Server, label: str) -> bool:
+    return label in server.reading.in_files and server.reading.in_files[label].replicas == 1
+
+
+def _gone(situation: Situation, server: Server) -> list[str]:
+    node, reading = situation.nodes.get(server.host) or {}, server.reading
+    read_at = moment(node.get("store_read_at") or "")
+    if read_at is None or not reading.health or reading.health.draining_or_starting:
+        return []
+    made = {label: moment(stream.created) for label, stream in reading.in_files.items()}
+    # What was made since may have been on its way to the disk; another server's clock says when it was made.
+    older = {label for label, created in made.items() if created is not None and created < read_at - _ON_ITS_WAY_SECONDS}
+    if node.get("store") == "missing":
+        return sorted(older) or [META_GROUP]
+    return sorted(older - set(node.get("stored_streams") or ())) if node.get("store") == "read" else []

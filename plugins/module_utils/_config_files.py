@@ -62,7 +62,7 @@ def content(path: str, root: str = "") -> bytes:
     A link is followed, as the server does it; one in a container (C(root)) leads to where it leads in there.
     """
     is_inside = bool(root) and path.startswith(f"{root}/")
-    found = _inside(root, path[len(root) :]) if is_inside else path
+    found = inside(root, path[len(root) :]) if is_inside else path
     # Without waiting, as for the other end of a FIFO.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     opened = os.open(found, flags | os.O_NOFOLLOW if is_inside else flags)
@@ -79,7 +79,7 @@ def content(path: str, root: str = "") -> bytes:
         os.close(opened)
 
 
-def _inside(root: str, path: str) -> str:
+def inside(root: str, path: str) -> str:
     """Where a path in a container leads, seen from the host: the kernel would follow a link in it to a file of the host."""
     names, found, links = path.split("/"), "", 0
     while names:

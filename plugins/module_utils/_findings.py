@@ -36,6 +36,7 @@ NAMES: Mapping[str, str] = {
     "missing_server": "a host of the inventory does not answer",
     "mixed_configs": "the configurations of the servers differ",
     "mixed_versions": "the servers run several versions already",
+    "missing_store": "a server serves streams whose files are not on its disk any more",
     "movable_tag": "the image is named by a tag, which can be moved to another image",
     "not_started_at_boot": "a reboot of the host would not bring its server back",
     "offline_assets": "streams or consumers are offline already",
@@ -63,6 +64,7 @@ NAMES: Mapping[str, str] = {
 # What nobody may waive: going on would be guessing, or would break the cluster for certain.
 FINAL: Mapping[str, str] = {
     "config": "the target does not start with the configuration that is deployed",
+    "diverged_replica": "a replica of a stream lacks messages that another one has",
     "downgrade_assets": "the target cannot serve streams or consumers that exist",
     "duplicate_name": "two hosts answer as the same server",
     "floating_image": "the image has no exact tag and no digest",

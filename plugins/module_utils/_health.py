@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Callable, Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Placement, RaftGroup, Reading
 
@@ -71,6 +71,10 @@ class Verdict:
     def only(self, counts: Callable[[Missing], bool]) -> Verdict:
         """The verdict with only that of what is missing which counts."""
         return replace(self, missing=tuple(missing for missing in self.missing if counts(missing)))
+
+    def but(self, more: Iterable[Missing]) -> Verdict:
+        """The verdict with more that is missing."""
+        return replace(self, missing=self.missing + tuple(more))
 
     def __str__(self) -> str:
         return f"{self.reading.name} {self.reading.monitor_url}: {'; '.join(map(str, self.missing)) or 'back'}"
@@ -329,9 +333,9 @@ def _replicas(cluster: Cluster, reading: Reading, max_lag: int, lags: dict[str, 
 
 def _behind(led: Placement, own: Placement | None, lag: int) -> int:
     """Entries or messages that this server lacks: a catch-up by snapshot shows in the stream only, not in the lag."""
-    if own is None or own.last_sequence is None or led.last_sequence is None:
+    if own is None or own.held is None or led.held is None:
         return lag
-    return max(lag, led.last_sequence - own.last_sequence)
+    return max(lag, led.held.last - own.held.last)
 
 
 def _state(offline: bool, lag: int) -> str:

@@ -265,7 +265,8 @@ def _with_placements(
     name = reading.facts.server_name if reading.facts else ""
     body = _body("/jsz", first_page)
     placements, accounts = _servers.parse_jsz(body), _servers.parse_accounts(body)
-    reading, streams = _completed(reading, body), _servers.parse_streams(body)
+    reading = _completed(reading, body)
+    streams, in_files = _assets.parse_streams(body), _assets.parse_in_files(body)
     assets = _assets.parse_assets(body, name) if config else ()
     page = accounts
     while len(page) == ACCOUNTS_IN_A_PAGE and len(accounts) <= MOST_ACCOUNTS:
@@ -273,9 +274,10 @@ def _with_placements(
         page = _servers.parse_accounts(body)
         placements += _servers.parse_jsz({"account_details": body.get("account_details")})
         assets += _assets.parse_assets(body, name) if config else ()
-        streams |= _servers.parse_streams(body)
+        streams |= _assets.parse_streams(body)
+        in_files.update(_assets.parse_in_files(body))
         accounts += page
-    return replace(reading, placements=placements, assets=assets, streams=streams), accounts
+    return replace(reading, placements=placements, assets=assets, streams=streams, in_files=in_files), accounts
 
 
 def follow_ups(varz: Reply, jsz: Reply) -> list[str]:

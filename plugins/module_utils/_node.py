@@ -21,10 +21,10 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
     _config_tree,
     _identity,
     _mounted,
-    _printable,
     _process,
     _safe_files,
     _started_by,
+    _stored,
     _unit_start,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
@@ -155,7 +155,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "differs": [*map(dict, start.differs), *_folder_differs(params, tree, process, folder)],
         "unsafe_paths": [] if container else _started_by.unsafe(start, params.get("start_argv") or [], identity),
         "container": container and {**container, "config_replaced": _mounted.replaced(root, at_start, files)},
-        "stored_streams": stored_streams(root + params["store_dir"]) if params.get("store_dir") else None,
+        **_stored.facts(params.get("store_dir"), root, process, cwd_of(process)),
         "next_start": _next_start(params, process, unit, root, at_start, read_again) if process else None,
         **kept,
         **(_access_facts(params, tree, argv) if is_seen and params.get("fingerprint_key") else {}),
@@ -339,24 +339,6 @@ def lame_duck_seconds(settings: Mapping[str, str], config_path: str) -> tuple[fl
     if duration is None:
         return 120.0, f"default: {settings['lame_duck_duration']!r} is not a duration"
     return duration, config_path
-
-
-def stored_streams(store_dir: str) -> list[str] | None:
-    """ACCOUNT > STREAM of every stream in the server's store; None where it may not be read.
-
-    store_dir is what the server says in /varz (store_dir of its configuration, with jetstream added).
-    """
-    try:
-        return sorted(
-            f"{_printable.name(account)} > {_printable.name(stream)}"
-            for account in os.listdir(store_dir)
-            if os.path.isdir(os.path.join(store_dir, account, "streams"))
-            for stream in os.listdir(os.path.join(store_dir, account, "streams"))
-            # Without it, it is no stream, but what is left of one.
-            if os.path.exists(os.path.join(store_dir, account, "streams", stream, "meta.inf"))
-        )
-    except OSError:
-        return None
 
 
 def lame_duck_grace_seconds(settings: Mapping[str, str]) -> float:

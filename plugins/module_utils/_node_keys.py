@@ -95,6 +95,8 @@ KEYS: Mapping[str, Key] = {
     "used": NAMES,
     "leafnode_min_version": TEXT,
     "stored_streams": optional(_fields.PRINTABLES),
+    "store": _fields.one_of(("", "read", "missing", "unreadable")),
+    "store_read_at": TIME,
     "next_start": optional(record(_NEXT_START)),
     # It becomes part of an address, and of the name of a file on the controller.
     "go_arch": _fields.matching(r"[A-Za-z0-9_]{0,32}", "a word, such as amd64"),

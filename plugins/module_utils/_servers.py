@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
+from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset, InFiles
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._held import Held, parse_held
 from ansible_collections.natsops.cluster.plugins.module_utils._joints import Leaf
 from ansible_collections.natsops.cluster.plugins.module_utils._printable import name
 from ansible_collections.natsops.cluster.plugins.module_utils._routes import Peer, Said
@@ -41,7 +42,8 @@ class Placement:
     raft_group: str
     leader: str
     replicas: tuple[Replica, ...]
-    last_sequence: int | None = None
+    # Of a stream, what this server has of it.
+    held: Held | None = None
 
     @property
     def members(self) -> frozenset[str]:
@@ -159,6 +161,8 @@ class Reading:
     placements: tuple[Placement, ...] = ()
     assets: tuple[Asset, ...] = ()
     streams: frozenset[str] = frozenset()
+    # Of these, those that it keeps in files; only with their configuration.
+    in_files: Mapping[str, InFiles] = field(default_factory=dict, hash=False)
     # Names of the clusters that it has an outbound gateway to.
     gateways: frozenset[str] = frozenset()
     leafs: tuple[Leaf, ...] = ()
@@ -317,20 +321,19 @@ def _replica(name: str, current: bool, offline: bool, lag: int) -> Replica:
     return Replica(name, current, offline, lag)
 
 
-def _placement(label: str, cluster: Mapping[str, Any], last_sequence: int | None = None) -> Placement:
+def _placement(label: str, cluster: Mapping[str, Any], held: Held | None = None) -> Placement:
     return Placement(
         label=label,
         raft_group=text(cluster, "raft_group"),
         leader=text(cluster, "leader"),
         replicas=_replicas(cluster),
-        last_sequence=last_sequence,
+        held=held,
     )
 
 
 def _stream_placements(account: str, stream: Mapping[str, Any]) -> Iterator[Placement]:
     label = f"{account} > {named(stream)}"
-    sequence = _count((stream.get("state") or {}).get("last_seq"))
-    yield _placement(label, stream.get("cluster") or {}, sequence)
+    yield _placement(label, stream.get("cluster") or {}, parse_held(stream.get("state") or {}))
     for consumer in stream.get("consumer_detail") or []:
         yield _placement(f"{label} > {named(consumer)}", consumer.get("cluster") or {})
 
@@ -356,15 +359,6 @@ def parse_jsz(body: Any) -> tuple[Placement, ...]:
         for stream in account.get("stream_detail") or []:
             found += [p for p in _stream_placements(named(account), stream) if p.raft_group and p.replicas]
     return tuple(found)
-
-
-def parse_streams(body: Any) -> frozenset[str]:
-    """ID OF ACCOUNT > STREAM of every stream that this server serves a replica of. Folders on disk are named by the id too."""
-    return frozenset(
-        f"{named(account, 'id' if account.get('id') else 'name')} > {named(stream)}"
-        for account in _record(body, "/jsz").get("account_details") or []
-        for stream in account.get("stream_detail") or []
-    )
 
 
 def parse_accounts(body: Any) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _domains, _health, _known
+from ansible_collections.natsops.cluster.plugins.module_utils._agreement import Difference
 from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._domains import Domain
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
@@ -91,6 +92,8 @@ class Situation:
     # Clients are to be asked to move in the end, and not every host has a system account to ask them by.
     asks_without_account: bool = False
     foreign: Mapping[str, str] = field(default_factory=dict)
+    # Replicas that hold something else than their leaders, and stayed so.
+    diverged: tuple[Difference, ...] = ()
 
     @classmethod
     def of(

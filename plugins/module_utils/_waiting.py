@@ -12,12 +12,14 @@ from typing import Any, Callable, Mapping, Sequence
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _arguments,
     _baseline,
+    _diverged,
     _health,
     _monitor,
     _quorum,
     _servers,
     _wedge,
 )
+from ansible_collections.natsops.cluster.plugins.module_utils._agreement import Agreement, Difference
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Expectation, Verdict
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import TIMEOUTS_AT_MOST, Polled, Progress, poll_until
@@ -27,6 +29,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._steady import Ste
 # What waits this long may be wedged: that is looked for once in a while, because it takes a larger reading.
 _WEDGE_SECONDS = 5.0
 _DAMAGE_SECONDS = 10.0
+# Replicas that stay different are asked about so often, which takes a larger reading too.
+_DIFFERENCE_SECONDS = 2.0
 Watch = Callable[[Sequence[Verdict]], None]
 _EXPECTATION: _arguments.Spec = {
     "version": {"type": "str"},
@@ -123,6 +127,7 @@ class _Wait:
         self._wedged: tuple[str, ...] = ()
         self._steady = Steady(params["max_lag"])
         self._progress = Progress()
+        self._agreement, self._compared = Agreement(), now() - _DIFFERENCE_SECONDS
 
     @property
     def seconds(self) -> float:
@@ -144,7 +149,7 @@ class _Wait:
 
     def look(self) -> list[Verdict]:
         readings = self._steady.steadied(_monitor.read_state(self._source, self._targets))
-        verdicts = self._judge(readings)
+        verdicts = self._agreeing(self._judge(readings), readings)
         if self._now() - self._asked >= _WEDGE_SECONDS and any(not verdict.back for verdict in verdicts):
             self._asked = self._now()
             self._look_for_a_wedge(verdicts)
@@ -167,6 +172,21 @@ class _Wait:
             verdicts = _health.without(verdicts, params["stopping"])
         losing = tuple(_quorum.without(readings, params["stopping"], max_lag=params["max_lag"]))
         return [self._may_stop(v, losing) if v.reading.name == params["stopping"] else v for v in verdicts]
+
+    def _agreeing(self, verdicts: Sequence[Verdict], readings: Sequence[Reading]) -> list[Verdict]:
+        """The verdicts, where no server is back whose replica differs from its leader's and may do so for good."""
+        differences = self._agreement.look(readings, self._now())
+        if any(map(_diverged.is_noticed, differences)) and self._now() - self._compared >= _DIFFERENCE_SECONDS:
+            self._compared = self._now()
+            readings = self._assets()
+            lost, explained = _diverged.sort(differences, readings)
+            if lost:
+                raise NatsError(f"refused: {_diverged.NAME}: {_diverged.told(lost)}. It cannot be waived.", **_loss(lost))
+            for difference in explained:
+                self._agreement.accept(difference, readings)
+                differences.remove(difference)
+        missing = _diverged.missing(differences)
+        return [v.but(missing.get(v.reading.facts.server_name, ()) if v.reading.facts else ()) for v in verdicts]
 
     def _may_stop(self, verdict: Verdict, losing: tuple[_health.Missing, ...]) -> Verdict:
         own = () if self._params["only_quorum_of_stopping"] else verdict.missing
@@ -195,14 +215,21 @@ class _Wait:
         if before is None:
             return {}
         # A leader that has just been elected, or a stream that is just being recovered, is told a moment later.
+        taken: list[Mapping[str, Any]] = []
+
+        def take() -> Mapping[str, Any]:
+            taken.append(_baseline.take(self._assets()))
+            del taken[1:-1]
+            return taken[-1]
+
         polled = poll_until(
-            lambda: _baseline.take(self._assets()),
-            lambda after: not _baseline.damage(before, after) and not _baseline.leafs_lost(before, after),
+            take,
+            lambda after: not _baseline.damage(before, after, taken[0]) and not _baseline.leafs_lost(before, after),
             timeout_seconds=_DAMAGE_SECONDS,
             now=self._now,
             sleep=sleep,
         )
-        damage = _baseline.damage(before, polled.value)
+        damage = _baseline.damage(before, polled.value, taken[0])
         if damage and "missing_assets" not in self._params["waive"]:
             raise NatsError(_damaged(damage), refusal="missing_assets", damage=damage)
         clients = {"before": before["clients"], "after": polled.value["clients"]}
@@ -215,6 +242,10 @@ class _Wait:
 
     def _assets(self) -> list[Reading]:
         return _monitor.read_state(self._source, self._targets, assets=True)
+
+
+def _loss(lost: Sequence[Difference]) -> dict[str, Any]:
+    return {"refusal": _diverged.NAME, "seen": list(_diverged.seen(lost))}
 
 
 def _damaged(damage: Sequence[str]) -> str:

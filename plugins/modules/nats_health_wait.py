@@ -24,6 +24,8 @@ description:
   - Of busy replicas, a leader calls one or the other not current in many looks (measured on 2.14.6 and 2.15.1), so that some
     hundreds of streams are hardly ever all current at one moment. So a replica that one poll has seen current counts as that
     while it is not offline, runs the group without trouble, and is no more than O(max_lag) behind in every poll after it.
+  - A server is not back either while its replica of a stream holds something else than that of the leader. A difference that
+    stays, and that retention, expiry and acknowledgements do not explain, fails the wait as V(diverged_replica).
   - Which Raft groups a server is a member of is what the leaders among the servers that are read say, and what is given in
     O(raft_groups). A group that no other server knows any more was deleted, and is not waited for.
   - Without JetStream, or on a single server, the conditions on Raft hold.
@@ -221,7 +223,7 @@ leafs_lost:
   type: str
   returned: success, with O(compare_baseline)
 refusal:
-  description: V(feature_wedge) or V(missing_assets), where it is that.
+  description: V(diverged_replica), V(feature_wedge) or V(missing_assets), where it is that.
   type: str
   returned: failure
 servers:

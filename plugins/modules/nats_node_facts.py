@@ -184,6 +184,14 @@ ansible_facts:
           description: C(ACCOUNT > STREAM) of the streams in O(store_dir); null without it, or where it may not be read.
           type: list
           elements: str
+        store:
+          description: >-
+            V(read), V(missing) (there is no O(store_dir) where the server sees its files), or V(unreadable); empty without
+            O(store_dir).
+          type: str
+        store_read_at:
+          description: When that was looked at, in UTC.
+          type: str
         next_start:
           description:
             - What the next start of this server would make of it, by its configuration file as it is now, its arguments and its

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _health, _known, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils import _diverged, _health, _known, _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._agreement import Agreement, Difference
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Verdict
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
@@ -16,6 +18,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._situation import 
 
 # So many looks are needed to see each of some hundred busy replicas current once: each is in about every other look.
 _LOOKS_AT_BUSY_REPLICAS = 20
+_LONGEST_SECONDS = 2 * _diverged.REMOVING_SECONDS
 
 
 def look(
@@ -28,28 +31,34 @@ def look(
     """
     looks = 0
     lasting: dict[str, bool] = {}  # by key, whether it is fleeting
+    compared = _Compared()
 
     def once() -> tuple[list[Reading], list[Verdict]]:
         nonlocal looks, lasting
         looks += 1
         readings = _monitor.read_state(source, targets, assets=True)
         verdicts = _health.judge(readings, {}, max_lag=max_lag)
+        compared.look(readings)
         seen = {missing.key: missing.fleeting for verdict in verdicts for missing in verdict.missing}
         lasting = seen if looks == 1 else {key: fleeting for key, fleeting in seen.items() if key in lasting}
         return readings, verdicts
 
     readings, verdicts = poll_until(
         once,
-        lambda _unused: not lasting,
+        lambda _unused: not lasting and not compared.open,
         timeout_seconds=settle_seconds,
         # The number of looks is the bound, however slow each is.
         longest_seconds=math.inf,
-        moved=lambda _unused: looks < _LOOKS_AT_BUSY_REPLICAS and all(lasting.values()),
+        moved=lambda _unused: bool(compared.open) or (looks < _LOOKS_AT_BUSY_REPLICAS and all(lasting.values())),
         shortest_interval_seconds=0.3,
     ).value
     own, foreign = apart(nodes)
     return Situation(
-        tuple(readings), tuple(v.only(lambda missing: missing.key in lasting) for v in verdicts), own, foreign=foreign
+        tuple(readings),
+        tuple(v.only(lambda missing: missing.key in lasting) for v in verdicts),
+        own,
+        foreign=foreign,
+        diverged=tuple(compared.lost),
     )
 
 
@@ -59,3 +68,20 @@ def with_surge(situation: Situation, surge: Sequence[Surge]) -> Situation:
     own, temporary = readings[: len(situation.readings)], readings[len(situation.readings) :]
     joined = tuple(replace(one, reading=reading) for one, reading in zip(surge, temporary))
     return replace(situation, readings=tuple(own), surge=joined)
+
+
+class _Compared:
+    """What the looks have told of replicas that differ: those that lack something for good, and those still to be told."""
+
+    def __init__(self) -> None:
+        self._agreement = Agreement()
+        self.lost: list[Difference] = []
+        self.open: list[Difference] = []
+
+    def look(self, readings: Sequence[Reading]) -> None:
+        differences = self._agreement.look(readings, time.monotonic())
+        self.lost, explained = _diverged.sort(differences, readings)
+        for difference in explained:
+            self._agreement.accept(difference, readings)
+        # What cannot be told for so long stays untold.
+        self.open = [one for one in differences if one not in self.lost + explained and one.seconds < _LONGEST_SECONDS]

@@ -9,7 +9,7 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _node, _servers
+from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _node
 from tests.lab.binaries import server_binary
 from tests.lab.load_assets import LOCAL_STREAM, STREAM, create_assets
 from tests.lab.operator import write_certificates, write_operator
@@ -43,7 +43,7 @@ def test_a_stream_that_is_stored_is_one_that_is_served(tmp_path: Path) -> None:
         assert wait_until(lambda: ask("/healthz") == {"status": "ok"}, SECONDS), (tmp_path / "log").read_text(encoding="utf-8")
         login = {"user_credentials": str(tmp_path / "app.creds"), "tls": trusted}
         asyncio.run(create_assets([f"nats://127.0.0.1:{ports.client}"], None, None, **login))
-        served = _servers.parse_streams(ask("/jsz?accounts=true&streams=true"))
+        served = _assets.parse_streams(ask("/jsz?accounts=true&streams=true"))
     finally:
         server.kill()
         server.wait()

@@ -248,8 +248,7 @@ def still(reading: Reading) -> Reading:
     facts = replace(reading.facts, now="", uptime="", connections=0)
     groups = tuple(sorted((replace(group, committed=0, applied=0) for group in reading.groups), key=lambda group: group.name))
     placements = tuple(
-        replace(p, replicas=tuple(replace(r, lag=0, current=True) for r in p.replicas), last_sequence=None)
-        for p in reading.placements
+        replace(p, replicas=tuple(replace(r, lag=0, current=True) for r in p.replicas), held=None) for p in reading.placements
     )
     by_label = tuple(sorted(placements, key=lambda placement: placement.label))
     assets = tuple(sorted(reading.assets, key=lambda asset: asset.label))

@@ -78,7 +78,9 @@ async def create_assets(servers: Sequence[str], user: str | None = "app", passwo
         await client.close()
 
 
-async def make_stream(servers: Sequence[str], name: str, subject: str, messages: int = 0, **config: Any) -> None:
+async def make_stream(
+    servers: Sequence[str], name: str, subject: str, messages: int = 0, *, payload: bytes = b"kept", **config: Any
+) -> None:
     """Make a stream and put messages into it. ``config`` is as the server reads it: the library does not know every feature."""
     client = await connect(servers, "app", "app")
     wanted = {**STREAM_DEFAULTS, "name": name, "subjects": [subject], "num_replicas": replicas_for(servers), **config}
@@ -90,7 +92,7 @@ async def make_stream(servers: Sequence[str], name: str, subject: str, messages:
 
     async def put(number: int) -> None:
         # By its id it is stored once, however often it is sent.
-        message = {"payload": b"kept", "timeout": 5, "headers": {MESSAGE_ID: f"{name}-{number}"}}
+        message = {"payload": payload, "timeout": 5, "headers": {MESSAGE_ID: f"{name}-{number}"}}
         await client.jetstream().publish(subject.replace(">", str(number)), **message)
 
     try:

@@ -19,6 +19,7 @@ from pathlib import Path
 from signal import SIGUSR2
 from typing import Any, Dict
 
+from tests.lab import damage
 from tests.lab.binaries import ROOT, LabError, server_binary
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_assets import MESSAGE_ID, STREAM, connect, create_assets
@@ -36,6 +37,7 @@ VERSION_WITHOUT_NAMES, NEXT_VERSION = "2.12.8", "2.14.6"
 # One made-up name in fifteen begins with a digit that sorts before this one.
 SORTS_FIRST, NAMES_TO_TRY = "4", 200
 NAMELESS = Settings(cluster_name="", server_names=False, jetstream=False)
+VERSIONS_WITH_DAMAGE = ("2.12.8", "2.15.1")
 # In this order: what says "healthy" is read just before what proves or disproves it.
 PATHS = (
     "/healthz",
@@ -172,6 +174,29 @@ def record_peer_down(version: str, folder: Path) -> None:
             time.sleep(max(0.0, stopped + seconds - time.monotonic()))
             for name in ("n1", "n3"):
                 write(folder / f"peer_down_{seconds}s" / f"{name}.json", snapshot(cluster, name))
+
+
+def record_diverged(version: str, folder: Path) -> None:
+    """A replica that has lost its oldest messages while its server was down, and counts as current all the same."""
+    with LoopbackCluster(version) as cluster:
+        asyncio.run(_fill(cluster.urls, MESSAGES))
+        asyncio.run(damage.make_blocks(cluster.urls, "BLOCKS"))
+        _wait_current(cluster)
+        follower = next(name for name in cluster.nodes if _messages(cluster, name)[0] != name)
+        cluster.terminate(follower)
+        damage.lose_first_block(cluster.nodes[follower], "BLOCKS")
+        cluster.start_node(follower)
+        _wait_current(cluster)
+        _need(lambda: _messages(cluster, follower)[1] < damage.MESSAGES, 10.0, f"{follower} has lost nothing")
+        for name in cluster.nodes:
+            write(folder / "diverged" / f"{name}.json", snapshot(cluster, name))
+
+
+def _messages(cluster: LoopbackCluster, name: str) -> tuple[str, int]:
+    """The leader of the stream BLOCKS, and how many messages a server has of it."""
+    accounts = cluster.ask(name, JSZ).field("account_details") or ()
+    stream = next(s for account in accounts for s in account.get("stream_detail", ()) if s["name"] == "BLOCKS")
+    return stream["cluster"].get("leader", ""), stream["state"]["messages"]
 
 
 def classify(recorded: Snapshot) -> str | None:
@@ -328,6 +353,8 @@ def record(version: str, folder: Path) -> None:
         record_topologies(folder)
     if version == VERSIONS_WITH_SITUATIONS[-1]:  # 2.10 has JetStream before it answers
         record_asked_early(version, folder)
+    if version in VERSIONS_WITH_DAMAGE:
+        record_diverged(version, folder)
 
 
 def main(arguments: list[str] | None = None) -> int:

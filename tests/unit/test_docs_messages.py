@@ -22,8 +22,9 @@ from tests.unit.modules import ROOT
 MESSAGES, WAIVERS, POLICY_FILE = (ROOT / "docs" / name for name in ("messages.md", "waivers.md", "policy-file.md"))
 ROLE = ROOT / "roles" / "nats_upgrade"
 STOPPED = ROLE / "templates" / "stopped.txt.j2"
-# Every health condition, and that a server answers at all. The quorum is a name of its own.
-WAITED_FOR = {*CONDITIONS, "reachable"}
+# Every health condition, and what cannot be left out: that a server answers at all, and that its replicas hold what they have
+# to. The quorum is a name of its own.
+WAITED_FOR = {*CONDITIONS, "reachable", "replicas"}
 # What stands for something else in a message on the page. "HOST: " and "SERVER is" are put together where they are said.
 PLACEHOLDER = re.compile(
     r"\.\.\.|HOSTS run VERSION|SERVER is\b|HOST: |"

@@ -15,6 +15,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._health import (
     restart_expectation,
     spaced,
 )
+from ansible_collections.natsops.cluster.plugins.module_utils._held import Held
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import Progress, poll_until
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError, Reading, Replica
 from tests.unit.clock import Clock
@@ -348,7 +349,7 @@ def test_of_a_server_that_does_not_answer_no_distance_is_known_but_that() -> Non
 
 def test_messages_that_a_snapshot_still_brings_count_as_distance_though_the_leader_says_no_lag() -> None:
     readings = read("2.15.1")
-    placements = tuple(replace(p, last_sequence=40) if p.label == STREAM else p for p in readings[2].placements)
+    placements = tuple(replace(p, held=Held(40, 1, 40)) if p.label == STREAM else p for p in readings[2].placements)
     verdicts = judge(changed(readings, "n3", placements=placements), {}, max_lag=100)
     assert {name: number for name, number in distances(verdicts, 50).items() if number} == {"n3 lag": 60}
 

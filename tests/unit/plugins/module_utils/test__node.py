@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _assets,
     _config_check,
     _identity,
     _node,
-    _servers,
     _started_by,
     _systemd,
 )
@@ -72,6 +72,8 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "unsafe_paths": [],
         "container": None,
         "stored_streams": None,
+        "store": "",
+        "store_read_at": facts["store_read_at"],
         "next_start": {**DEFAULTS, "config_path": ""},
     }
 
@@ -94,7 +96,7 @@ def test_a_stored_stream_has_the_name_by_which_the_server_tells_it(processes: Pr
         (folder / "meta.inf").touch()
     stored = _node.facts({"pid": processes.server().pid, "store_dir": str(tmp_path)})["stored_streams"]
     told = {"account_details": [{"name": "APP\u202e", "stream_detail": [{"name": name} for name in names]}]}
-    assert set(stored) == _servers.parse_streams(told)
+    assert set(stored) == _assets.parse_streams(told)
     assert len(stored) == len(names)
 
 

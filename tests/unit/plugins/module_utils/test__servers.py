@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _routes, _servers
+from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _routes, _servers
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Health, HealthError, Placement, RaftGroup, Replica
 from tests.unit.recorded import NAMES, OLDEST_AND_NEWEST, VERSIONS, answers
@@ -167,7 +167,7 @@ def test_a_group_that_has_applied_more_than_it_knows_committed_is_not_behind() -
 
 def test_streams_are_told_by_the_id_of_their_account_as_their_folders_are() -> None:
     account = {"name": "APP", "id": "ADAJ577A", "stream_detail": [{"name": "ORDERS"}]}
-    assert _servers.parse_streams({"account_details": [account]}) == {"ADAJ577A > ORDERS"}
+    assert _assets.parse_streams({"account_details": [account]}) == {"ADAJ577A > ORDERS"}
 
 
 def test_accounts_are_known_by_their_id_which_in_operator_mode_is_not_the_name() -> None:
