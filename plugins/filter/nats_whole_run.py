@@ -22,22 +22,17 @@ description:
   - For the playbooks of this collection. Gives its input back, unless C(--tags), C(--skip-tags), C(--start-at-task) or C(--step)
     would leave out tasks of a playbook that was called itself.
   - In a playbook of one's own, which imports one of these, tags and the rest choose among its own plays, and nothing is refused.
-positional: playbook_dir
 options:
   _input:
     description: Any value.
     type: raw
-    required: true
-  playbook_dir:
-    description: The variable of that name, which is the folder of the playbook that was called.
-    type: str
     required: true
 author: The natsops maintainers (@natsops)
 """
 
 EXAMPLES = r"""
 - name: The first play
-  hosts: "{{ 'all' | natsops.cluster.nats_whole_run(playbook_dir) }}"
+  hosts: "{{ 'all' | natsops.cluster.nats_whole_run }}"
 """
 
 RETURN = r"""
@@ -50,6 +45,7 @@ _INSTEAD = (
     "Run the playbook without it: a run is safe as a whole only. To see what it would do, run natsops.cluster.plan; to take "
     "fewer nodes, use --limit or -e nats_upgrade_max_nodes=1. Nothing was touched."
 )
+_COLLECTION = "natsops.cluster."
 # Tags that Ansible itself knows: a task without any, as all tasks of these playbooks are, has the tag untagged.
 _OF_ALL = {"all", "untagged"}
 
@@ -72,10 +68,15 @@ def _words(given: Any) -> Sequence[str]:
     return [str(one) for one in given or ()]
 
 
-def nats_whole_run(value: Any, playbook_dir: str) -> Any:
-    # Where the playbook that was called is one of these, and not one that imports it.
-    ours = any(os.path.isfile(os.path.join(str(playbook_dir), folder, "_group.yml")) for folder in ("", ".."))
-    why = why_not(context.CLIARGS) if ours else ""
+def is_ours(playbook: str) -> bool:
+    """Whether a playbook is one of these: by its name in the collection, or by its path in a clone, links followed."""
+    folder = os.path.dirname(os.path.realpath(playbook))
+    return playbook.startswith(_COLLECTION) or any(os.path.isfile(os.path.join(folder, up, "_group.yml")) for up in ("", ".."))
+
+
+def nats_whole_run(value: Any) -> Any:
+    called = _words(context.CLIARGS.get("args"))
+    why = why_not(context.CLIARGS) if any(map(is_ours, called)) else ""
     if why:
         raise AnsibleFilterError(why)
     return value

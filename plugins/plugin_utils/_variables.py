@@ -26,6 +26,10 @@ _ARCH = "nats_upgrade_arch"
 _ARCHITECTURES = ("amd64", "arm64", "arm7", "arm6", "386", "s390x", "ppc64le", "riscv64")
 _UNSET = object()
 _NEEDS = "needs "
+# What ansible-core 2.19 and later raise where a value is omit; before, it is text.
+_OMITTED = "AnsibleValueOmittedError"
+_OMIT_TEXT = "__omit_place_holder__"
+_IS_OMIT = "is omit, which means something in the options of a task only: write default('') where it may be empty"
 # Of a variable, how a text begins that goes on behind its name.
 _GOES_ON = ("is ", "has ", _NEEDS)
 VERSION = "nats_upgrade_version"
@@ -129,10 +133,10 @@ class Checker:
         except AnsibleUndefinedVariable as exc:
             yield name, f"{_NEEDS}a variable that is not set ({_reason(exc)}): set that, or give {name} another value"
         except AnsibleError as exc:
-            yield name, f"{_NEEDS}another value: this one cannot be worked out ({_reason(exc)})"
+            omitted = type(exc).__name__ == _OMITTED
+            yield name, _IS_OMIT if omitted else f"{_NEEDS}another value: this one cannot be worked out ({_reason(exc)})"
         else:
-            if not _is_omitted(filled):
-                yield from variable.kind.wrong(name, filled)
+            yield from [(name, _IS_OMIT)] if str(filled).startswith(_OMIT_TEXT) else variable.kind.wrong(name, filled)
 
     def _filled(self, host: str, value: Any) -> Any:
         """A value with all templates in it filled in, or the error of Ansible that the last way to do it has."""
@@ -172,10 +176,6 @@ def _key(value: Any) -> Any:
     if value is None or isinstance(value, (str, bool, int, float)):
         return type(value).__name__, value
     return repr(value) if isinstance(value, (Mapping, list, tuple)) else id(value)
-
-
-def _is_omitted(value: Any) -> bool:
-    return type(value).__name__ in ("Omit", "_Omit") or (isinstance(value, str) and value.startswith("__omit_place_holder__"))
 
 
 def _reason(exc: Exception) -> str:
