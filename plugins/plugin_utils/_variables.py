@@ -91,7 +91,7 @@ class Checker:
                 found.wrong.setdefault(problem, []).append(host)
             for name, close in _unknown(raw):
                 if close:
-                    found.wrong.setdefault((name, f"there is no such variable; did you mean {close}?"), []).append(host)
+                    found.wrong.setdefault((name, f"there is no such variable (did you mean {close}?)"), []).append(host)
                 else:
                     text = "there is no such variable of natsops.cluster, and it has no effect"
                     found.odd.setdefault((name, text), []).append(host)
