@@ -127,9 +127,10 @@ class Number(Kind):
 
     def _no_number(self, value: Any) -> str:
         said = shown(value) if isinstance(value, (str, int, float)) or value is None else _what(value)
-        words = f"{'whole ' if self.whole else ''}number{' of ' if self.unit else ''}{self.unit}"
         seconds = in_seconds(value) if isinstance(value, str) and self.unit == "seconds" else None
-        return f"{said} is not a {words}" + (f"; in seconds: {_plain(seconds)}" if seconds is not None else "")
+        if seconds is not None:
+            return f"{said} is not a number of seconds; in seconds: {_plain(seconds)}"
+        return f"{said} is not a {'whole ' if self.whole else ''}number{' of ' if self.unit else ''}{self.unit}"
 
 
 @dataclass(frozen=True)

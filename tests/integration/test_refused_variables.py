@@ -1,4 +1,4 @@
-"""What a user mistypes is refused in one message before anything else, in every playbook. No server is there, and none is asked."""
+"""What a user mistypes is refused in one message before anything else, in every playbook. No server is asked: none is there."""
 
 from __future__ import annotations
 
