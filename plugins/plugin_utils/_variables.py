@@ -19,7 +19,14 @@ from ansible_collections.natsops.cluster.plugins.module_utils._errors import Nat
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import named
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
 from ansible_collections.natsops.cluster.plugins.plugin_utils._variable_kinds import Problem, near
-from ansible_collections.natsops.cluster.plugins.plugin_utils._variables_table import ALL, GIVEN, PREFIXES, Variable, of_role
+from ansible_collections.natsops.cluster.plugins.plugin_utils._variables_table import (
+    ALL,
+    DERIVED,
+    GIVEN,
+    PREFIXES,
+    Variable,
+    of_role,
+)
 
 _ARCH = "nats_upgrade_arch"
 # What a value may be made with that holds the architecture of a node, which nobody knows before the nodes are asked.
@@ -119,8 +126,9 @@ class Checker:
                 yield from self._value(name, variable, host, value)
 
     def _value(self, name: str, variable: Variable, host: str, value: Any) -> Sequence[Problem]:
-        # What a vault or a password file is asked for is asked for once, and not for each host.
-        if not variable.secret and _is_template(value):
+        # What a vault is asked for is asked for once, not for each host. What the role works out needs no more either.
+        once = variable.secret or (variable.default is DERIVED and value is self._of_role.get(name))
+        if not once and _is_template(value):
             return list(self._judged(name, variable, host, value))
         key = (name, _key(value))
         if key not in self._known:

@@ -28,8 +28,8 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._variable_kinds im
 )
 
 PREFIXES = ("nats_upgrade_", "nats_audit_")
-# What the default of a variable is that the role works out, or that has none.
-DERIVED = object()
+# The default of a variable that the role works out, and of one that has none there.
+DERIVED, NONE = object(), object()
 _DAY, _WEEK = 86400, 604800
 _CREDS = '{"creds": "FILE"}'
 _TEXT, _TRUTH, _COMMAND = Kind(), Truth(), Words()
@@ -100,16 +100,16 @@ UPGRADE: Mapping[str, Variable] = {
     "nats_upgrade_binary_path": Variable(_TEXT, "", "path of the server binary", reading=True),
     "nats_upgrade_config_path": Variable(_TEXT, "", "path of the configuration", reading=True),
     "nats_upgrade_state_dir": Variable(_TEXT, "/var/lib/natsops", "folder on the node for lock and journal"),
-    "nats_upgrade_monitor_url": Variable(_TEXT, DERIVED, "address of the monitoring port", reading=True),
+    "nats_upgrade_monitor_url": Variable(_TEXT, NONE, "address of the monitoring port", reading=True),
     "nats_upgrade_probe_from": Variable(
         Choice(("controller", "node")), "controller", "where monitoring ports are read from", reading=True
     ),
     "nats_upgrade_system_account": Variable(
         Mapped(_USER, _CREDS, empty=True), {}, "user of the system account", reading=True, secret=True
     ),
-    "nats_upgrade_server_name": Variable(_TEXT, DERIVED, "server_name of the server", reading=True),
+    "nats_upgrade_server_name": Variable(_TEXT, NONE, "server_name of the server", reading=True),
     "nats_upgrade_validate_certs": Variable(_TRUTH, True, "whether certificates have to be trusted", reading=True),
-    "nats_upgrade_ca_path": Variable(_TEXT, DERIVED, "authorities to trust for monitoring ports", reading=True),
+    "nats_upgrade_ca_path": Variable(_TEXT, NONE, "authorities to trust for monitoring ports", reading=True),
     "nats_upgrade_max_answer_mib": Variable(
         Number(1, None, "MiB", whole=True, empty=True), 64, "most that one server may answer at once", reading=True
     ),

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import Templar, trust_as_template
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _variables
 from tests.unit import modules
 from tests.unit.plugins.action.test_actions import Connection
 
+ROLE = modules.ROOT / "roles" / "nats_upgrade"
+DEFAULTS = DataLoader().load_from_file(str(ROLE / "defaults" / "main.yml"), trusted_as_template=True)
 GROUPS = {"nats": ["n1", "n2", "n3"]}
 
 
@@ -187,3 +195,20 @@ def test_no_secret_is_shown_in_what_is_said() -> None:
     assert "nats_upgrade_client_probe is text" in message
     assert "nats_upgrade_archive_password is a list" in message
     assert "s3cret" not in message
+
+
+@pytest.mark.parametrize("path", sorted((modules.ROOT / "docs" / "inventories").glob("*.yml")), ids=lambda path: path.stem)
+def test_every_inventory_of_the_documentation_passes(path: Path) -> None:
+    loader = DataLoader()
+    inventory = InventoryManager(loader, [str(path)])
+    manager = VariableManager(loader, inventory)
+    # What stands in a vault beside the inventory, or is given with -e.
+    manager._extra_vars = dict.fromkeys(re.findall(r"\b(?:vault|nats_probe)_\w+", path.read_text(encoding="utf-8")), "s3cret")
+    groups = {name: [host.name for host in group.get_hosts()] for name, group in inventory.groups.items()}
+    here = manager.get_vars(host=inventory.get_host(groups["nats"][0]))
+    # Lookups of Ansible have names of a collection that is not to be had here.
+    defaults = {**DEFAULTS, "nats_upgrade_download_dir": "/var/cache"}
+    task_vars = {**defaults, **here, "hostvars": HostVars(inventory, manager, loader), "groups": groups}
+    found = _variables.of_group("nats_upgrade", task_vars, Templar(loader=loader, variables=task_vars))
+    assert set(groups["nats"]) <= set(found.hosts)
+    assert (found.lines(found.wrong), found.lines(found.odd)) == ([], [])

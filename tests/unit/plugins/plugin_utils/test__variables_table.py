@@ -35,9 +35,12 @@ def test_the_variables_are_those_of_the_role_and_of_each_of_its_entry_points(rol
 def test_a_variable_has_the_type_the_choices_and_the_default_that_the_role_says(role: str, name: str) -> None:
     variable, option = ROLES[role][name], SPECS[role]["main"]["options"][name]
     assert (option["type"], tuple(option.get("choices", ()))) == (variable.kind.type, variable.kind.choices)
-    if variable.default is table.DERIVED:
+    if variable.default is table.NONE:
         assert "default" not in option
-        assert "{{" in str(DEFAULTS[role].get(name, "{{"))
+        assert name not in DEFAULTS[role]
+    elif variable.default is table.DERIVED:
+        assert "default" not in option
+        assert "{{" in DEFAULTS[role][name]
     else:
         assert option["default"] == DEFAULTS[role][name] == variable.default
 
@@ -46,7 +49,7 @@ def test_a_variable_has_the_type_the_choices_and_the_default_that_the_role_says(
 def test_a_default_is_right_and_every_variable_has_a_meaning(role: str, name: str) -> None:
     variable = ROLES[role][name]
     assert variable.means
-    if variable.default is not table.DERIVED:
+    if variable.default not in (table.DERIVED, table.NONE):
         assert list(variable.kind.wrong(name, variable.default)) == []
 
 
