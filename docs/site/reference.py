@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -87,18 +89,31 @@ def _table(options: Mapping[str, Any]) -> str:
 def _rows(options: Mapping[str, Any], inside: str = "") -> Iterator[str]:
     for name, one in options.items():
         full = f"{inside}{name}"
-        yield f"| `{full}` | {_type(one)} | {_inline(one.get('description') or '')} |"
+        yield f"| `{full}` | {_type(one, _bounds().get(full, ''))} | {_inline(one.get('description') or '')} |"
         for nested in ("options", "suboptions", "contains"):
             yield from _rows(one.get(nested) or {}, f"{full}.")
 
 
-def _type(one: Mapping[str, Any]) -> str:
+@cache
+def _bounds() -> dict[str, str]:
+    """The bounds of each variable of a role that has some, from the table that a run checks them by."""
+    sys.path.insert(0, str(ROOT / "collections"))
+    try:
+        table = importlib.import_module("ansible_collections.natsops.cluster.plugins.plugin_utils._variables_table")
+    finally:
+        sys.path.remove(str(ROOT / "collections"))
+    return {name: getattr(one.kind, "bounds", "") for name, one in table.ALL.items()}
+
+
+def _type(one: Mapping[str, Any], bounds: str = "") -> str:
     kind = str(one.get("type", "str")) + (f" of {one['elements']}" if one.get("elements") else "")
     said = [kind, "**required**" if one.get("required") else ""]
     if one.get("default") not in (None, [], {}):
         said.append(f"default {_value(one['default'])}")
     if one.get("choices"):
         said.append("one of " + ", ".join(map(_value, one["choices"])))
+    if bounds:
+        said.append(bounds)
     if one.get("returned"):
         said.append(f"returned: {_text(one['returned'])}")
     return "<br>".join(filter(None, said))

@@ -22,7 +22,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.modules.nats_audit import SPEC
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets, _variables
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result, node_of
 
 
@@ -31,6 +31,9 @@ class ActionModule(ReadingAction):
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         task_vars = _targets.remembering(task_vars)
+        # Here and not by a task of its own, which would put together all variables of a large fleet once more.
+        found = _variables.of_group("nats_audit", task_vars, self._templar)
+        found.refuse()
         _unused, params = self.validate_argument_spec(argument_spec=SPEC)
         self.fill(params, task_vars)
         failing = _fleet.FAILING if params["fail_on"] is None else _fleet.require_known(params["fail_on"])
@@ -45,7 +48,8 @@ class ActionModule(ReadingAction):
             _fleet.Limits(params["max_mismatch_seconds"], params["active_seconds"]),
             failing,
         )
-        return self._told(drift, params)
+        odd = found.lines(found.odd)
+        return {**self._told(drift, params), **({"warnings": odd} if odd else {})}
 
     def _fleet(self, params: Result, task_vars: dict[str, Any]) -> _fleet.Fleet:
         targets = _arguments.targets({**params, "servers": self.servers_of(params, task_vars)})

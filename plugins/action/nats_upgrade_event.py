@@ -22,6 +22,7 @@ from ansible_collections.natsops.cluster.plugins.plugin_utils._holder import con
 from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
 
 _ROOT = Path(__file__).resolve().parents[2]
+_UNWRITTEN = "No report is written, and a roll would be refused: {why}"
 _VERSION = re.compile(r'^ *"?version"?: *"?([0-9][^",\s]*)', re.MULTILINE)
 
 
@@ -59,8 +60,9 @@ class ActionModule(NatsAction):
         except NatsError as exc:
             if not looks_only:
                 raise
-            # What is asked for is the plan; that it would be refused for this is said as well.
-            return {**result, "warnings": [f"no report is written, and a run that does more would end here: {exc}"]}
+            # What is asked for is the plan; that a roll would be refused for this is said as well, here and at the end.
+            why = str(exc).removeprefix("refused: ").removesuffix(" Nothing was touched.")
+            return {**result, "unwritten": why, "warnings": [_UNWRITTEN.format(why=why)]}
         own = controller()
         with contextlib.suppress(NatsError):  # what is no number is refused by the plan
             data["max_nodes"] = _plan.most_nodes(data.get("max_nodes"))
@@ -90,7 +92,7 @@ class ActionModule(NatsAction):
 
     def _end(self) -> Result:
         if self.told.log is None:
-            return {"changed": False, "msg": ["No report is written"]}
+            return {"changed": False, "msg": [_UNWRITTEN.format(why=self.told.unwritten)]}
         run = self.told.write_end()
         return {"changed": False, "msg": [*run.lines, f"Report: {self.told.log.page}"], **stats_of(self.told.log, run.outcome)}
 

@@ -62,6 +62,10 @@ folder:
   description: Absolute path of the folder of the run; empty where nothing can be written and the run only looks.
   type: str
   returned: with O(kind=run_began)
+unwritten:
+  description: Why nothing can be written, where the run only looks.
+  type: str
+  returned: with O(kind=run_began), where nothing can be written
 msg:
   description: How the run ended, in two or three lines; or which run it goes on with; or the lines of a log.
   type: raw

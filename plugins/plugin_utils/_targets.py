@@ -92,6 +92,13 @@ def _raw(host: str, hostvars: Any) -> Mapping[str, Any]:
     return raw
 
 
+def raw_of(host: str, task_vars: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The variables that hostvars hold of a host, templates as they stand."""
+    if host not in task_vars["hostvars"]:
+        raise NatsError(f"there is no host {host} in the inventory")
+    return _raw(host, task_vars["hostvars"])
+
+
 def variables_of(host: str, task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Every variable of a host, templates as they stand: its own, and those of the play, but none of the task's own host."""
     hostvars = task_vars["hostvars"]

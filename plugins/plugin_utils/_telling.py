@@ -33,6 +33,8 @@ class Teller:
         self._task, self._vars, self._templar = task, task_vars, templar
         began = task_vars.get("__nats_upgrade_began") or {}
         self.runs = bool(began.get("run"))
+        # Why a run that only looks has no report.
+        self.unwritten = str(began.get("unwritten") or "")
         self.log = Log(str(began["folder"]), str(began["run"])) if self.runs and began.get("folder") else None
         self._begin = 0.0
         # More about a failure, for its event.

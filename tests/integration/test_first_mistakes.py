@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.helpers import events, runs, said, touched_by, upgrade, write_hosts
+from tests.integration.faults import playbook
+from tests.integration.helpers import said, touched_by, upgrade, write_hosts
 from tests.integration.releases import pack, publish
 from tests.lab.binaries import server_binary
 from tests.lab.cluster import LoopbackCluster
@@ -69,6 +70,18 @@ def test_a_missing_version_is_asked_for_by_the_name_of_the_variable(refused: Ref
     message = one_message(refused(None))
     assert "-e nats_upgrade_version=2.15.1" in message
     assert "is undefined" not in message
+
+
+def test_a_plan_that_cannot_write_its_report_says_why_at_its_end(cluster: LoopbackCluster, mirror: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = playbook(
+        "plan", write_hosts(cluster, mirror), nats_upgrade_version="2.15.1", nats_upgrade_report_dir=str(tmp_path / "file")
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    end = " ".join(done.stdout.rpartition("TASK [The end of this run]")[2].split())
+    assert f"No report is written, and a roll would be refused: {tmp_path}/file" in end
+    assert "cannot be written (Not a directory)" in end
+    assert "Set nats_upgrade_report_dir to a folder that can be written." in end
 
 
 def test_a_folder_for_reports_that_cannot_be_written_is_refused_with_the_variable_to_set(
@@ -141,27 +154,23 @@ def test_a_configuration_that_the_new_version_refuses_is_found_before_any_server
     assert 'unknown field "no_such_key"' in message
 
 
-def test_an_address_with_a_variable_that_is_not_set_is_told_and_ends_the_run_as_any_mistake_does(
-    cluster: LoopbackCluster, refused: Refused
-) -> None:
-    # Of the hosts that are not left out by --limit Ansible itself says so, before the run begins.
+def test_an_address_with_a_variable_that_is_not_set_is_told_whatever_the_limit(refused: Refused) -> None:
     wrong = {"n2": {"nats_upgrade_monitor_url": "http://{{ nats_address }}:8222"}}
     message = one_message(refused("2.15.1", "--limit", "n1", hosts=wrong))
     assert "nats_upgrade_monitor_url of n2 needs a variable that is not set (" in message
     assert "'nats_address' is undefined" in message
-    run = runs(cluster)[-1]
-    assert f"Report: {run}/report.html" in message
-    assert [event["kind"] for event in events(run)][-2:] == ["failed", "run_ended"]
+    assert "Nothing was touched." in message
 
 
 def test_a_secret_that_was_given_as_text_is_refused_and_shown_nowhere(cluster: LoopbackCluster, refused: Refused) -> None:
     secret = "s3cret-4Xw9"
     given = json.dumps({"user": "probe", "password": secret})
     done = refused("2.15.1", nats_upgrade_client_probe=given)
-    assert "nats_upgrade_client_probe is text, and has to be a dictionary" in said(done)
-    left = "".join(path.read_text(encoding="utf-8") for path in runs(cluster)[-1].iterdir())
-    assert "nats_upgrade_client_probe is text" in left
-    assert secret not in done.stdout + done.stderr + left
+    assert "nats_upgrade_client_probe is text, and has to be a dictionary" in one_message(done)
+    assert secret not in done.stdout + done.stderr
+    # It is refused before a report is begun.
+    reports = cluster.base / "reports"
+    assert secret not in "".join(path.read_text(encoding="utf-8") for path in reports.rglob("*") if path.is_file())
 
 
 def test_two_hosts_with_the_same_monitor_url_are_refused(cluster: LoopbackCluster, refused: Refused) -> None:

@@ -77,6 +77,14 @@ def test_a_folder_that_cannot_be_written_ends_a_run_and_only_warns_one_that_look
     ):
         assert not looks.get("failed")
         assert (looks["folder"], len(looks["warnings"])) == ("", 1)
+        # And again at the end, where whoever reads the plan looks.
+        host = Host()
+        host.task_vars["__nats_upgrade_began"] = looks
+        (line,) = host.run("nats_upgrade_event", kind="run_ended")["msg"]
+        assert line == looks["warnings"][0]
+        assert line.startswith(f"No report is written, and a roll would be refused: {tmp_path}/file")
+        assert "cannot be written (Not a directory)" in line
+        assert line.endswith("Set nats_upgrade_report_dir to a folder that can be written.")
 
 
 def test_a_phase_is_told_when_it_begins_and_when_it_ends_or_fails(run: Run) -> None:

@@ -1,0 +1,22 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""Check the variables of a role for every host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.natsops.cluster.plugins.modules.nats_variables import SPEC
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _variables
+from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
+
+
+class ActionModule(NatsAction):
+    """See the module of the same name."""
+
+    def work(self, task_vars: dict[str, Any]) -> Result:
+        _unused, params = self.validate_argument_spec(argument_spec=SPEC)
+        found = _variables.of_group(params["role"], task_vars, self._templar, wants_version=params["wants_version"])
+        found.refuse()
+        warnings = found.lines(found.odd)
+        return {"changed": False, "checked": list(found.hosts), **({"warnings": warnings} if warnings else {})}
