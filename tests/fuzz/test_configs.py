@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -73,17 +72,18 @@ def test_whatever_a_configuration_says_it_is_read_or_refused(texts: tuple[str, s
     def read(path: str) -> str:
         return files.get(path, "")
 
-    settings = _config.top_level("/etc/nats.conf", read, {"PORT": "4222"})
+    tree = _config_tree.read("/etc/nats.conf", read, {"PORT": "4222"})
+    settings = _config.top_level(tree)
     _node.lame_duck_seconds(settings, "/etc/nats.conf")
     _node.lame_duck_grace_seconds(settings)
-    _config.used("/etc/nats.conf", read)
-    _config.leafnode_min_version("/etc/nats.conf", read)
+    _config.used(tree)
+    _config.leafnode_min_version(tree)
 
 
 @fuzz(st.tuples(changed_text(CONFIG + TYPICAL, WORDS, most=10), changed_text(OTHER, WORDS)), examples=400)
 def test_whatever_a_configuration_says_who_may_connect_is_told_or_refused(texts: tuple[str, str]) -> None:
     files = {"/etc/nats.conf": texts[0], "/etc/a.conf": texts[1]}
-    tree: Any = _config_tree.read("/etc/nats.conf", lambda path: files.get(path, ""), {"PORT": "4222"})
+    tree = _config_tree.read("/etc/nats.conf", lambda path: files.get(path, ""), {"PORT": "4222"})
     facts = _access.facts(tree, ["nats-server", "-n", "n1"], "key")
     json.dumps(facts)
     assert_nothing_is_obeyed(facts["server_name"], facts["cluster"], list(facts["accounts"]))
