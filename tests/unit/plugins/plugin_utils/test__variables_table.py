@@ -86,3 +86,22 @@ def test_the_audit_takes_what_says_how_servers_are_read_and_found() -> None:
 
 def test_facts_that_a_run_leaves_are_no_unknown_variables() -> None:
     assert not table.GIVEN & set(table.ALL)
+
+
+def test_what_a_survey_of_awx_gives_by_default_is_right() -> None:
+    surveys = yaml.safe_load((ROOT / "playbooks" / "awx" / "vars" / "surveys.yml").read_text(encoding="utf-8"))
+    questions = [question for question in _questions(surveys) if question["variable"] in table.ALL]
+    assert len(questions) > 3
+    wrong = [
+        problem
+        for question in questions
+        if "{{" not in str(question.get("default"))
+        for problem in table.ALL[question["variable"]].kind.wrong(question["variable"], question.get("default", ""))
+    ]
+    assert wrong == []
+
+
+def _questions(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, dict):
+        return [value] if "variable" in value else [one for inner in value.values() for one in _questions(inner)]
+    return [one for inner in value for one in _questions(inner)] if isinstance(value, list) else []
