@@ -127,7 +127,8 @@ def test_a_node_whose_turn_broke_off_is_taken_up_even_where_it_runs_the_target_a
 @pytest.mark.parametrize(("modified", "stale"), [("2100-01-01T00:00:00Z", True), ("0001-01-01T00:00:00Z", False), (None, False)])
 def test_of_a_turn_that_broke_off_the_plan_says_whether_the_configuration_was_written_since(modified: Any, stale: bool) -> None:
     broke_off = {**journal("starting"), "config_modified": modified}
-    steps = {step.host: step.stale for step in plan_of([server("n1"), server("n2"), server("n3")], n2=broke_off).steps}
+    servers = [server(name, start="2026-11-21T09:22:18Z") for name in ("n1", "n2", "n3")]
+    steps = {step.host: step.stale for step in plan_of(servers, n2=broke_off).steps}
     assert steps == {"n1": False, "n2": stale, "n3": False}
     # Of a node whose turn has not begun it is no matter here.
     assert not any(step.stale for step in plan_of([server("n1")], n1={"config_modified": modified}).steps)
