@@ -22,15 +22,32 @@ from ansible_collections.natsops.cluster.plugins.module_utils._servers import Re
 CLIENTS_LOST = 0.2
 FEWEST_CLIENTS = 5
 MOST_NAMED = 5
+_NUMBER = _fields.whole(-(2**63), 2**64)
+_THREE = _fields.Key(
+    "three whole numbers", lambda value: isinstance(value, list) and len(value) == 3 and all(map(_NUMBER.fits, value))
+)
+_REMOVING = {
+    **dict.fromkeys(("max_msgs", "max_bytes", "max_msgs_per_subject", "max_age"), _NUMBER),
+    **dict.fromkeys(("allow_msg_ttl", "allow_rollup_hdrs"), _fields.FLAG),
+    **dict.fromkeys(("retention", "discard"), _fields.TEXT),
+}
+_CONTENT = {
+    "held": _THREE.needed,
+    **dict.fromkeys(("first_time", "now"), _fields.TEXT.needed),
+    "removing": _fields.record(_REMOVING).needed,
+    "progress": _fields.record_of(_THREE).needed,
+}
 _ASSET = {
     **dict.fromkeys(("created", "host", "kind"), _fields.TEXT.needed),
-    **dict.fromkeys(("replicas", "last_sequence"), _fields.whole(-(2**63), 2**64).needed),
+    **dict.fromkeys(("replicas", "last_sequence"), _NUMBER.needed),
     "memory": _fields.FLAG.needed,
+    **dict.fromkeys(("delivered", "acknowledged"), _NUMBER),
+    "content": _fields.record(_CONTENT),
 }
 _KEYS = {
     "node": _fields.TEXT.needed,
     "assets": _fields.record_of(_fields.record(_ASSET)).needed,
-    "clients": _fields.whole(-(2**63), 2**64).needed,
+    "clients": _NUMBER.needed,
     "leafs": _fields.TEXTS,
 }
 

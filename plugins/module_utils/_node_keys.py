@@ -101,7 +101,14 @@ KEYS: Mapping[str, Key] = {
     # It becomes part of an address, and of the name of a file on the controller.
     "go_arch": _fields.matching(r"[A-Za-z0-9_]{0,32}", "a word, such as amd64"),
     "unit": optional(record(_UNIT)),
-    "differs": records({"what": TEXT.needed, "runs": TEXT.needed, "starts": TEXT.needed, "paths": TEXT}),
+    "differs": records(
+        {
+            "what": _fields.one_of(("program", "configuration", "folder")).needed,
+            "runs": TEXT.needed,
+            "starts": TEXT.needed,
+            "paths": TEXT,
+        }
+    ),
     "unsafe_paths": records(_UNSAFE),
     "access": record(_ACCESS),
     "container": optional(record(_CONTAINER)),

@@ -18,7 +18,11 @@ from ansible_collections.natsops.cluster.plugins.module_utils._times import mome
 _NANOSECONDS = 1e9
 # Each new message may push old ones out.
 _PUSHING = ("max_msgs", "max_bytes", "max_msgs_per_subject")
-_REMOVING = (*_PUSHING, "max_age", "allow_msg_ttl", "allow_rollup_hdrs", "retention", "discard")
+_REMOVING = {
+    **dict.fromkeys((*_PUSHING, "max_age"), int),
+    **dict.fromkeys(("allow_msg_ttl", "allow_rollup_hdrs"), bool),
+    **dict.fromkeys(("retention", "discard"), str),
+}
 
 
 def record(stream: Asset, consumers: Iterable[Asset], now: str) -> dict[str, Any]:
@@ -27,7 +31,8 @@ def record(stream: Asset, consumers: Iterable[Asset], now: str) -> dict[str, Any
         "held": list(stream.held or (0, 0, 0)),
         "first_time": stream.first_time,
         "now": now,
-        "removing": {key: stream.config[key] for key in _REMOVING if key in stream.config},
+        # What is of another type is no setting of a NATS server.
+        "removing": {key: stream.config[key] for key, kind in _REMOVING.items() if isinstance(stream.config.get(key), kind)},
         "progress": {one.label: [one.delivered, one.acknowledged, one.unacknowledged] for one in consumers},
     }
 

@@ -121,7 +121,7 @@ def test_whatever_a_server_answers_all_is_judged_and_told(source: Cluster) -> No
     assert_nothing_is_obeyed([str(verdict) for verdict in verdicts], said)
     for name in NAMES:
         assert_nothing_is_obeyed([str(missing) for missing in _quorum.without(readings, name, max_lag=100)])
-    _health.distances(verdicts)
+    _health.distances(verdicts, 100)
     joined = [_surge.not_joined(readings, readings[:1], advertised=True), _surge.needed(readings, ["n1"])]
     assert_nothing_is_obeyed(joined, _surge.still_there(readings, ["n1"], ["x"]))
 

@@ -12,6 +12,7 @@ import tarfile
 from hypothesis import strategies as st
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _binary
+from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
 from tests.fuzz.harness import SCRATCH, fuzz
 from tests.fuzz.inputs import changed_bytes
 from tests.unit.releases import NEW, script
@@ -27,6 +28,7 @@ def _tar(form: int, *names: str) -> bytes:
     return packed.getvalue()
 
 
+PROOFS = Proofs(str(SCRATCH))
 LONG = f"nats-server-v{NEW}-linux-amd64/{'x' * 120}/nats-server"
 TARS = [
     _tar(form, f"nats-server-v{NEW}-linux-amd64/README.md", LONG)
@@ -96,5 +98,5 @@ def test_whatever_is_in_an_archive_is_staged_or_refused(data: bytes) -> None:
     archive, binary = SCRATCH / "nats.tar.gz", SCRATCH / f"nats-server-{NEW}"
     archive.write_bytes(data)
     binary.unlink(missing_ok=True)
-    _binary.stage(str(archive), hashlib.sha256(data).hexdigest(), str(binary), NEW)
+    _binary.stage(str(archive), hashlib.sha256(data).hexdigest(), str(binary), NEW, PROOFS)
     assert _binary.is_staged(str(binary), NEW)

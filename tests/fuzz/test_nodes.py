@@ -60,6 +60,22 @@ NODE: dict[str, Any] = {
     "used": ["auth_callout"],
     "leafnode_min_version": "2.9.0",
     "stored_streams": ["APP > ORDERS"],
+    "store": "read",
+    "store_read_at": "2026-11-21T09:57:51Z",
+    "config_common": "0" * 64,
+    "differs": [{"what": "program", "runs": "/tmp/nats-server", "starts": "/usr/sbin/nats-server"}],
+    "unsafe_paths": [
+        {"program": "/usr/sbin/nats-server", "path": "/usr", "owner": "nats", "mode": "0775", "refuses": True, "link": False}
+    ],
+    "next_start": {
+        **dict.fromkeys(("server_name", "cluster", "system_account", "jetstream_domain"), "n2"),
+        **dict.fromkeys(("client_port", "cluster_port", "monitor_port"), 4222),
+        "store_dir": "/data/jetstream",
+        "config_path": "/etc/nats.conf",
+        "jetstream": True,
+        "same_store": False,
+        "encryption": {"stored": "aes", "cipher": "chacha", "has_key": True, "opens": False},
+    },
     "go_arch": "amd64",
     "unit": {
         "name": "nats-server.service",
