@@ -186,7 +186,8 @@ def _one_cluster(one: Part, other: Part) -> bool:
     if mine & theirs:
         return not _stand_alone(one, other)
     made_up = all(map(_MADE_UP.match, mine | theirs))
-    return made_up and (_leads_to(one, other) or _leads_to(other, one) or (_lacks(one) and _lacks(other)))
+    leads = any(_leads_to(here, there) for here, there in ((one, other), (other, one)))
+    return made_up and (leads or (_lacks(one) and _lacks(other)))
 
 
 def _stand_alone(one: Part, other: Part) -> bool:

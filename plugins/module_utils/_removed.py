@@ -31,10 +31,14 @@ def record(stream: Asset, consumers: Iterable[Asset], now: str) -> dict[str, Any
         "held": list(stream.held or (0, 0, 0)),
         "first_time": stream.first_time,
         "now": now,
-        # What is of another type is no setting of a NATS server.
-        "removing": {key: stream.config[key] for key, kind in _REMOVING.items() if isinstance(stream.config.get(key), kind)},
+        "removing": {key: stream.config[key] for key, kind in _REMOVING.items() if _is_one(stream.config.get(key), kind)},
         "progress": {one.label: [one.delivered, one.acknowledged, one.unacknowledged] for one in consumers},
     }
+
+
+def _is_one(value: Any, kind: type) -> bool:
+    """What is of another type is no setting of a NATS server."""
+    return isinstance(value, kind)
 
 
 def number(was: Mapping[str, Any], now: Mapping[str, Any]) -> int:

@@ -48,5 +48,5 @@ def test_a_stream_that_is_stored_is_one_that_is_served(tmp_path: Path) -> None:
         server.kill()
         server.wait()
         release(ports)
-    assert set(_node.stored_streams(str(tmp_path / "jetstream")) or ()) == served
+    assert set(_stored.facts(str(tmp_path / "jetstream"), "", None, None)["stored_streams"]) == served
     assert {label.split(" > ")[1] for label in served} == {STREAM, LOCAL_STREAM}
