@@ -10,7 +10,9 @@ const saw = (label, subject) => process.stdout.write(`${label} ${numberOf(subjec
 
 async function open(first) {
   const servers = [...urls.slice(first), ...urls.slice(0, first)];
-  const nc = await connect({ servers, noRandomize: true, user: "app", pass: "app" });
+  // On a busy machine, one that gives up would tell nothing about consumers.
+  const patient = { maxReconnectAttempts: -1, waitOnFirstConnect: true, ignoreAuthErrorAbort: true, timeout: 20_000 };
+  const nc = await connect({ servers, noRandomize: true, user: "app", pass: "app", ...patient });
   if (process.env.STANDSTILL_TRACE) {
     trace(`connection ${first}`, nc.status());
   }
@@ -57,15 +59,16 @@ async function watchByPull(label, nc) {
   await consume(label, await jetstream(nc).consumers.get("KV_WATCHED", { ...LAST }), { expires: 2_000 });
 }
 
-// What docs/clients.md recommends: a new consumer as soon as heartbeats are missed, from the next message on.
-async function* follow(js, stream, options = {}) {
-  let next;
+// What docs/clients.md recommends: a new consumer as soon as heartbeats are missed or the connection has moved, from the next message on.
+async function* follow(nc, stream, options = {}) {
+  let next, messages;
+  whenever(nc.status(), "reconnect", () => messages?.stop());
   for (;;) {
     try {
       const from = next ? { opt_start_seq: next } : options;
-      const consumer = await js.consumers.get(stream, { filter_subjects: options.filter_subjects, ...from });
-      const messages = await consumer.consume({ expires: 2_000 });
-      stopWhenSilent(messages);
+      const consumer = await jetstream(nc).consumers.get(stream, { filter_subjects: options.filter_subjects, ...from });
+      messages = await consumer.consume({ expires: 2_000 });
+      whenever(messages.status(), "heartbeats_missed", () => messages.stop());
       for await (const message of messages) {
         next = message.seq + 1;
         yield message;
@@ -76,14 +79,14 @@ async function* follow(js, stream, options = {}) {
   }
 }
 
-async function stopWhenSilent(messages) {
-  for await (const status of messages.status()) {
-    if (status.type === "heartbeats_missed") messages.stop();
+async function whenever(events, type, action) {
+  for await (const event of events) {
+    if (event.type === type) action();
   }
 }
 
 const followed = (stream, options) => async (label, nc) => {
-  for await (const message of follow(jetstream(nc), stream, options)) {
+  for await (const message of follow(nc, stream, options)) {
     saw(label, message.subject);
   }
 };

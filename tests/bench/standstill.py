@@ -47,21 +47,25 @@ Python = Callable[[str, Client], Awaitable[None]]
 class Seen:
     """When each message was acknowledged, and when each reader had it."""
 
+    # What was stored before the roll does not count: readers start at the first message, however late they are.
+    begin: float = float("inf")
+    written: bool = False
     stored: dict[int, float] = field(default_factory=dict)
     arrived: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
 
     def saw(self, label: str, number: int) -> None:
         self.arrived[label].setdefault(number, time.monotonic())
 
-    def waits(self, label: str) -> list[tuple[float, int]]:
-        """The longest first: the first message of a standstill waits for as long as that lasted."""
+    def counted(self) -> list[int]:
+        return [number for number, at in self.stored.items() if at >= self.begin]
+
+    def longest(self, label: str) -> tuple[float, int]:
+        """The wait and its message: the first of a standstill waits for as long as that lasted."""
         times = self.arrived[label]
-        first = min(times, default=0)
-        return sorted(((times[n] - at, n) for n, at in self.stored.items() if n >= first and n in times), reverse=True)
+        return max((times[number] - self.stored[number], number) for number in self.counted() if number in times)
 
     def missing(self, label: str) -> int:
-        times = self.arrived[label]
-        return sum(number not in times for number in self.stored if number >= min(times, default=0))
+        return sum(number not in self.arrived[label] for number in self.counted())
 
 
 async def write(seen: Seen, client: Client) -> None:
@@ -71,7 +75,7 @@ async def write(seen: Seen, client: Client) -> None:
     async def publish(subject: str) -> None:
         await jetstream.publish(subject, b"", timeout=ATTEMPT_SECONDS)
 
-    while True:
+    while not seen.written:
         for prefix in PREFIXES:
             await until_done(partial(publish, f"{prefix}{number}"))
         seen.stored[number] = time.monotonic()
@@ -206,15 +210,17 @@ async def measure(cluster: LoopbackCluster, options: argparse.Namespace) -> None
         expected = len(python_clients(seen)) * len(urls) + (options.kinds * len(urls) if options.modules else 0)
         if not await asyncio.to_thread(wait_until, lambda: len(seen.arrived) >= expected, FLOW_SECONDS):
             raise LabError(f"after {FLOW_SECONDS:g} s only these receive: {', '.join(sorted(seen.arrived))}")
+        seen.begin = time.monotonic()
         await asyncio.to_thread(roll, cluster, options)
         await all_have(seen, max(seen.stored) + 1)
-        writing.cancel()
+        seen.written = True
+        await writing
         await all_have(seen, max(seen.stored))
     for task in readers:
         task.cancel()
+    table(seen)
     for client in clients:
         await client.close()
-    table(seen)
 
 
 async def all_have(seen: Seen, number: int) -> None:
@@ -223,13 +229,14 @@ async def all_have(seen: Seen, number: int) -> None:
 
 
 def table(seen: Seen) -> None:
-    print(f"{'client':42} {'longest wait of each, s':30} missing")
+    print(f"{'client':34} {'longest wait of each, and how far into the roll it began, in s':48} missing")
     kinds = defaultdict(list)
     for label in sorted(seen.arrived):
         kinds[label.partition("@")[0]].append(label)
     for kind, labels in kinds.items():
-        longest = " ".join(f"{seen.waits(label)[0][0]:6.2f}" for label in labels)
-        print(f"{kind:42} {longest:30} {sum(map(seen.missing, labels))}")
+        longest = [seen.longest(label) for label in labels]
+        cells = " ".join(f"{wait:6.2f} at {seen.stored[number] - seen.begin:4.0f}" for wait, number in longest)
+        print(f"{kind:34} {cells:48} {sum(map(seen.missing, labels))}", flush=True)
 
 
 def main() -> None:
