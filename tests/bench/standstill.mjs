@@ -59,7 +59,7 @@ async function watchByPull(label, nc) {
   await consume(label, await jetstream(nc).consumers.get("KV_WATCHED", { ...LAST }), { expires: 2_000 });
 }
 
-// What docs/clients.md recommends: a new consumer as soon as heartbeats are missed or the connection has moved, from the next message on.
+// What docs/clients.md recommends: a new consumer as soon as heartbeats are missed or the connection has moved.
 async function* follow(nc, stream, options = {}) {
   let next, messages;
   whenever(nc.status(), "reconnect", () => messages?.stop());
