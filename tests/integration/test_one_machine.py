@@ -43,8 +43,8 @@ def test_one_binary_of_three_servers_is_staged_once_and_switched_once_without_lo
         done = upgrade(write_hosts(cluster, mirror), NEW)
         report = load.stop()
         versions = cluster.versions()
-        steps = {name: json.loads((node.folder / "state/journal.json").read_text()) for name, node in cluster.nodes.items()}
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    steps = {name: json.loads((node.folder / "state/journal.json").read_text()) for name, node in cluster.nodes.items()}
     assert versions == dict.fromkeys(("n1", "n2", "n3"), NEW)
     assert (report.lost, report.duplicates_in_stream, report.never_delivered) == (0, 0, 0)
     assert {name: step["step"] for name, step in steps.items()} == dict.fromkeys(("n1", "n2", "n3"), "done")
