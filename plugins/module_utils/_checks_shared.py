@@ -17,6 +17,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._versions import S
 def judge(situation: Situation, target: ServerVersion | None) -> Iterator[Trouble]:
     """Every reason that lies in what is shared. Without another version to go to, no binary is switched."""
     yield from _state_folders(situation)
+    yield from _journals_of_others(situation)
     if not target or not any(_changes(situation, server, target) for server in situation.servers):
         return
     for host, node in sorted(situation.nodes.items()):
@@ -52,6 +53,26 @@ def _state_folders(situation: Situation) -> Iterator[Trouble]:
                     "/var/lib/natsops/{{ inventory_hostname }}",
                     waivable=False,
                     seen=tuple(hosts),
+                )
+            )
+
+
+def _journals_of_others(situation: Situation) -> Iterator[Trouble]:
+    """A turn that broke off, of a server that is in another inventory: to finish it here would be to expect the wrong server."""
+    for server in situation.servers:
+        journal, own = situation.journal(server.host), (situation.nodes.get(server.host) or {}).get("config_path")
+        name, config = (journal.get("expectation") or {}).get("server_name"), journal.get("config_path")
+        known = situation.unfinished(server.host) and name and config and own
+        if known and name != server.facts.server_name and config != own:
+            yield Trouble(
+                Finding(
+                    "shared_state_dir",
+                    f"{server.host}: in its nats_upgrade_state_dir is a turn that has not ended, and it is that of another "
+                    f"server ({name}, with {config}): this host answers as {server.facts.server_name}, with {own}. That one would be "
+                    "finished, or put back, in the place of this one. Set nats_upgrade_state_dir to a folder of its own for each "
+                    "of them, and have the other cluster's roll finished by its own inventory",
+                    waivable=False,
+                    seen=(server.host,),
                 )
             )
 

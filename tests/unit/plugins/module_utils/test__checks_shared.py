@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan, make_plan
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Surge
-from tests.unit.situations import POLICY, RUNNING, TARGET, cluster, found, plan_of, refusals, warnings, with_facts
+from tests.unit.situations import POLICY, RUNNING, TARGET, cluster, found, journal, plan_of, refusals, warnings, with_facts
 
 FILE = "/usr/sbin/nats-server"
 
@@ -89,6 +89,21 @@ def test_one_state_folder_for_several_servers_is_refused_by_name_and_cannot_be_w
     assert (finding.waivable, finding.seen) == (False, tuple(hosts))
     assert finding.message.startswith(f"{', '.join(hosts)} have one nats_upgrade_state_dir, on one machine: ")
     assert "/var/lib/natsops/{{ inventory_hostname }}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "refused"),
+    [
+        pytest.param("other", "/etc/other.conf", ["shared_state_dir"], id="another-server"),
+        pytest.param("other", "/etc/nats.conf", [], id="renamed-since"),
+        pytest.param("n2", "/etc/other.conf", [], id="another-file-since"),
+    ],
+)
+def test_a_turn_of_a_server_in_another_inventory_is_not_finished_here(name: str, config: str, refused: list[str]) -> None:
+    plan = plan_of(cluster(), n2={"config_path": "/etc/nats.conf", **journal("signalled", name, config_path=config)})
+    assert [one for one in refusals(plan) if one == "shared_state_dir"] == refused
+    if refused:
+        assert f"and it is that of another server (other, with {config}): this host" in found(plan, "shared_state_dir").message
 
 
 def test_state_folders_of_their_own_and_such_that_are_not_known_are_no_trouble() -> None:
