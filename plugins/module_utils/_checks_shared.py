@@ -68,9 +68,9 @@ def _journals_of_others(situation: Situation) -> Iterator[Trouble]:
                 Finding(
                     "shared_state_dir",
                     f"{server.host}: in its nats_upgrade_state_dir is a turn that has not ended, and it is that of another "
-                    f"server ({name}, with {config}): this host answers as {server.facts.server_name}, with {own}. That one would be "
-                    "finished, or put back, in the place of this one. Set nats_upgrade_state_dir to a folder of its own for each "
-                    "of them, and have the other cluster's roll finished by its own inventory",
+                    f"server ({name}, with {config}): this host answers as {server.facts.server_name}, with {own}. That one "
+                    "would be finished, or put back, in the place of this one. Set nats_upgrade_state_dir to a folder of its "
+                    "own for each of them, and have the other cluster's roll finished by its own inventory",
                     waivable=False,
                     seen=(server.host,),
                 )
