@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tarfile
-from dataclasses import dataclass
 from typing import IO, Callable
 
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _identity,
+    _layout,
     _process,
     _safe_files,
     _tarball,
@@ -28,6 +27,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils import (
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._identity import Identity
+from ansible_collections.natsops.cluster.plugins.module_utils._layout import Layout
 from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
 from ansible_collections.natsops.cluster.plugins.module_utils._safe_files import Fresh
 
@@ -35,47 +35,18 @@ from ansible_collections.natsops.cluster.plugins.module_utils._safe_files import
 SPARE_BYTES = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where versions lie. C(switch) is the path that activating replaces; C(link) says that it is a symbolic link."""
+def layout(path: str, running_version: str, version: str, identity: Callable[[], Identity | None] = lambda: None) -> Layout:
+    """How versions lie beside each other on this node, from the path that the server is started by: see _layout.
 
-    switch: str
-    link: bool
-    binary: Callable[[str], str]
-    target: Callable[[str], str]
-
-
-def layout(path: str, running_version: str, version: str) -> Layout:
-    """How versions lie beside each other on this node, from the path that the server is started by.
-
-    A link with one of the two versions in its target (/opt/nats/current -> 2.14.6, or the binary itself) goes on being
-    switched so; a link without is pointed at a versioned file; a plain file gets versioned files beside it: nats-server-2.15.1.
+    Raises NatsError where that is not ours to change. C(identity) gives whose rights the server has, where it has to be asked.
     """
-    either = re.compile("|".join(rf"(?<![\d.]){re.escape(one)}(?![\d])" for one in (running_version, version)))
-    if os.path.islink(path):
-        return _linked(path, "", either)
-    parent, rest = os.path.split(path)
-    while parent not in ("/", ""):
-        if os.path.islink(parent) and either.search(_safe_files.link_target(parent)):
-            return _linked(parent, rest, either)
-        parent, name = os.path.split(parent)
-        rest = os.path.join(name, rest)
-    return Layout(path, False, lambda wanted: f"{path}-{wanted}", lambda wanted: f"{path}-{wanted}")
 
+    def installed() -> str | None:
+        with contextlib.suppress(NatsError):  # what does not run tells nothing
+            return version_of(path, identity())
+        return None
 
-def _linked(link: str, rest: str, either: re.Pattern[str]) -> Layout:
-    held = _safe_files.link_target(link)
-    found = list(either.finditer(held))
-
-    def target(wanted: str) -> str:
-        if found:
-            return held[: found[-1].start()] + wanted + held[found[-1].end() :]
-        return os.path.join(os.path.dirname(held), f"{_process.PROGRAM}-{wanted}")
-
-    def binary(wanted: str) -> str:
-        return os.path.normpath(os.path.join(os.path.dirname(link), target(wanted), rest))
-
-    return Layout(link, True, binary, target)
+    return _layout.require_own(_layout.of(path, (running_version, version), installed), running_version)
 
 
 def version_of(binary: str, identity: Identity | None = None) -> str:
@@ -236,16 +207,17 @@ def activate(where: Layout, version: str) -> None:
         ) from exc
 
 
-def keep(where: Layout, version: str, proofs: Proofs) -> None:
+def keep(where: Layout, version: str, proofs: Proofs, identity: Identity | None = None) -> None:
     """Give the active file its versioned name too, so that it is still there once another takes its place, and note its hash.
 
-    It is what has been started so far. What has that name already stays only where it is proved to be that version.
+    It is what has been started so far. What has that name already stays only where it is proved to be that version. Where another
+    version lies there, which replaced the one that runs, it does not get that one's name.
     """
-    kept, active = where.binary(version), os.path.realpath(where.switch)
+    kept, active = where.binary(version), os.path.realpath(where.start)
     try:
         if proofs.is_noted(kept, version):
             return
-        if os.path.isfile(active) and not _is_same_file(active, kept):
+        if os.path.isfile(active) and not _is_same_file(active, kept) and not _is_another(active, version, identity):
             _name_too(active, kept)
         if os.path.isfile(kept):
             proofs.note(kept, version, _safe_files.sha256_of(kept))
@@ -254,6 +226,14 @@ def keep(where: Layout, version: str, proofs: Proofs) -> None:
             f"cannot keep nats-server {version} as {kept}: {exc.strerror or exc}. It would be put back from there, so nothing "
             "was switched; run with become (-b), and make room where the disk is full"
         ) from exc
+
+
+def _is_another(active: str, version: str, identity: Identity | None) -> bool:
+    """Whether a binary says that it is another version. What says nothing, such as a wrapper, is what has been started so far."""
+    try:
+        return version_of(active, identity) != version
+    except NatsError:
+        return False
 
 
 def _is_same_file(one: str, other: str) -> bool:
@@ -296,7 +276,7 @@ def copy_running(process: _process.Process | None, path: str, copy: str, version
 def prune(where: Layout, keep_versions: int, needed: list[str]) -> list[str]:
     """Remove the oldest versioned files beside a plain binary, the needed ones never; return what was removed.
 
-    Where versions are directories behind a link, somebody else made that order: nothing is removed there.
+    Where versions lie behind a link, somebody else made that order: nothing is removed there.
     """
     if where.link:
         return []

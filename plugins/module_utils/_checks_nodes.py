@@ -8,7 +8,12 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _checks_containers, _checks_trust, _known
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _checks_containers,
+    _checks_shared,
+    _checks_trust,
+    _known,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, Trouble, named
 from ansible_collections.natsops.cluster.plugins.module_utils._versions import ServerVersion
@@ -37,6 +42,7 @@ def judge(situation: Situation, target: ServerVersion | None) -> Iterator[Troubl
         if target and host in running and not situation.unfinished(host):
             yield from _replaced_binary(host, node, running[host], target)
         yield from _damaged_journal(host, node)
+    yield from _checks_shared.judge(situation, target)
     yield from _other_processes(situation)
     yield from _others_in_its_place(situation)
     if target:

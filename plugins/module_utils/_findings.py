@@ -44,6 +44,7 @@ NAMES: Mapping[str, str] = {
     "prerelease": "the target is a preview or a release candidate",
     "r1_assets": "streams and consumers without a second replica are down while their node is",
     "replaced_binary": "another version than the one that runs lies where the server is started from",
+    "shared_binary": "one file starts several servers of a machine",
     "single_route": "a server knows only one other by its configuration",
     "single_server": "a server is alone in its cluster",
     "skipped_minor": "the target is more than one minor away",
@@ -59,6 +60,7 @@ NAMES: Mapping[str, str] = {
     "unsafe_path": "others than root can change what is started as the server",
     "unsafe_unit": "the service manager may stop or start the server at the wrong time",
     "version_window": "the target is further away from what runs than the policy allows",
+    "versioned_path": "the server is started by a path that names the old version, and no link can be switched",
     "withdrawn_version": "there is no such release, or no longer",
 }
 # What nobody may waive: going on would be guessing, or would break the cluster for certain.
@@ -71,6 +73,7 @@ FINAL: Mapping[str, str] = {
     "foreign_facts": "what was found out on one node is given for another",
     "lame_duck_settings": "the server would not start with its lame duck settings",
     "locked": "another run is at work on this cluster",
+    "managed_link": "update-alternatives writes the link that would be switched",
     "names_with_spaces": "a server, cluster or gateway name has a space in it, and the target does not start with it",
     "no_archive": "the archive of the target cannot be fetched, or is none",
     "no_data_volume": "the data of a server lie in its container, and would be lost with it",
@@ -85,6 +88,7 @@ FINAL: Mapping[str, str] = {
     "quorum": "stopping a node would take the last majority of a group",
     "rebalance_account": "clients are to be asked to move, and there is no system account to ask them by",
     "removed_on_exit": "the container is removed when its server exits",
+    "shared_state_dir": "two servers of a machine keep their journal and lock in one folder",
     "surge_jetstream": "a temporary server has JetStream, so that the meta group would miss it once it has gone",
     "surge_server": "a temporary server cannot be one",
     "wrong_hash": "the archive of the target is not the one that its hash names",

@@ -116,6 +116,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     folder = _unit_start.folder(unit) if unit else cwd_of(process) if believed else None
     output = output_file(process) if believed else None
     identity = None if container else _identity.of(process, unit)
+    version = None if container else installed_version(start.binary_path, identity)
     config_path = start.config_path
     argv = list(process.argv) if process else _unit_start.server_argv(unit) or list(params.get("start_argv") or [])
     files: list[str] = []
@@ -138,7 +139,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "found_by": found.found_by,
         "listening_ports": _ports(process),
         "binary_path": start.binary_path,
-        "binary_version": None if container else installed_version(start.binary_path, identity),
+        "binary_version": version,
         "config_path": config_path,
         "config_common": _common_digest(tree),
         "config_modified": last_modified([at_start(path) for path in files]),
@@ -158,6 +159,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         **_stored.facts(params.get("store_dir"), root, process, cwd_of(process)),
         "next_start": _next_start(params, process, unit, root, at_start, read_again) if process else None,
         **kept,
+        **(_switch_facts(start.binary_path, version, process) if params.get("switches") and not container else {}),
         **(_access_facts(params, tree, argv) if is_seen and params.get("fingerprint_key") else {}),
     }
 
@@ -241,6 +243,14 @@ def _common_digest(tree: _config_tree.Tree) -> str:
     return _config_own.common_digest(tree)
 
 
+def _switch_facts(binary_path: str, version: str | None, process: Process | None) -> dict[str, Any]:
+    """What a roll to another version switches, as a fact to compare with other servers."""
+    # Here and not above, as below.
+    from ansible_collections.natsops.cluster.plugins.module_utils import _shared
+
+    return {"binary_switch": _shared.switch(binary_path, version, process) if binary_path else None}
+
+
 def _access_facts(params: Mapping[str, Any], tree: _config_tree.Tree, argv: Sequence[str]) -> dict[str, Any]:
     """Who may connect to the server, as a fact to compare with other servers."""
     # Here and not above, as below.
@@ -275,6 +285,7 @@ def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str,
         _journal,
         _lock,
         _package_guard,
+        _shared,
         _state_files,
         _state_keys,
         _systemd,
@@ -290,6 +301,7 @@ def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str,
     kept = {
         "journal": _journal.as_dict(journal),
         "lock": _lock.look(state_dir).as_dict(),
+        "state_place": _shared.place_of(state_dir),
         "hold": held,
         "package_guard": _package_guard.left(),
     }

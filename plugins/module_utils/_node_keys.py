@@ -64,6 +64,11 @@ _UNSAFE: Mapping[str, Key] = {
     **dict.fromkeys(("program", "path", "owner", "mode"), TEXT.needed),
     **dict.fromkeys(("refuses", "link"), FLAG.needed),
 }
+_SWITCH: Mapping[str, Key] = {
+    **dict.fromkeys(("path", "managed", "names_version", "place"), TEXT.needed),
+    "link": FLAG.needed,
+    "others": records({"pid": PID.needed, "config_path": TEXT.needed}).needed,
+}
 _NEXT_START: Mapping[str, Key] = {
     **dict.fromkeys(("server_name", "cluster", "system_account", "jetstream_domain", "store_dir"), optional(TEXT)),
     "config_path": TEXT,
@@ -111,6 +116,8 @@ KEYS: Mapping[str, Key] = {
     ),
     "unsafe_paths": records(_UNSAFE),
     "access": record(_ACCESS),
+    "binary_switch": optional(record(_SWITCH)),
+    "state_place": TEXT,
     "container": optional(record(_CONTAINER)),
     "journal": optional(record()),
     "lock": optional(record()),

@@ -37,6 +37,7 @@ RISKS: Mapping[str, str] = {
     "prerelease": "what a release would not have had",
     "r1_assets": "publishers and consumers of them fail meanwhile; those in memory are emptied",
     "replaced_binary": "a crash meanwhile starts that version",
+    "shared_binary": "a crash starts another server with that version, before its turn and undrained",
     "single_route": "a server that restarts at the wrong moment stays alone",
     "single_server": "no service for the length of a drain and a start",
     "skipped_minor": "a way that nobody tests",
@@ -52,5 +53,6 @@ RISKS: Mapping[str, str] = {
     "unsafe_path": "what that user puts there is the server",
     "unsafe_unit": "none in the roll; clients that are dropped at the next systemctl stop",
     "version_window": "a way that nobody tests",
+    "versioned_path": "a file of the new version under the name of the old one",
     "withdrawn_version": "what it was withdrawn for",
 }

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
 import stat
+import time
 from typing import IO, BinaryIO, Callable, Iterator
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _trust
 from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
 
+# A link that is older than this was left by a run that died.
+_LEFT_SECONDS = 3600.0
 _FOLDER = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -107,18 +111,26 @@ def _entered(parent: int, name: str, make: bool, path: str) -> int:
 class Fresh:
     """A new file in an opened folder, of this user, under a name that nobody can guess. It gets its own name by one rename.
 
-    Without C(rename) nothing is left of it.
+    Without C(rename) nothing is left of it. Several may be made in one folder at once, as for servers that share a machine.
     """
 
     PREFIX = ".natsops-"
 
     def __init__(self, parent: int) -> None:
-        self._parent = parent
-        self.name = f"{self.PREFIX}{secrets.token_hex(16)}"
+        self._parent, self._sha256, self._mode = parent, "", 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self.file = os.fdopen(os.open(self.name, flags, 0o600, dir_fd=parent), "wb")
-        # While it is held its number is its own, also when its name goes to another file. What is open for writing cannot be run.
-        self._held = os.open(f"/proc/self/fd/{self.file.fileno()}", os.O_PATH | os.O_CLOEXEC)
+        while True:
+            self.name = f"{self.PREFIX}{secrets.token_hex(16)}"
+            self.file = os.fdopen(os.open(self.name, flags, 0o600, dir_fd=parent), "wb")
+            # While it is held its number is its own, also when its name goes to another file, and C(sweep) leaves it. Not for
+            # writing: what is open for that cannot be run.
+            self._held = os.open(f"/proc/self/fd/{self.file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(self._held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):  # swept in this very moment
+                os.stat(self.name, dir_fd=parent, follow_symlinks=False)
+                return
+            self.__exit__()
 
     def __enter__(self) -> Fresh:
         return self
@@ -131,10 +143,12 @@ class Fresh:
 
     def fill(self, source: IO[bytes]) -> str:
         """Write all of a file; return its SHA-256."""
-        return digest_of(source, self.file.write)
+        self._sha256 = digest_of(source, self.file.write)
+        return self._sha256
 
     def close(self, mode: int) -> None:
         """What was written is all of it: sync it to the disk, with this mode."""
+        self._mode = mode
         self.file.flush()
         os.fchown(self.file.fileno(), os.geteuid(), os.getegid())
         os.fchmod(self.file.fileno(), mode)
@@ -142,12 +156,26 @@ class Fresh:
         self.file.close()
 
     def rename(self, name: str) -> None:
-        """Give it a name, which nothing else has then."""
+        """Give it a name, which nothing else has then. Where the same file lies there already, that one stays."""
+        if self._lies_there(name):
+            return
         os.replace(self.name, name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
         now = os.stat(name, dir_fd=self._parent, follow_symlinks=False)
-        if not os.path.samestat(now, os.fstat(self._held)):
+        # For another server of this machine, the same may have been put there meanwhile.
+        if not os.path.samestat(now, os.fstat(self._held)) and not self._lies_there(name):
             raise OSError(errno.ESTALE, "another user has put another file in its place", name)
         sync(self._parent)
+
+    def _lies_there(self, name: str) -> bool:
+        """Whether a file of this name has the same content and mode, and nobody else can write it."""
+        try:
+            opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._parent)
+        except OSError:
+            return False
+        with os.fdopen(opened, "rb") as file:
+            seen = os.fstat(opened)
+            same = stat.S_ISREG(seen.st_mode) and stat.S_IMODE(seen.st_mode) == self._mode and not _trust.is_weak(seen)
+            return same and seen.st_size == os.fstat(self._held).st_size and digest_of(file) == self._sha256
 
 
 def copy(source: str, path: str, mode: int) -> None:
@@ -203,15 +231,31 @@ def sync(parent: int) -> None:
 
 
 def sweep(parent: int) -> None:
-    """Remove what a run that died has left of a C(Fresh) in an opened folder."""
+    """Remove what runs that died have left of a C(Fresh), or a link, in an opened folder. What others are making stays."""
     descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
     try:
-        left = [name for name in os.listdir(descriptor) if name.startswith(Fresh.PREFIX)]
+        found = [name for name in os.listdir(descriptor) if name.startswith(Fresh.PREFIX)]
     finally:
         os.close(descriptor)
-    for name in left:
+    for name in found:
         with contextlib.suppress(OSError):
-            os.unlink(name, dir_fd=parent)
+            if _is_left(parent, name):
+                os.unlink(name, dir_fd=parent)
+
+
+def _is_left(parent: int, name: str) -> bool:
+    """Whether whoever made it is gone. A link is there for a moment only, and nobody can hold it."""
+    seen = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:
+        return time.time() - seen.st_ctime > _LEFT_SECONDS
+    opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(opened)
+    return True
 
 
 def appended(path: str) -> BinaryIO:

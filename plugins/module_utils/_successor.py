@@ -78,7 +78,7 @@ class Staged:
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._params = params
         self._version, self._running = params["version"], params["running_version"]
-        self._where = _binary.layout(params["path"], self._running, self._version)
+        self._where = _binary.layout(params["path"], self._running, self._version, lambda: _node.identity_of(params))
         self._binary = self._where.binary(self._version)
         self._proofs = Proofs(params.get("state_dir"))
 
@@ -89,7 +89,7 @@ class Staged:
             _binary.require_staged(self._binary, self._version, self._proofs, identity, "nothing was signalled")
             _require_own_start(self._params)
             if not _binary.is_active(self._where, self._version):
-                _binary.keep(self._where, self._running, self._proofs)
+                _binary.keep(self._where, self._running, self._proofs, identity)
         except NatsError as exc:
             raise NatsError(str(exc), **{**exc.details, "exit_seen": False}) from exc
 

@@ -12,8 +12,10 @@ version_added: "0.1.0"
 description:
   - Keeps versions side by side. What is running is never written to, and activating is one rename on the same file system.
   - Where O(path) is a plain file, versions lie beside it as C(nats-server-2.15.1).
-  - Where O(path), or a directory that it is in, is a symbolic link with the running version in its target, such as
-    C(/opt/nats/current) to C(2.14.6), the new version lies beside that and the link is switched.
+  - Where a symbolic link on the way to O(path) has the running version in its target, such as C(/opt/nats/current) to C(2.14.6),
+    the new version lies beside that and this link is switched. It may be behind others, as where C(/usr/local/bin/nats-server)
+    leads to C(/opt/nats/current/nats-server). All places of the target that are the version become the new one.
+  - Links of C(update-alternatives) are never written to. One with a version in its target is refused.
 options:
   state:
     description:
@@ -116,16 +118,21 @@ def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     if not params["sha256"]:
         raise NatsError("refused: there is no SHA-256 for the archive: no hash, no install", refusal="no_hash")
     proofs, identity = Proofs(params["state_dir"]), _node.identity_of(params)
-    if proofs.is_from(binary, params["version"], params["sha256"]) and _binary.is_staged(binary, params["version"], identity):
-        return {"changed": False}
+    there = proofs.is_from(binary, params["version"], params["sha256"]) and _binary.is_staged(binary, params["version"], identity)
     if module.check_mode:
-        return {"changed": True}
-    if params["archive"] is None:
-        raise NatsError(f"nats-server {params['version']} is not staged at {binary}, and there is no archive to stage it from")
-    _binary.stage(params["archive"], params["sha256"], binary, params["version"], proofs, identity)
-    # SELinux: the label that the policy has for this place, not the one of where it was unpacked.
-    module.set_default_selinux_context(binary, False)
-    return {"changed": True}
+        return {"changed": not there}
+    if not there:
+        if params["archive"] is None:
+            raise NatsError(
+                f"nats-server {params['version']} is not staged at {binary}, and there is no archive to stage it from"
+            )
+        _binary.stage(params["archive"], params["sha256"], binary, params["version"], proofs, identity)
+        # SELinux: the label that the policy has for this place, not the one of where it was unpacked.
+        module.set_default_selinux_context(binary, False)
+    if not _binary.is_active(where, params["version"]):
+        # Not in the server's turn: by then another one that is started by the same file may have switched it.
+        _binary.keep(where, params["running_version"], proofs, identity)
+    return {"changed": not there}
 
 
 def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
@@ -136,8 +143,9 @@ def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     removed = []
     if changed and not module.check_mode:
         proofs = Proofs(params["state_dir"])
-        _binary.require_staged(where.binary(version), version, proofs, _node.identity_of(params), "nothing was switched")
-        _binary.keep(where, running, proofs)
+        identity = _node.identity_of(params)
+        _binary.require_staged(where.binary(version), version, proofs, identity, "nothing was switched")
+        _binary.keep(where, running, proofs, identity)
         _binary.activate(where, version)
         module.set_default_selinux_context(where.switch, False)
         removed = _binary.prune(where, params["keep_versions"], [version, running])
@@ -163,7 +171,7 @@ def main() -> None:
     )
     params = module.params
     try:
-        where = _binary.layout(params["path"], params["running_version"], params["version"])
+        where = _binary.layout(params["path"], params["running_version"], params["version"], lambda: _node.identity_of(params))
         result = (staged if params["state"] == "staged" else active)(module, where)
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)

@@ -51,6 +51,9 @@ options:
       are. It may be run by another program, as by C(runuser).
     type: list
     elements: str
+  switches:
+    description: Whether a roll is to switch the binary. The facts then tell what it switches, and which other servers with it.
+    type: bool
   next_start:
     description:
       - The fact RV(ansible_facts.nats_node.next_start) that a plan was made by. Where given, the module fails if the next start
@@ -235,6 +238,18 @@ ansible_facts:
             - C(accounts) by name (empty for users in none), each with C(users) by name and C(others); and C(settings). Their
               values are fingerprints.
           type: dict
+        binary_switch:
+          description:
+            - With O(switches), the link or the plain file that a roll to another version switches; null where that is not known.
+            - C(path), C(link) (whether it is a link), C(managed) (the link of C(update-alternatives) that holds the version, else
+              empty), C(names_version) (the version in RV(ansible_facts.nats_node.binary_path) itself, else empty) and C(place),
+              which is the same for hosts that share it.
+            - C(others), each with C(pid) and C(config_path), are other servers on the machine that it starts. Those of other
+              users are seen by root alone.
+          type: dict
+        state_place:
+          description: With O(state_dir), what tells this folder from all others; the same for hosts that share it.
+          type: str
         container:
           description: >-
             C(name), C(id), C(image), C(restart) (its restart policy, as C(docker update) takes it), C(removed_on_exit),
@@ -283,6 +298,7 @@ def main() -> None:
             "binary_path": {"type": "path"},
             "config_path": {"type": "path"},
             "image": {"type": "str"},
+            "switches": {"type": "bool"},
             "store_dir": {"type": "path"},
             "state_dir": {"type": "path"},
             "start_argv": {"type": "list", "elements": "str"},

@@ -94,6 +94,15 @@ def test_a_folder_for_reports_that_cannot_be_written_is_refused_with_the_variabl
     assert "Set nats_upgrade_report_dir to a folder that can be written. Nothing was touched." in message
 
 
+def test_one_state_folder_for_two_servers_of_a_machine_is_refused_with_the_variable_to_set(
+    cluster: LoopbackCluster, refused: Refused
+) -> None:
+    state = str(cluster.nodes["n1"].folder / "state")
+    message = one_message(refused("2.15.1", hosts={"n2": {"nats_upgrade_state_dir": state}}))
+    assert "refused: shared_state_dir: n1, n2 have one nats_upgrade_state_dir, on one machine" in message
+    assert "/var/lib/natsops/{{ inventory_hostname }}" in message
+
+
 def test_a_server_that_its_supervisor_does_not_run_is_refused_with_what_the_supervisor_says(refused: Refused) -> None:
     status = ["sh", "-c", "echo nats FATAL; exit 3"]
     message = said(refused("2.15.1", nats_upgrade_status_command=status))

@@ -74,7 +74,7 @@ def test_a_new_version_goes_beside_the_old_one_in_the_order_that_is_there(
 @pytest.mark.parametrize(
     ("held", "new"),
     [
-        pytest.param(f"opt/{OLD}/nats-server-{OLD}", f"opt/{OLD}/nats-server-{NEW}", id="twice-and-the-last-counts"),
+        pytest.param(f"opt/{OLD}/nats-server-{OLD}", f"opt/{NEW}/nats-server-{NEW}", id="twice"),
         pytest.param(f"opt/v{OLD}/nats-server", f"opt/v{NEW}/nats-server", id="with-a-v"),
         pytest.param(f"opt/build-1{OLD}/nats-server", f"opt/build-1{OLD}/nats-server-{NEW}", id="end-of-another-number"),
         pytest.param(f"opt/{OLD}0/nats-server", f"opt/{OLD}0/nats-server-{NEW}", id="beginning-of-another-version"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,3 +107,67 @@ def test_what_is_no_link_any_more_leads_nowhere(tmp_path: Path) -> None:
     assert _safe_files.link_target(str(tmp_path / "link")) == "target"
     with pytest.raises(OSError, match="not a link any more"):
         _safe_files.link_target(str(tmp_path / "none"))
+
+
+def fresh_of(parent: int, text: bytes) -> _safe_files.Fresh:
+    fresh = _safe_files.Fresh(parent)
+    fresh.fill(io.BytesIO(text))
+    fresh.close(0o755)
+    return fresh
+
+
+def test_what_another_process_is_writing_is_not_swept_away_and_what_a_dead_one_has_left_is(tmp_path: Path) -> None:
+    """Servers that share a machine, and a folder, are made ready at the same time."""
+    (tmp_path / ".natsops-left").write_bytes(b"left over")
+    with _safe_files.folder(str(tmp_path)) as parent, _safe_files.Fresh(parent) as fresh:
+        for write in (lambda: None, lambda: fresh.close(0o755)):
+            write()
+            child = os.fork()
+            if not child:
+                _safe_files.sweep(parent)
+                os._exit(0)
+            os.waitpid(child, 0)
+            assert os.listdir(tmp_path) == [fresh.name]
+
+
+def test_a_link_on_its_way_to_its_name_is_swept_once_nobody_can_be_at_work_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".natsops-link").symlink_to("nowhere")
+    (tmp_path / "file").write_bytes(b"1")
+    os.link(tmp_path / "file", tmp_path / ".natsops-second-name")
+    with _safe_files.folder(str(tmp_path)) as parent:
+        _safe_files.sweep(parent)
+        assert len(os.listdir(tmp_path)) == 3
+        later = time.time() + 3601
+        monkeypatch.setattr(time, "time", lambda: later)
+        _safe_files.sweep(parent)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_the_same_file_that_lies_there_stays_and_one_that_others_can_write_does_not(tmp_path: Path) -> None:
+    with _safe_files.folder(str(tmp_path)) as parent:
+        with fresh_of(parent, b"new") as first:
+            first.rename("file")
+        seen = (tmp_path / "file").stat()
+        with fresh_of(parent, b"new") as second:
+            second.rename("file")
+        assert os.path.samestat((tmp_path / "file").stat(), seen)
+        (tmp_path / "file").chmod(0o777)
+        with fresh_of(parent, b"new") as third:
+            third.rename("file")
+        assert (tmp_path / "file").stat().st_mode & 0o7777 == 0o755
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_the_same_file_that_was_put_there_in_the_same_moment_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.replace
+    with _safe_files.folder(str(tmp_path)) as parent, fresh_of(parent, b"new") as one, fresh_of(parent, b"new") as other:
+
+        def both(*args: Any, **options: Any) -> None:
+            rename(*args, **options)
+            rename(other.name, "file", src_dir_fd=parent, dst_dir_fd=parent)
+
+        monkeypatch.setattr(os, "replace", both)
+        one.rename("file")
+    assert (tmp_path / "file").read_bytes() == b"new"
