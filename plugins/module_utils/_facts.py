@@ -25,6 +25,7 @@ SPEC: _arguments.Spec = {**_arguments.MONITORING, "as_facts": {"type": "bool", "
 _WHOLE = _fields.whole(-(2**63), 2**63)
 _OF_TYPE = {
     "str": _fields.TEXT,
+    "str | None": _fields.optional(_fields.TEXT),
     "int": _WHOLE,
     "int | None": _fields.optional(_WHOLE),
     "bool": _fields.FLAG,
