@@ -29,6 +29,7 @@ _KEYS: Mapping[str, Mapping[str, Key]] = {
     },
     "planned": {
         **dict.fromkeys(("order", "later", "done"), TEXTS),
+        "left_out": optional(TEXTS),
         "clusters": record_of(TEXTS),
         "servers": record_of(record({"version": TEXT})),
         "seconds": optional(record_of(SECONDS)),
