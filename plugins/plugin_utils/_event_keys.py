@@ -36,6 +36,7 @@ _KEYS: Mapping[str, Mapping[str, Key]] = {
         "assets_down": _TEXTS_BY_NAME,
         "left_by": optional(record()),
     },
+    "interrupted": {"by": TEXT.needed},
     # Between these times are measured.
     "phase": {"at": _fields.TIME.needed, **dict.fromkeys(("phase", "state"), TEXT.needed)},
     "node_done": {"host": TEXT.needed, "seconds": optional(SECONDS), "new_version": optional(TEXT)},
