@@ -52,9 +52,10 @@ class ActionModule(LookingAction):
         return stats_of(self.told.log, "refused" if plan.settled.refusals else "failed", nats_upgrade_plan=told)
 
     def _write(self, log: Log, plan: _plan.Plan, situation: Situation, told: Result) -> None:
+        findings = ("refusals", "waived", "warnings")
         log.write(
             "planned",
-            **{key: told[key] for key in ("target", "clusters", "order", "later", "done", "refusals", "waived", "warnings")},
+            **{key: told[key] for key in ("target", "clusters", "order", "later", "done", "left_out", *findings)},
             servers={
                 server.host: {
                     "server_name": server.facts.server_name,

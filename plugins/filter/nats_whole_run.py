@@ -14,6 +14,8 @@ from typing import Any, Mapping, Sequence
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _signals
+
 DOCUMENTATION = r"""
 name: nats_whole_run
 short_description: Refuse to run a part of a playbook
@@ -21,6 +23,7 @@ version_added: "0.1.0"
 description:
   - For the playbooks of this collection. Gives its input back, unless C(--tags), C(--skip-tags), C(--start-at-task) or C(--step)
     would leave out tasks of a playbook that was called itself.
+  - From then on a run that Ctrl-C or SIGTERM ends says where it stands.
   - In a playbook of one's own, which imports one of these, tags and the rest choose among its own plays, and nothing is refused.
 options:
   _input:
@@ -79,6 +82,8 @@ def nats_whole_run(value: Any) -> Any:
     why = why_not(context.CLIARGS) if any(map(is_ours, called)) else ""
     if why:
         raise AnsibleFilterError(why)
+    # Here and nowhere else are we in the process that outlives all tasks.
+    _signals.watch()
     return value
 
 

@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import defaultdict
 from dataclasses import replace
 from typing import Collection, Container, Iterable, Iterator, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _balance, _checks_alike, _diverged, _known, _quorum
+from ansible_collections.natsops.cluster.plugins.module_utils import (
+    _balance,
+    _checks_alike,
+    _diverged,
+    _known,
+    _peers,
+    _quorum,
+)
 from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Reading
@@ -166,18 +172,13 @@ def _membership(situation: Situation) -> Iterator[Trouble]:
         )
 
 
-# What a meta leader calls a member that it has not heard of since it started. It is removed by its id, and by no name.
-_NAMELESS = re.compile(r"Server name unknown at this time \(peerID: (\w+)\)\Z")
-
-
 def _ghost(name: str) -> str:
-    nameless = _NAMELESS.match(name)
-    return f"a server of which only the peer id is known ({nameless[1]})" if nameless else name
+    nameless = _peers.id_in(name)
+    return f"a server of which only the peer id is known ({nameless})" if nameless else name
 
 
 def _removal(name: str) -> str:
-    nameless = _NAMELESS.match(name)
-    return f"nats server cluster peer-remove {shlex.quote(nameless[1] if nameless else name)}"
+    return f"nats server cluster peer-remove {shlex.quote(_peers.id_in(name) or name)}"
 
 
 def _unknown(situation: Situation) -> tuple[set[str], set[str]]:
@@ -220,14 +221,22 @@ def _behind_silent(situation: Situation) -> set[str]:
 
 
 def _may_be(host: str, names: Iterable[str]) -> bool:
-    return host in names or host.split(".", 1)[0] in names
+    return any(_peers.is_of(name, one) for name in names for one in _names_of(host))
+
+
+def _names_of(host: str) -> tuple[str, str]:
+    """What the server of a host may be called."""
+    return host, host.split(".", 1)[0]
 
 
 def _replica_keys(situation: Situation, names: Container[str]) -> Iterator[str]:
+    """Keys of replicas on these servers, whatever their leaders call them: another leader, later, may know only their id."""
+    silent = [name for reading in situation.silent for name in _names_of(reading.name)]
     for group in situation.cluster.led:
         for replica in group.replicas:
             if replica.name in names:
-                yield Missing("jsz", "", f"replica {replica.name} of {group.label}").key
+                for name in sorted(_peers.called(replica.name, silent)):
+                    yield Missing("jsz", "", f"replica {name} of {group.label}").key
 
 
 def _size(name: str, servers: Sequence[Server], situation: Situation) -> Iterator[Trouble]:

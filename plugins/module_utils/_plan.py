@@ -108,6 +108,8 @@ class Plan:
     surge: tuple[_surge.Place, ...] = ()
     # Hosts of steps that a later run is to take, because this one takes only so many.
     later: tuple[str, ...] = ()
+    # Hosts whose servers do not answer, where that is waived.
+    left_out: tuple[str, ...] = ()
 
     @property
     def blind(self) -> bool:
@@ -124,7 +126,7 @@ class Plan:
 
     def seen(self) -> Plan:
         """The plan without its steps where it is blind."""
-        return replace(self, steps=(), done=(), notes=(), ways_back=(), surge=()) if self.blind else self
+        return replace(self, steps=(), done=(), left_out=(), notes=(), ways_back=(), surge=()) if self.blind else self
 
     def only(self, most: int, hosts: Collection[str]) -> Plan:
         """The plan with the first steps only, of those that are on the hosts of this run."""
@@ -141,6 +143,7 @@ class Plan:
             "order": list(self.order),
             "later": list(self.later),
             "done": list(self.done),
+            "left_out": list(self.left_out),
             "clusters": {name: list(hosts) for name, hosts in self.clusters.items()},
             "domains": [list(hosts) for hosts in self.domains],
             "steps": [step.as_dict() for step in self.steps],
@@ -191,6 +194,7 @@ def make_plan(
         target=version,
         steps=tuple(steps),
         done=tuple(server.host for server in ordered if server not in left),
+        left_out=left_out_of(situation),
         clusters=clusters_of(ordered, steps),
         domains=domains_of(situation),
         **settled_of(troubles, waived),
@@ -212,6 +216,11 @@ def most_nodes(wanted: Any) -> int | None:
             f"refused: nats_upgrade_max_nodes is {wanted!r}, and has to be a whole number from 1, or all. Nothing was touched."
         )
     return int(text)
+
+
+def left_out_of(situation: Situation) -> tuple[str, ...]:
+    """Hosts that nothing is done on: their servers do not answer, and no turn of ours has brought that about."""
+    return tuple(reading.name for reading in situation.silent if not situation.unfinished(reading.name))
 
 
 def settled_of(troubles: Sequence[Trouble], waived: frozenset[str]) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def _order(plan: Plan) -> Iterator[str]:
         if done:
             yield f"  {_left_alone(plan, done, 'it')}"
         yield from (f"  after: {place.host} is drained and stopped" for place in surge)
+    yield from _left_out(plan.left_out)
 
 
 def _seconds(plan: Plan, steps: Sequence[Step]) -> float:
@@ -106,6 +107,12 @@ def _left_alone(plan: Plan, hosts: Sequence[str], target: str) -> str:
     known = [host for host in hosts if host in plan.done]
     said = [f"{named(known)} {'need' if len(known) > 1 else 'needs'} no restart"] if known else []
     return "; ".join([*said, *([f"{named(unseen)} not looked at"] if unseen else [])])
+
+
+def _left_out(hosts: Sequence[str]) -> Iterator[str]:
+    if hosts:
+        answers = "do not answer, and stay as they are" if len(hosts) > 1 else "does not answer, and stays as it is"
+        yield f"left out: {named(hosts)} {answers}"
 
 
 def _joined(plan: Plan) -> Iterator[str]:

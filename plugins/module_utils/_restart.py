@@ -67,6 +67,7 @@ def make_plan(
         target="",
         steps=tuple(steps),
         done=tuple(s.host for s in ordered if s.host not in taken and s.host in situation.nodes),
+        left_out=_plan.left_out_of(situation),
         clusters=_plan.clusters_of(ordered, steps),
         domains=_plan.domains_of(situation),
         **_plan.settled_of(troubles, waived),

@@ -142,6 +142,10 @@ plan:
       description: Hosts that run the version already, or need no restart.
       type: list
       elements: str
+    left_out:
+      description: Hosts whose servers do not answer, with C(missing_server) waived. Nothing is done on them.
+      type: list
+      elements: str
     clusters:
       description: By name of the cluster as the servers give it, its hosts in order.
       type: dict

@@ -29,12 +29,14 @@ _KEYS: Mapping[str, Mapping[str, Key]] = {
     },
     "planned": {
         **dict.fromkeys(("order", "later", "done"), TEXTS),
+        "left_out": optional(TEXTS),
         "clusters": record_of(TEXTS),
         "servers": record_of(record({"version": TEXT})),
         "seconds": optional(record_of(SECONDS)),
         "assets_down": _TEXTS_BY_NAME,
         "left_by": optional(record()),
     },
+    "interrupted": {"by": TEXT.needed},
     # Between these times are measured.
     "phase": {"at": _fields.TIME.needed, **dict.fromkeys(("phase", "state"), TEXT.needed)},
     "node_done": {"host": TEXT.needed, "seconds": optional(SECONDS), "new_version": optional(TEXT)},

@@ -26,7 +26,9 @@ Event = Dict[str, Any]
 EVENTS, JSON, PAGE = "events.jsonl", "report.json", "report.html"
 # After these the report is up to date at once; after the others some seconds old at most while anything happens, more where it is
 # large: made of two megabytes, for 30 nodes, it takes 0.7 s.
-IMPORTANT = frozenset({"run_began", "planned", "resumed", "taken_up", "put_back", "node_done", "failed", "run_ended"})
+IMPORTANT = frozenset(
+    {"run_began", "planned", "resumed", "taken_up", "put_back", "node_done", "failed", "interrupted", "run_ended"}
+)
 _STALE_SECONDS, _BYTES_PER_SECOND = 5.0, 50_000
 # What a mistake in the making of a report may raise: it is not worth a cluster that is left half upgraded.
 _MISTAKES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)

@@ -87,6 +87,11 @@ class Story:
     @property
     def lines(self) -> list[str]:
         """The end of a run that ends well."""
+        out = self.planned.get("left_out") or []
+        return [*self._end, *([f"Left out: {', '.join(out)}, which did not answer"] if out else [])]
+
+    @property
+    def _end(self) -> list[str]:
         every, done = len(self.left) + len(self.done), len(self.done)
         if self.looks_only:
             return [f"{len(self.left)} of {every} to do. Nothing was touched"]

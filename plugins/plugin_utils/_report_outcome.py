@@ -65,10 +65,9 @@ def _words(
     done = _done(asked, upgraded, len(upgraded) + len(left))
     if not events.all:
         return "Nothing was recorded", "There is no event in this run."
-    if state == NOT_ENDED and events.taken_up_by:
-        return "The run broke off", _last_sign(events, found, f"{done} so far. " if upgraded else "", _TAKEN_UP)
     if state == NOT_ENDED:
-        return "The run has not ended", _last_sign(events, found, f"{done} so far. " if upgraded else "")
+        headline, why = _broken_off(events)
+        return headline, _last_sign(events, found, f"{done} so far. " if upgraded else "", why)
     if state == "failed":
         return _failed(events), f"{done}."
     if state == "refused":
@@ -80,6 +79,14 @@ def _words(
     if asked["check_mode"]:
         return f"Plan: {_servers(len(left))} to take", "It was only looked at: nothing was touched."
     return done, f"{named(left)} left for the next run." if state == "part_done" and left else ""
+
+
+def _broken_off(events: Events) -> tuple[str, str]:
+    """Of a run that has no end: the headline, and why that is."""
+    by = [f"It was ended by {values.short(event.data.get('by'))}" for event in events.own("interrupted")]
+    if events.taken_up_by:
+        return "The run broke off", [_TAKEN_UP, *by][-1]
+    return ("The run was interrupted", by[-1]) if by else ("The run has not ended", _UNKNOWN)
 
 
 def _done(asked: Mapping[str, Any], upgraded: Sequence[str], of: int) -> str:
@@ -102,7 +109,7 @@ def _failed(events: Events) -> str:
     return f"Failed{where}{': ' if step else ''}{step}"
 
 
-def _last_sign(events: Events, found: Sequence[Span], done: str, why: str = _UNKNOWN) -> str:
+def _last_sign(events: Events, found: Sequence[Span], done: str, why: str) -> str:
     """A run that is still at work looks the same: say what was last seen of it."""
     running = [f"'{span.phase}'{f' of {span.host}' if span.host else ''}" for span in found if span.state == "open"]
     during = f", during {named(running)}" if running else ""

@@ -14,7 +14,13 @@ from typing import Any, Mapping
 
 from ansible.utils.display import Display
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _folding, _outcome, _watching
+from ansible_collections.natsops.cluster.plugins.plugin_utils import (
+    _broken_off,
+    _folding,
+    _outcome,
+    _signals,
+    _watching,
+)
 from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Log
 
 Result = dict[str, Any]
@@ -55,8 +61,22 @@ class Teller:
 
     def began(self) -> None:
         self._begin = time.time()
+        if self.log:
+            _signals.at(self._place(self.log))
         if self.phase and not self._task.check_mode:
             self.tell_phase(self.phase, "began", at=self._begin)
+
+    def _place(self, log: Log) -> _broken_off.Place:
+        lease = str(self._vars.get("nats_upgrade_lock_lease_seconds", ""))
+        return _broken_off.Place(
+            run=log.run,
+            folder=str(log.folder),
+            host=self.host,
+            step=str(self._task.name),
+            # A template would have to be worked out for each task.
+            lease=lease if lease.isdigit() else "",
+            in_awx="awx_job_id" in self._vars,
+        )
 
     def tell(self, kind: str, **keys: Any) -> None:
         """Write an event, where there is somewhere to write it."""

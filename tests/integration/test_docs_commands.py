@@ -19,7 +19,7 @@ ELSEWHERE = (THIS_RUN, INSTALL, UPGRADE)
 
 @pytest.fixture(scope="module")
 def user(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    with LoopbackCluster("2.14.6") as cluster:
+    with LoopbackCluster("2.14.5") as cluster:
         yield User.of(cluster, mirror, tmp_path_factory.mktemp("user"))
 
 

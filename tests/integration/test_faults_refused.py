@@ -152,6 +152,37 @@ def test_a_server_that_has_gone_for_good_is_named_and_waived_until_the_quorum_wo
         assert starts(cluster) == begun
 
 
+def test_a_dead_server_on_a_living_host_is_left_out_where_that_is_waived_and_the_others_are_taken(mirror: Path) -> None:
+    with LoopbackCluster(OLD, 5) as cluster:
+        asyncio.run(make_stream(cluster.urls, "FIVE", "five.>", num_replicas=5))
+        cluster.wait_ready()
+        # Its pid file stays, and names a process that is no more.
+        cluster.kill_node("n5")
+        assert wait_until(lambda: others_lead(cluster, "n5"), OFFLINE_SECONDS)
+        waived = write_hosts(cluster, mirror, nats_upgrade_waive=["missing_server", "stepping_stone"])
+        before = touched_by(cluster)
+        alone = untouched(cluster, upgrade(waived, NEW, "--limit", "n5"), before)
+        says(alone, "refused: no server on a host of this run answers (n5), so that nothing would be done.")
+
+        done = upgrade(waived, NEW, nats_upgrade_health_timeout_seconds=60)
+        assert done.returncode == 0, done.stdout[-5000:]
+        says(done, "left out: n5 does not answer, and stays as it is")
+        says(done, f"Upgraded 4 of 4 to {NEW}", "Left out: n5, which did not answer")
+        assert {name: version for name, version in cluster.versions().items() if name != "n5"} == dict.fromkeys(
+            ("n1", "n2", "n3", "n4"), NEW
+        )
+        assert touched_by(cluster)["n5"] == before["n5"]
+        assert not state(cluster, "n5").exists()
+        assert cluster.process("n5") is None
+
+
+def others_lead(cluster: LoopbackCluster, dead: str) -> bool:
+    """Whether the others have no route to a server any more, and agree on a leader that is another one."""
+    others = [name for name in cluster.nodes if name != dead]
+    leaders = {cluster.ask(name, "/jsz").field("meta_cluster", "leader") for name in others}
+    return len(leaders) == 1 and not leaders & {dead, None} and not any(dead in cluster.routes(name) for name in others)
+
+
 def lose_for_good(cluster: LoopbackCluster, name: str) -> None:
     """Stop a server that never comes back and that nobody lists any more, and wait until the leader has noticed."""
     cluster.terminate(name)

@@ -17,6 +17,8 @@ from tests.lab.load_process import Load
 from tests.lab.load_report import LoadReport
 from tests.lab.playbook import PlaybookRun
 
+# To where the README and the quick start go.
+OLD, NEW = "2.12.8", "2.14.6"
 LONGEST_LINE = 250
 JSON_WALL = re.compile(r"[{\[].{200,}[}\]]")
 
@@ -36,7 +38,7 @@ class Rolled:
 
 @pytest.fixture(scope="module")
 def rolled(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rolled]:
-    with LoopbackCluster("2.14.6") as cluster:
+    with LoopbackCluster(OLD) as cluster:
         user = User.of(cluster, mirror, tmp_path_factory.mktemp("user"))
         with Load(cluster.urls, cluster.base / "load.json", rate=20) as load:
             leader = cluster.known_leader()
@@ -48,7 +50,7 @@ def rolled(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 def test_an_upgrade_under_load_succeeds_and_every_node_runs_the_target(rolled: Rolled) -> None:
     assert rolled.first.returncode == 0, rolled.first.stdout[-3000:] + rolled.first.stderr
-    assert rolled.versions == {"n1": "2.15.1", "n2": "2.15.1", "n3": "2.15.1"}
+    assert rolled.versions == {"n1": NEW, "n2": NEW, "n3": NEW}
 
 
 def test_no_acknowledged_message_is_lost_or_stored_twice_or_left_undelivered(rolled: Rolled) -> None:
@@ -61,14 +63,14 @@ def test_no_acknowledged_message_is_lost_or_stored_twice_or_left_undelivered(rol
 
 def test_the_old_binary_is_kept_beside_and_says_the_old_version(rolled: Rolled) -> None:
     for node in rolled.cluster.nodes.values():
-        kept = node.binary.with_name("nats-server-2.14.6")
+        kept = node.binary.with_name(f"nats-server-{OLD}")
         said = subprocess.run([str(kept), "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
-        assert said.strip() == "nats-server: v2.14.6", node.name
+        assert said.strip() == f"nats-server: v{OLD}", node.name
 
 
 def test_the_meta_leader_is_taken_last(rolled: Rolled) -> None:
     assert max(rolled.starts, key=lambda name: rolled.starts[name]) == rolled.leader_before
-    assert f"{rolled.leader_before}  2.14.6 -> 2.15.1  (meta leader, last)" in rolled.first.stdout
+    assert f"{rolled.leader_before}  {OLD} -> {NEW}  (meta leader, last)" in rolled.first.stdout
 
 
 def test_a_second_run_changes_nothing_and_restarts_nothing(rolled: Rolled) -> None:
@@ -82,13 +84,13 @@ def test_what_happened_is_written_down_as_it_happened_and_the_last_message_says_
         ended = [e["phase"] for e in events(first, "phase") if e.get("host") == host and e["state"] == "ended"]
         assert set(ended) == {"stage", "gate", "drain", "swap", "start", "catch_up"}, host
     assert [e["host"] for e in events(first, "node_done")] == events(first, "planned")[0]["order"]
-    assert all(e["new_version"] == "2.15.1" and e["seconds"] > 0 for e in events(first, "node_done"))
-    assert events(first, "sample")[-1]["servers"]["n1"]["version"] == "2.15.1"
+    assert all(e["new_version"] == NEW and e["seconds"] > 0 for e in events(first, "node_done"))
+    assert events(first, "sample")[-1]["servers"]["n1"]["version"] == NEW
     # The leader goes last, and takes its leadership along.
     assert rolled.leader_before in {e["from"] for e in events(first, "leader_moved")}
     assert [e["outcome"] for folder in (first, second) for e in events(folder, "run_ended")] == ["done", "nothing_to_do"]
     for done, folder, line in (
-        (rolled.first, first, "Upgraded 3 of 3 to 2.15.1"),
+        (rolled.first, first, f"Upgraded 3 of 3 to {NEW}"),
         (rolled.second, second, "Nothing to do: 3 of 3"),
     ):
         last = done.stdout.partition("TASK [natsops.cluster.nats_upgrade : The end of this run]")[2].partition("PLAY RECAP")[0]

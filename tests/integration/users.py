@@ -15,7 +15,7 @@ from tests.lab.playbook import PlaybookRun
 
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALL = "ansible-galaxy collection install ."
-UPGRADE = "ansible-playbook natsops.cluster.upgrade -i inventory -e nats_upgrade_version=2.15.1"
+UPGRADE = "ansible-playbook natsops.cluster.upgrade -i inventory -e nats_upgrade_version=2.14.6"
 IN_THE_CLONE = ("pip", "ansible-galaxy")
 
 

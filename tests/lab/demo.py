@@ -1,6 +1,6 @@
 """Upgrade a real cluster on this machine while clients use it, and say what they noticed.
 
-``python -m tests.lab.demo --from 2.12.8 --to 2.14.6`` needs no root and no containers.
+``python -m tests.lab.demo --from 2.12.8 --to 2.14.5`` needs no root and no containers.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _say(text: str) -> None:
 def _options(arguments: list[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.demo", description=str(__doc__).splitlines()[0])
     parser.add_argument("--from", dest="before", default="2.12.8", metavar="VERSION", help="default: %(default)s")
-    parser.add_argument("--to", dest="target", default="2.14.6", metavar="VERSION", help="default: %(default)s")
+    parser.add_argument("--to", dest="target", default="2.14.5", metavar="VERSION", help="default: %(default)s")
     parser.add_argument("--waive", nargs="*", default=[], metavar="NAME", help="refusals to accept, such as stepping_stone")
     parser.add_argument("--grace", default="1ms", help="lame_duck_grace_period of the servers (default: %(default)s)")
     parser.add_argument("--rate", type=_rate, default=RATE, help="messages per second (default: %(default)g)")

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _policy, _versions
 from ansible_collections.natsops.cluster.plugins.plugin_utils import _tested
 from tests.unit.modules import ROOT
 
 INVENTORIES = sorted((ROOT / "docs" / "inventories").glob("*.yml"))
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"nats_upgrade_version=(\S+)")
 every_inventory = pytest.mark.parametrize("name", [path.name for path in INVENTORIES])
 
 
@@ -54,6 +56,25 @@ def test_a_page_shows_the_versions_that_are_tested(page: str) -> None:
     cores = [f"| {core.minor} | {core.release} | {core.python} | {core.node_python} |" for core in _tested.CORES.values()]
     head = ["| ansible-core | tested release | on Python | oldest Python of a node |", "|---|---|---|---|"]
     assert "\n".join(["", *head, *reversed(cores), ""]) in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_the_demo_ends_on_a_version_from_which_the_next_example_goes_on() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    before, after = (re.search(rf"^{name} \?= (.*)$", makefile, re.MULTILINE)[1] for name in ("FROM", "TO"))  # type: ignore[index]
+    start = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
+    assert f"upgrades it from {before} to {after}\n" in start
+    shown = {version for page in (start, (ROOT / "README.md").read_text(encoding="utf-8")) for version in EXAMPLE.findall(page)}
+    assert len(shown) == 1
+    (example,) = shown
+    assert f"{example} is where servers of {after}, as the demo ends with, can go next" in start
+    assert (way(before, after), way(after, example)) == ([], [])
+
+
+def way(before: str, target: str) -> list[str]:
+    """What stops or warns on the way from one version to another."""
+    policy, to = _policy.load(), _versions.require_exact(target)
+    found = [*_policy.judge_target(policy, to), *_policy.judge_way(policy, {"n1": before, "n2": before, "n3": before}, to)]
+    return [finding.name for finding in found]
 
 
 def test_the_execution_environment_has_a_version_that_is_tested_on_its_python() -> None:

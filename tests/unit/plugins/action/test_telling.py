@@ -11,7 +11,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleUndefinedVariable
 
 from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _progress, _telling, _watching
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _broken_off, _progress, _signals, _telling, _watching
 from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Event, Log
 from tests.unit.nats import SimulatedServer
 from tests.unit.plugins.action.test_actions import Host
@@ -63,6 +63,22 @@ def test_a_run_begins_with_its_folder_and_says_who_asked_for_what(run: Run, tmp_
     # Until the end it counts as failed for a workflow, for it may be cut off at any time.
     summary = run.begun["ansible_stats"]["data"]["nats_upgrade_summary"]
     assert (summary["outcome"], summary["left"], summary["report"]) == ("failed", ["n1", "n2"], run.begun["report"])
+
+
+def test_a_task_of_a_run_says_where_the_run_is_and_one_of_none_does_not(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[_broken_off.Place] = []
+    monkeypatch.setattr(_signals, "at", told.append)
+    run.host.task_vars["nats_upgrade_lock_lease_seconds"] = 90
+    run.module("nats_journal")
+    (place,) = told
+    assert (place.run, place.folder, place.host) == (run.begun["run"], run.begun["folder"], "n1")
+    assert (place.step, place.lease, place.in_awx) == ("Run nats_journal", "90", False)
+    run.host.task_vars.update(nats_upgrade_lock_lease_seconds="{{ lease }}", awx_job_id=7)
+    run.module("nats_journal")
+    assert (told[1].lease, told[1].in_awx) == ("", True)
+    del run.host.task_vars["__nats_upgrade_began"]
+    run.module("nats_journal")
+    assert len(told) == 2
 
 
 def test_a_folder_that_cannot_be_written_ends_a_run_and_only_warns_one_that_looks(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.module_utils import _peers
 from ansible_collections.natsops.cluster.plugins.module_utils._health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import make_plan
 from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Health, HealthError, Reading
@@ -138,6 +139,30 @@ def test_a_ghost_whose_name_has_a_space_is_one_word_in_the_command() -> None:
 def test_an_offline_peer_that_is_a_silent_host_of_the_inventory_is_no_ghost(host: str, peer: str) -> None:
     readings = [replace(r, name=host) if r.name == peer else r for r in cluster("peer_down_12s")]
     assert refusals(plan_of(readings)) == ["missing_server"]
+
+
+def nameless(name: str) -> str:
+    return f"Server name unknown at this time (peerID: {_peers.id_of(name)})"
+
+
+def test_what_is_tolerated_of_a_dead_server_holds_for_a_leader_that_knows_its_id_alone() -> None:
+    tolerated = plan_of(cluster("peer_down_12s"), "missing_server").tolerated
+    by_name = [key for key in tolerated if "replica n2 of " in key]
+    assert len(by_name) > 1
+    assert {key.replace("n2", nameless("n2")) for key in by_name} <= set(tolerated)
+
+
+@pytest.mark.parametrize("host", ["n4", "n4.example.org"])
+def test_a_silent_host_is_the_member_that_its_leader_knows_the_id_of(host: str) -> None:
+    dead = Reading(host, "http://n4:8222", error="connection refused")
+    # n2 is silent too, so that counting does not tell which is which.
+    readings = [*cluster("peer_down_12s"), dead]
+    plan = plan_of(with_meta_peer(readings, nameless("n4"), offline=True), "missing_server")
+    assert refusals(plan) == []
+    (key,) = [key for key in plan.tolerated if "replica n4 of _meta_" in key]
+    assert key.replace("n4", nameless("n4")) in plan.tolerated
+    other = plan_of(with_meta_peer(readings, nameless("n5"), offline=True), "missing_server")
+    assert not [key for key in other.tolerated if "replica n4 of " in key]
 
 
 def test_a_silent_host_explains_one_name_and_no_more() -> None:

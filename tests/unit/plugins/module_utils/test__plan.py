@@ -203,6 +203,17 @@ def test_servers_that_are_not_seen_have_no_plan_of_the_others(servers: list[dict
 def test_with_a_missing_server_waived_the_others_are_planned() -> None:
     plan = plan_of([server("n1"), server("n2"), silent("n3")], "2.14.7", "missing_server")
     assert sorted(plan.order) == ["n1", "n2"]
+    assert plan.as_dict()["left_out"] == ["n3"]
+    assert "left out: n3 does not answer, and stays as it is" in _plan_text.lines(plan)
+
+
+def test_what_is_left_out_is_neither_a_server_that_answers_nor_one_whose_turn_broke_off() -> None:
+    assert plan_of([server("n1"), server("n2"), server("n3")]).left_out == ()
+    turn = {"journal": {"unfinished": True, "step": "switching", "old_version": "2.14.6", "target": "2.14.7"}}
+    servers = [server("n1"), server("n2"), server("n3"), silent("n4"), silent("n5"), silent("n6")]
+    plan = plan_of(servers, "2.14.7", "missing_server", n4=turn)
+    assert (plan.order[0], plan.left_out) == ("n4", ("n5", "n6"))
+    assert "left out: n5, n6 do not answer, and stay as they are" in _plan_text.lines(plan)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

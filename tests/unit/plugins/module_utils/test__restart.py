@@ -156,3 +156,11 @@ def test_a_reboot_of_a_host_of_containers_cannot_be_waived() -> None:
     (finding,) = (trouble.finding for trouble in _restart.judge_reboot(situation, ["n1"]))
     assert finding.message.startswith("n1: the server runs in a container")
     assert not finding.waivable
+
+
+def test_a_server_that_does_not_answer_is_left_out_where_that_is_waived() -> None:
+    readings = with_facts(silent(cluster(), "n2"), config_digest=DIGEST, config_load_time=LOADED)
+    plan = _restart.make_plan(
+        Situation.of(readings, {name: node() for name in NAMES}), POLICY, every=True, waive=["missing_server", "degraded_group"]
+    )
+    assert (sorted(plan.order), plan.done, plan.left_out) == (["n1", "n3"], (), ("n2",))

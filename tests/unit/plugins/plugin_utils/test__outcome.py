@@ -56,6 +56,12 @@ CANARY = planned("n1", later=["n2", "n3"])
         ),
         ([began(mode="restart", target=""), planned("n2", done=["n1", "n3"]), done("n2")], "done", [], None),
         ([began(), planned("", done=["n1", "n2", "n3"])], "nothing_to_do", [], ["Nothing to do: 3 of 3 done"]),
+        (
+            [began(), planned("n1 n2", left_out=["n3"]), *ALL[:2]],
+            "done",
+            [],
+            ["Upgraded 2 of 2 to 2.15.1", "Left out: n3, which did not answer"],
+        ),
         ([began(check_mode=True), planned()], "done", ["n1", "n2", "n3"], ["3 of 3 to do. Nothing was touched"]),
     ],
 )

@@ -288,3 +288,14 @@ def test_an_empty_file_holds_no_event(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.touch()
     assert _report.read_events(path) == []
+
+
+def test_a_run_that_was_interrupted_says_by_what() -> None:
+    events = [began(), planned(), phase(2, "n1", "drain"), event(3, "interrupted", by="SIGTERM", host="n1", step="Drain")]
+    report = build(*events)
+    assert (report["outcome"]["state"], report["outcome"]["headline"]) == ("not_ended", "The run was interrupted")
+    assert "It was ended by SIGTERM: its last event is of " in report["outcome"]["sentence"]
+    assert report["outcome"]["next"].startswith("If it is not at work any more, run the same playbook again")
+    taken_up = build(*events, event(9, "taken_up", by="r2"))["outcome"]
+    assert taken_up["headline"] == "The run broke off"
+    assert "It was ended by SIGTERM: " in taken_up["sentence"]
