@@ -220,6 +220,15 @@ def _check_space(folder: str, size: int, version: str) -> None:
         )
 
 
+def require_successor(where: Layout, version: str, proofs: Proofs, identity: Identity | None) -> None:
+    """Raise NatsError where this version could not be made the active one, or is it and does not run. Nothing is changed."""
+    binary, nothing = where.binary(version), "nothing was ended or switched for it"
+    if not is_active(where, version):
+        require_staged(binary, version, proofs, identity, nothing)
+    elif not is_staged(binary, version, identity):
+        raise NatsError(f"{binary} is no nats-server {version} that runs here: {nothing}")
+
+
 def activate(where: Layout, version: str) -> None:
     """Make this version the one that a start starts, by one rename. C(keep) the version that was active before."""
     folder, name = os.path.split(where.switch)
