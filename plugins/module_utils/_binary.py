@@ -229,6 +229,20 @@ def require_successor(where: Layout, version: str, proofs: Proofs, identity: Ide
         raise NatsError(f"{binary} is no nats-server {version} that runs here: {nothing}")
 
 
+def free_for(path: str, running_version: str | None, version: str | None) -> int | None:
+    """Bytes that are free where a version would be staged; None where it lies there, or nothing is to be staged."""
+    if not path or not version:
+        return None
+    try:
+        binary = layout(path, running_version or version, version).binary(version)
+        folder = os.path.dirname(binary)
+        while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+            folder = os.path.dirname(folder)
+        return None if os.path.isfile(binary) else shutil.disk_usage(folder).free
+    except (OSError, NatsError):  # a link that others can change is refused when it comes to staging
+        return None
+
+
 def activate(where: Layout, version: str) -> None:
     """Make this version the one that a start starts, by one rename. C(keep) the version that was active before."""
     folder, name = os.path.split(where.switch)

@@ -126,6 +126,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     tree = _tree(known, process, _config_files.reader(at_start, files, rights, root), given=bool(params.get("config_path")))
     read_again = _config_files.reader(at_start, [], rights, root)
     settings = _config.top_level(tree)
+    installed = None if container else installed_version(start.binary_path, identity)
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
         "read_on": {"host": params.get("host") or "", "hostname": platform.node(), "machine_id": _machine_id()},
@@ -138,7 +139,8 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "found_by": found.found_by,
         "listening_ports": _ports(process),
         "binary_path": start.binary_path,
-        "binary_version": None if container else installed_version(start.binary_path, identity),
+        "binary_version": installed,
+        "free_bytes": None if container else _binary.free_for(start.binary_path, installed, params.get("version")),
         "config_path": config_path,
         "config_common": _common_digest(tree),
         "config_modified": last_modified([at_start(path) for path in files]),

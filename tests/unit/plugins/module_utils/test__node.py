@@ -65,6 +65,7 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "lame_duck_duration_seconds": 45.0,
         "lame_duck_duration_source": str(tmp_path / "nats.conf"),
         "lame_duck_grace_period_seconds": 10.0,
+        "free_bytes": None,
         "go_arch": _node.GO_ARCH[platform.machine()],
         "used": [],
         "leafnode_min_version": "",
