@@ -137,9 +137,7 @@ def last_words(msg: str, run: Story, events: Sequence[Event]) -> str:
     lines = []
     staged = _staged(events)
     if staged and not any(event["kind"] == "phase" and event.get("phase") not in ("stage", None) for event in events):
-        lines.append(
-            f"Made ready: {', '.join(staged)}. What was staged there stays beside the running version, for the next run."
-        )
+        lines.append(f"Staged on {', '.join(staged)}: it stays beside the running version, for the next run.")
     if not any(word in said for word in _SAYS_STATE):
         drained = any(event["kind"] == "phase" and event.get("phase") == "drain" for event in events)
         done = f"Done: {', '.join(run.done) or 'none'}. Left: {', '.join(run.left) or 'none'}."

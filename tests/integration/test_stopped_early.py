@@ -18,7 +18,7 @@ def test_a_run_that_cannot_make_a_node_ready_gives_back_every_lock_and_says_what
         done = upgrade(write_hosts(cluster, mirror), NEW)
         assert done.returncode != 0
         says(done, f"n2: {cluster.nodes['n2'].binary}-{NEW} refuses {config}: ", 'unknown field "no_such_key"')
-        says(done, "Made ready: ", "What was staged there stays beside the running version, for the next run.")
+        says(done, "Staged on n", ": it stays beside the running version, for the next run.")
         assert not locked(cluster)
         ended = events(runs(cluster)[-1], "run_ended")[-1]
         assert (ended["outcome"], "nothing was touched" in ended["next"]) == ("failed", False)
@@ -33,5 +33,5 @@ def test_a_run_that_cannot_make_a_node_ready_gives_back_every_lock_and_says_what
         in_the_way.mkdir()
         done = upgrade(write_hosts(cluster, mirror), NEW)
         assert done.returncode != 0
-        says(done, f"n3: cannot stage nats-server {NEW} as {in_the_way}: ", "Made ready: ")
+        says(done, f"n3: cannot stage nats-server {NEW} as {in_the_way}: ", "Staged on n")
         assert not locked(cluster)
