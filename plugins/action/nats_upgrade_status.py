@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.natsops.cluster.plugins.module_utils import _policy, _status
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_status import SPEC
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _holder
+from ansible_collections.natsops.cluster.plugins.plugin_utils import _holder, _watching
 from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import LookingAction, Result
 
 
@@ -23,4 +23,8 @@ class ActionModule(LookingAction):
         holders = {str(lock.get("run_id", "?")): _holder.state_of(lock, us) for lock in locks}
         policy = _policy.load(params["policy_file"])
         told = _status.status(situation, policy, params["inventory"], params["group"], holders)
+        # As they stand: in what Ansible shows of a result they are folded and their quotes doubled, and would not be the same command.
+        screen = _watching.screen(task_vars, self._templar)
+        for name, command in told["commands"].items():
+            screen.say_now(f"{_status.SAID[name]}: {command}")
         return {"changed": False, "status": told}

@@ -191,6 +191,29 @@ def _check_space(folder: str, size: int, version: str) -> None:
         )
 
 
+def require_successor(where: Layout, version: str, proofs: Proofs, identity: Identity | None) -> None:
+    """Raise NatsError where this version could not be made the active one, or is it and does not run. Nothing is changed."""
+    binary, nothing = where.binary(version), "nothing was ended or switched for it"
+    if not is_active(where, version):
+        require_staged(binary, version, proofs, identity, nothing)
+    elif not is_staged(binary, version, identity):
+        raise NatsError(f"{binary} is no nats-server {version} that runs here: {nothing}")
+
+
+def free_for(path: str, running_version: str | None, version: str | None, identity: Identity | None) -> int | None:
+    """Bytes that are free where a version would be staged; None where it lies there, or nothing is to be staged."""
+    if not path or not version:
+        return None
+    try:
+        binary = layout(path, running_version or version, version, lambda: identity).binary(version)
+        folder = os.path.dirname(binary)
+        while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+            folder = os.path.dirname(folder)
+        return None if os.path.isfile(binary) else shutil.disk_usage(folder).free
+    except (OSError, NatsError):  # a link that others can change is refused when it comes to staging
+        return None
+
+
 def activate(where: Layout, version: str) -> None:
     """Make this version the one that a start starts, by one rename. C(keep) the version that was active before."""
     folder, name = os.path.split(where.switch)

@@ -134,6 +134,45 @@ def too_deep() -> NatsError:
     return refused(f"blocks and lists lie in each other more than {DEEPEST_BLOCK} deep")
 
 
+def unreadable(exc: OSError, config_path: str, runs: str | None) -> NatsError:
+    """What to say of a configuration that cannot be read, or of a file that it includes.
+
+    C(runs) is what the process was started with where the inventory names another one; None where it names none.
+    """
+    path = str(exc.filename or config_path)
+    if isinstance(exc, PermissionError):
+        return NatsError(
+            f"the configuration {path} cannot be read ({exc.strerror}): run with become (-b), or set nats_upgrade_config_path"
+        )
+    if not isinstance(exc, (FileNotFoundError, NotADirectoryError)):
+        return NatsError(
+            f"the configuration {path} cannot be read ({exc.strerror}): set nats_upgrade_config_path to the right one"
+        )
+    missing = _first_missing(path)
+    what = path if missing == path else f"{path} (nor {missing})"
+    if os.path.normpath(path) != os.path.normpath(config_path):
+        return NatsError(
+            f"there is no configuration {what}, which {config_path} includes: the server would not start again. "
+            "Deploy it, or fix the include, or set nats_upgrade_config_path to the right configuration"
+        )
+    if runs is None:
+        return NatsError(
+            f"there is no configuration {what}, with which the server is started: it would not start again. Deploy it, or set "
+            "nats_upgrade_config_path to the right one"
+        )
+    seen = f"; the server runs with {runs}" if runs else ""
+    return NatsError(
+        f"there is no configuration {what}, and nats_upgrade_config_path names it{seen}: set nats_upgrade_config_path to what is "
+        "there"
+    )
+
+
+def _first_missing(path: str) -> str:
+    """The highest folder on the way to a file that is not there, or the file."""
+    parent = os.path.dirname(path)
+    return path if parent == path or os.path.isdir(parent) else _first_missing(parent)
+
+
 def refused(what: str) -> NatsError:
     return NatsError(
         f"the configuration is not read to its end: {what}. A server that reads it runs out of memory or of time, now or at its "

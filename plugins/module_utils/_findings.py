@@ -80,6 +80,7 @@ FINAL: Mapping[str, str] = {
     "no_hash": "nothing says which file is the right one",
     "no_image": "the image of the target is not there and cannot be had",
     "no_package": "no package of the target can be had, or the server does not come from it",
+    "no_room": "the new version does not fit on a node, or on the controller",
     "not_exact": "the target is not one exact release",
     "old_python": "the Python of a node is too old for this ansible-core, or there is none",
     "other_process": "the process that was found is not the server that answers",

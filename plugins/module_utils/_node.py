@@ -124,7 +124,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     is_seen = process is not None or not container
     known = config_path if is_seen else ""
     rights = _rights_to_read(config_path, identity, contained=bool(container))
-    tree = _tree(known, process, _config_files.reader(at_start, files, rights, root))
+    tree = _tree(known, process, _config_files.reader(at_start, files, rights, root), given=bool(params.get("config_path")))
     read_again = _config_files.reader(at_start, [], rights, root)
     settings = _config.top_level(tree)
     lame_duck, source = lame_duck_seconds(settings, config_path)
@@ -140,6 +140,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "listening_ports": _ports(process),
         "binary_path": start.binary_path,
         "binary_version": version,
+        "free_bytes": None if container else _binary.free_for(start.binary_path, version, params.get("version"), identity),
         "config_path": config_path,
         "config_common": _common_digest(tree),
         "config_modified": last_modified([at_start(path) for path in files]),
@@ -358,15 +359,14 @@ def lame_duck_grace_seconds(settings: Mapping[str, str]) -> float:
     return _config.seconds(settings.get("lame_duck_grace_period", "")) or 10.0
 
 
-def _tree(config_path: str, process: Process | None, read: _config_files.Reader) -> _config_tree.Tree:
+def _tree(config_path: str, process: Process | None, read: _config_files.Reader, *, given: bool) -> _config_tree.Tree:
     """The deployed configuration, which is empty where there is none or where it cannot be seen."""
     try:
         return _config_tree.read(config_path, read, environment_of(process)) if config_path else {}
     except OSError as exc:
-        raise NatsError(
-            f"the configuration {exc.filename} cannot be read ({exc.strerror}): run with become (-b), or set "
-            "nats_upgrade_config_path"
-        ) from exc
+        argv = process.argv if process else ()
+        runs = _started_by.absolute(_started_by.config_in(argv), cwd_of(process))
+        raise _config_files.unreadable(exc, config_path, runs if given else None) from exc
 
 
 def last_modified(files: Sequence[str]) -> str | None:

@@ -90,6 +90,7 @@ KEYS: Mapping[str, Key] = {
     "listening_ports": optional(_PORTS),
     "binary_path": TEXT,
     "binary_version": optional(_fields.VERSION),
+    "free_bytes": optional(whole(most=2**63 - 1)),
     "config_path": TEXT,
     "config_common": TEXT,
     "config_modified": optional(TIME),

@@ -336,6 +336,8 @@ def revert(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
         raise NatsError(
             f"nothing of {package.name} {package.running} was kept in {package.old}: it cannot be put back from there"
         )
+    if not _files(package.old, kept) and not _binary.is_staged(package.kept_binary, package.running):
+        raise NatsError(f"{package.kept_binary} is no nats-server {package.running} that runs here: nothing was put back")
     files, warnings = _files(package.old, kept), []
     if check_mode:
         return {"changed": True, "package_version": kept["package_version"], "placed": ""}

@@ -17,7 +17,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._surge import Plac
 _BLIND = "no plan: a server of the group cannot be read, or not be told from another, so neither order nor cost is known"
 # What only the new version can tell, so that a plan does not know it.
 _NOT_CHECKED = (
-    "not checked until staged: the archive and its hash, room on the nodes, and whether {target} accepts each configuration"
+    "not checked until staged: what is in the file of {target}, the room that it takes, and whether {target} accepts each "
+    "configuration"
 )
 
 

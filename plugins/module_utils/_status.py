@@ -27,6 +27,8 @@ UPGRADE, RESTART = "natsops.cluster.upgrade", "natsops.cluster.restart"
 PASSING = frozenset(
     ("degraded_group", "ghost_peer", "missing_gateway", "missing_route", "missing_server", "unhealthy_server", "unlisted_server")
 )
+# What each of the ways on does.
+SAID = {"finish": "finish it", "take_back": "take it back"}
 # Of what is missing, so many lines; a cluster that is down has thousands.
 SHOWN = 10
 
@@ -153,7 +155,7 @@ def _roll_lines(roll: Roll, ways: Mapping[str, Way]) -> Iterator[str]:
     first = dict.fromkeys(f.name for way in ways.values() if not way.blocked for f in way.refusals)
     if first:
         yield f"fix first what is not well or does not answer: until then a run is refused ({', '.join(first)})"
-    for name, said in (("finish", "finish it"), ("take_back", "take it back")):
+    for name, said in SAID.items():
         if name in ways:
             yield f"{said}: {_said(ways[name])}"
 

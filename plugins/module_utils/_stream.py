@@ -48,15 +48,27 @@ class File:
         return iter(lambda: self.source.read(1 << 20), b"")
 
 
-def open_file(url: str, settings: Settings, credentials: _wire.Credentials | None, whole_seconds: float) -> File | Fault:
+def open_file(
+    url: str, settings: Settings, credentials: _wire.Credentials | None, whole_seconds: float, method: str = "GET"
+) -> File | Fault:
     """Open a file. The timeout of C(settings) is for each answer and each silence, C(whole_seconds) for all of it."""
     try:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme == "file":
             return _open_local(parts)
-        return _follow(url, settings, credentials, _wire.Deadline(whole_seconds))
+        return _follow(url, settings, credentials, _wire.Deadline(whole_seconds), method)
     except _http_faults.FAILURES as exc:
         return _http_faults.fault(exc, settings)
+
+
+def ask(url: str, settings: Settings, credentials: _wire.Credentials | None, whole_seconds: float) -> File | Fault:
+    """Whether a file can be had, and its size: nothing is to be read from what is returned.
+
+    Some refuse to be asked (HEAD), such as addresses that are signed for GET alone: there the reading begins, and whoever called
+    closes it.
+    """
+    found = open_file(url, settings, credentials, whole_seconds, "HEAD")
+    return open_file(url, settings, credentials, whole_seconds) if isinstance(found, Fault) else found
 
 
 def _open_local(parts: urllib.parse.SplitResult) -> File | Fault:
@@ -76,7 +88,9 @@ def _open_local(parts: urllib.parse.SplitResult) -> File | Fault:
     return File(os.fdopen(descriptor, "rb"), found.st_size, secure=True)
 
 
-def _follow(url: str, settings: Settings, credentials: _wire.Credentials | None, whole: _wire.Deadline) -> File | Fault:
+def _follow(
+    url: str, settings: Settings, credentials: _wire.Credentials | None, whole: _wire.Deadline, method: str
+) -> File | Fault:
     first, secure = _origin(url), settings.validate_certs
     credentials = credentials or _wire.credentials_in(urllib.parse.urlsplit(url)) or _from_netrc(url)
     for _unused in range(_MOST_REDIRECTS + 1):
@@ -90,10 +104,11 @@ def _follow(url: str, settings: Settings, credentials: _wire.Credentials | None,
             body=_wire.Deadline(whole.left(), silence=settings.timeout_seconds),
             credentials=credentials if origin == first else None,
             proxy=_proxy(url),
+            method=method,
         )
         location = reply.headers.get("Location")
         if reply.status not in _REDIRECTS or not location:
-            return _opened(reply, secure=secure)
+            return _opened(reply, method, secure=secure)
         reply.close()
         url = urllib.parse.urljoin(url, location)
         if urllib.parse.urlsplit(url).scheme not in ("https", "http"):
@@ -101,12 +116,18 @@ def _follow(url: str, settings: Settings, credentials: _wire.Credentials | None,
     return Fault(f"it redirects more than {_MOST_REDIRECTS} times", lasting=True)
 
 
-def _opened(reply: http.client.HTTPResponse, *, secure: bool) -> File | Fault:
+def _opened(reply: http.client.HTTPResponse, method: str, *, secure: bool) -> File | Fault:
     if reply.status == http.client.OK:
         _http_faults.require_plain(reply.headers.get("Content-Encoding"))
-        return File(reply, reply.length, secure)
+        return File(reply, _said_length(reply) if method == "HEAD" else reply.length, secure)
     reply.close()
     return Fault(f"HTTP {reply.status} {reply.reason}", lasting=True, status=reply.status)
+
+
+def _said_length(reply: http.client.HTTPResponse) -> int | None:
+    """How long the file is by an answer that has nothing of it."""
+    said = reply.headers.get("Content-Length", "")
+    return int(said) if said.isascii() and said.isdigit() else None
 
 
 def _origin(url: str) -> tuple[str, str, int]:

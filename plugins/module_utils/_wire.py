@@ -55,6 +55,7 @@ def get(
     body: Deadline | None = None,
     credentials: Credentials | None = None,
     proxy: str = "",
+    method: str = "GET",
 ) -> http.client.HTTPResponse:
     """Ask for a URL and return the answer once its header is there; closing it closes the connection.
 
@@ -80,7 +81,7 @@ def get(
             target, headers = f"http://{shown}{target}", {**headers, **_to_proxy(through)}
         if parts.scheme == "https":
             wire.secure(context(), host)
-        response = _ask(wire, "GET", target, headers, undo)
+        response = _ask(wire, method, target, headers, undo)
         undo.pop_all()
     # The answer keeps the connection from here on.
     wire.close()

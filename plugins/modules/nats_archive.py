@@ -13,6 +13,20 @@ description:
   - Runs on the controller, so that nodes need no way to the internet. No hash, no archive.
   - An archive that is there already with the right hash is not fetched again.
 options:
+  state:
+    description:
+      - V(fetched) has the archive on the controller, with its hash proved.
+      - V(asked) fails where that could not be done, or where a node of O(nodes) has no room. Of what does not lie in O(dest)
+        already, the list of hashes is read, and the archive is asked for by its address and its size alone.
+    type: str
+    choices: [fetched, asked]
+    default: fetched
+  nodes:
+    description: >-
+      With O(state=asked), the facts of the nodes that it is for, by host, as M(natsops.cluster.nats_node_facts) gives them with
+      C(version).
+    type: dict
+    default: {}
   url:
     description:
       - Address of the archive, or of a package. C(file://) is a path on the controller.
@@ -88,6 +102,14 @@ sha256:
   description: Its SHA-256.
   type: str
   returned: success
+size:
+  description: Its size in bytes, or null where the mirror does not announce it.
+  type: int
+  returned: with O(state=asked)
+refusal:
+  description: V(no_archive), V(no_hash), V(wrong_hash), V(insecure_source) or V(no_room).
+  type: str
+  returned: failure, where it has a name
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -100,7 +122,7 @@ def main() -> None:
     """Run the module; on the controller the action of the same name does the work."""
     module = AnsibleModule(argument_spec=_download.SPEC, supports_check_mode=True)
     try:
-        module.exit_json(**_download.fetch(module.params, check_mode=module.check_mode))
+        module.exit_json(**_download.act(module.params, check_mode=module.check_mode))
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)
 

@@ -23,8 +23,10 @@ options:
         is unchanged since, and proves that it runs here and is O(version).
       - V(active) makes the version the one that a start starts, and removes the oldest versions over O(keep_versions) where
         they are plain files.
+      - V(proved) changes nothing, and fails where V(active) would, or where what is active does not run. For before something is
+        ended whose place the version is to take.
     type: str
-    choices: [staged, active]
+    choices: [staged, active, proved]
     required: true
   path:
     description: The path that the server is started by.
@@ -152,11 +154,21 @@ def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     return {"changed": changed, "removed": removed}
 
 
+def proved(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
+    """Prove that the version could be switched to."""
+    params = module.params
+    _binary.require_successor(where, params["version"], Proofs(params["state_dir"]), _node.identity_of(params))
+    return {"changed": False}
+
+
+WORK = {"staged": staged, "active": active, "proved": proved}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["staged", "active"], "required": True},
+            "state": {"type": "str", "choices": [*WORK], "required": True},
             "path": {"type": "path", "required": True},
             "version": {"type": "str", "required": True},
             "running_version": {"type": "str", "required": True},
@@ -172,7 +184,7 @@ def main() -> None:
     params = module.params
     try:
         where = _binary.layout(params["path"], params["running_version"], params["version"], lambda: _node.identity_of(params))
-        result = (staged if params["state"] == "staged" else active)(module, where)
+        result = WORK[params["state"]](module, where)
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)
     module.exit_json(binary=where.binary(params["version"]), kept=where.binary(params["running_version"]), **result)

@@ -45,6 +45,9 @@ options:
       - Of a server that does not run, and no unit tells how it would be started, the paths are then those that the journal of an
         unfinished turn holds.
     type: path
+  version:
+    description: The version that is to be staged beside the binary, so that the facts say how much room there is for it.
+    type: str
   start_argv:
     description: >-
       Program and arguments that would start the server. Where it has no unit, they tell where its binary and its configuration
@@ -141,6 +144,11 @@ ansible_facts:
             - It is asked with the rights of the server. Where these are our own, or not known, only what nobody else can write is
               run.
           type: str
+        free_bytes:
+          description: >-
+            Bytes that are free on the file system where O(version) would be staged; null where it lies there already, is not
+            given, or nothing is staged there, as with a container.
+          type: int
         config_path:
           description: Its configuration file; empty where there is none.
           type: str
@@ -301,6 +309,7 @@ def main() -> None:
             "switches": {"type": "bool"},
             "store_dir": {"type": "path"},
             "state_dir": {"type": "path"},
+            "version": {"type": "str"},
             "start_argv": {"type": "list", "elements": "str"},
             "next_start": {"type": "dict"},
             "waive": {"type": "list", "elements": "str", "default": []},

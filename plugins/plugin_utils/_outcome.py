@@ -28,6 +28,7 @@ class Story:
     planned: Mapping[str, Any] = field(default_factory=dict)
     finished: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: Sequence[Event] = ()
+    staged: Sequence[str] = ()
 
     @property
     def upgraded(self) -> list[str]:
@@ -73,7 +74,8 @@ class Story:
             said = [line[6:] for line in str(self.failures[-1].get("msg", "")).splitlines() if line.startswith("Next: ")]
             return " ".join(said) or f"mend what failed, and {_AGAIN}; nodes that are done are not touched again"
         if outcome == "refused":
-            return f"nothing was touched: mend what is said, or waive it where it can be waived, and {_AGAIN}"
+            touched = "no server was touched" if self.staged else "nothing was touched"
+            return f"{touched}: mend what is said, or waive it where it can be waived, and {_AGAIN}"
         if self.looks_only:
             return "run it for real: nothing was touched" if self.left else ""
         return self._go_on() if outcome == "part_done" else ""
@@ -127,6 +129,7 @@ def story(events: Sequence[Event]) -> Story:
         planned=by_kind.get("planned", [{}])[-1],
         finished={event["host"]: event for event in by_kind.get("node_done", [])},
         failures=tuple(by_kind.get("failed", ())),
+        staged=tuple(_staged(events)),
     )
 
 
@@ -137,6 +140,9 @@ def last_words(msg: str, run: Story, events: Sequence[Event]) -> str:
     """
     said = msg.lower()
     lines = []
+    staged = _staged(events)
+    if staged and not any(event["kind"] == "phase" and event.get("phase") not in ("stage", None) for event in events):
+        lines.append(f"Staged on {', '.join(staged)}: it stays beside the running version, for the next run.")
     if not any(word in said for word in _SAYS_STATE):
         drained = any(event["kind"] == "phase" and event.get("phase") == "drain" for event in events)
         done = f"Done: {', '.join(run.done) or 'none'}. Left: {', '.join(run.left) or 'none'}."
@@ -144,6 +150,12 @@ def last_words(msg: str, run: Story, events: Sequence[Event]) -> str:
     if "next: " not in said:
         lines.append(f"Next: {run.next.partition('touched: ')[2] or run.next}.")
     return "\n".join([msg, *lines])
+
+
+def _staged(events: Sequence[Event]) -> list[str]:
+    """The hosts on which the new version lies since this run."""
+    of_hosts = [event for event in events if event["kind"] == "phase" and event.get("phase") == "stage" and event.get("host")]
+    return list(dict.fromkeys(event["host"] for event in of_hosts if event["state"] == "ended"))
 
 
 def turn_seconds(events: Sequence[Event], host: str, now: float) -> float:

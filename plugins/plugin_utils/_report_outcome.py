@@ -72,7 +72,8 @@ def _words(
         return _failed(events), f"{done}."
     if state == "refused":
         names = list(dict.fromkeys(refusal for refusal in _refused(events) if refusal))
-        return f"Refused: {', '.join(names)}" if names else "Refused", "Nothing was touched."
+        touched = "No server was touched." if any(span.phase == "stage" for span in found) else "Nothing was touched."
+        return f"Refused: {', '.join(names)}" if names else "Refused", touched
     if state == "nothing_to_do":
         runs = f"every server runs {asked['target']} already" if asked["target"] else "no server needs it"
         return f"Nothing to do: {runs}", "Nothing was touched."

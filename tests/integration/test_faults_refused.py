@@ -62,7 +62,7 @@ def test_plan_and_check_leave_nothing_behind_and_give_the_plan_to_the_workflow(c
     for run, line in zip(runs(cluster)[-2:], (planned, checked), strict=True):
         assert [(e["outcome"], e["left"]) for e in events(run, "run_ended")] == [("done", given["order"])]
         says(line, "3 of 3 to do. Nothing was touched", f"Report: {run}/report.html")
-    says(planned, "not checked until staged: the archive and its hash")
+    says(planned, f"not checked until staged: what is in the file of {NEW}")
 
 
 def test_a_stream_without_a_second_replica_is_a_warning_and_a_refusal_where_that_is_wanted(

@@ -117,6 +117,37 @@ def test_a_hash_that_comes_over_plain_http_is_refused_before_anything_is_fetched
     assert f"refused: insecure_source: the SHA-256 of the archive comes over plain http, from {sums}" in message
 
 
+def test_a_mirror_that_does_not_answer_is_told_by_the_plan_with_the_variable_of_its_address(
+    cluster: LoopbackCluster, mirror: Path
+) -> None:
+    url = "http://127.0.0.1:9/v2.15.1/nats-server.tar.gz"
+    before = touched_by(cluster)
+    hosts = write_hosts(cluster, mirror, nats_upgrade_archive_url=url, nats_upgrade_archive_sha256="a" * 64)
+    done = playbook("plan", hosts, nats_upgrade_version="2.15.1")
+    assert done.returncode != 0
+    assert f"refused: {url} cannot be read: connection refused. Nothing was touched; check that" in one_message(done)
+    assert "(nats_upgrade_archive_url may be of a mirror, or a file:// path there)" in said(done)
+    assert touched_by(cluster) == before
+    assert not (cluster.base / "downloads").exists()
+
+
+def test_a_binary_path_below_no_folder_is_refused_and_the_folder_is_not_made(refused: Refused, tmp_path: Path) -> None:
+    wrong = tmp_path / "nonexistent" / "nats-server"
+    message = one_message(refused("2.15.1", "-e", f"nats_upgrade_binary_path={wrong}"))
+    assert "refused: other_program: n1: " in message
+    assert f"{wrong}" in message
+    assert "nats_upgrade_binary_path" in message
+    assert not wrong.parent.exists()
+
+
+def test_a_configuration_path_that_leads_nowhere_is_refused_with_its_variable(cluster: LoopbackCluster, refused: Refused) -> None:
+    wrong = str(cluster.base / "etc" / "nats.conf")
+    message = one_message(refused("2.15.1", hosts={"n2": {"nats_upgrade_config_path": wrong}}))
+    right = cluster.nodes["n2"].config
+    assert f"and nats_upgrade_config_path names it; the server runs with {right}: set nats_upgrade_config_path to what" in message
+    assert "become" not in message
+
+
 def test_a_monitoring_port_that_cannot_be_read_is_refused_with_its_address_whatever_the_limit(
     cluster: LoopbackCluster, refused: Refused
 ) -> None:

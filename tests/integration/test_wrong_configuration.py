@@ -16,7 +16,7 @@ from tests.integration.faults import (
     steps,
 )
 from tests.integration.helpers import starts, touched_by, upgrade, write_hosts
-from tests.integration.releases import script
+from tests.integration.releases import pack, publish, script
 from tests.lab.binaries import server_binary
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load
@@ -95,3 +95,26 @@ def _without_routes(config: str, node: Node) -> str:
     rest = config[config.index("\n", begin) :]
     own = f'listen: "{node.host}:{node.route_port}", routes: ["nats://{node.host}:1"]'
     return f"{config[:begin]}cluster {{ name: lab, {own}, authorization {{ user: other, password: other }} }}{rest}"
+
+
+def test_a_server_is_not_ended_where_nothing_is_there_to_be_put_back(tmp_path: Path) -> None:
+    """A release that starts another version than it says, and takes away what was kept: what serves then is left running."""
+    named = "2.15.9"
+    with LoopbackCluster(OLD, size=1) as alone:
+        node = alone.nodes["n1"]
+        kept = node.binary.with_name(f"nats-server-{OLD}")
+        other = f"rm -f {kept}; exec -a {node.binary} {server_binary(NEW)} -c {node.config}"
+        release = pack(named, script(named, other).replace(b"#!/bin/sh", b"#!/bin/bash"))
+        waive = ["stepping_stone", "single_server"]
+        hosts = write_hosts(alone, publish(tmp_path, named, release), nats_upgrade_start_timeout_seconds=10)
+        done = upgrade(hosts, named, nats_upgrade_waive=waive)
+        assert done.returncode != 0
+        says(
+            done,
+            f"n1: it could NOT be put back to {OLD}: Prove that the old version can be switched to on n1: ",
+            f"nats-server {OLD} is not staged at {kept}: nothing was ended or switched for it. "
+            "Its server runs and was left running.",
+        )
+        alone.wait_ready()
+        assert alone.versions() == {"n1": NEW}
+        assert not locked(alone)

@@ -72,6 +72,9 @@ class WebServer(_Background):
             def do_GET(self) -> None:
                 outer._serve(self, answer)
 
+            def do_HEAD(self) -> None:
+                outer._serve(self, answer)
+
             def log_message(self, *unused: object) -> None:
                 pass
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import socket
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -173,7 +174,8 @@ def test_a_release_that_is_not_there_is_refused_with_what_to_check(
     path.unlink()
     error = refused(mirror.fetch)
     assert str(error).startswith(f"refused: {mirror.base}/{path.name} cannot be read: ")
-    assert "check nats_upgrade_version and nats_upgrade_archive_url" in str(error)
+    variable = "nats_upgrade_archive_url" if missing == "archive" else "nats_upgrade_checksums_url"
+    assert f"check nats_upgrade_version and {variable}" in str(error)
     if scheme == "http":
         assert "404" in str(error)
         assert "Nothing was touched; there is no such release, or the mirror has another layout" in str(error)
@@ -282,3 +284,95 @@ def test_a_path_is_taken_where_it_lies_and_proved_where_there_is_a_hash(mirror: 
 def test_an_address_of_a_package_without_a_hash_names_the_variable_of_packages(mirror: Mirror) -> None:
     message = str(refused(mirror.fetch, checksums_url=None, variables="nats_upgrade_package"))
     assert message.endswith("no hash, no install. Set nats_upgrade_package_sha256")
+
+
+# What is asked before anything is fetched.
+
+
+def ask(mirror: Mirror, **given: Any) -> dict[str, Any]:
+    params = {name: spec.get("default") for name, spec in _download.SPEC.items()}
+    params.update(url=f"{mirror.base}/{NAME}", checksums_url=f"{mirror.base}/SHA256SUMS", dest=str(mirror.dest))
+    params.update(timeout_seconds=5.0, waive=mirror.waive)
+    return _download.act({**params, "state": "asked", **given}, check_mode=False)
+
+
+def test_what_can_be_had_is_known_by_its_hash_and_size_and_nothing_is_saved(mirror: Mirror, web: WebServer) -> None:
+    size = mirror.archive.stat().st_size
+    found = ask(mirror)
+    assert (found["sha256"], found["size"], found["changed"]) == (mirror.sha256, size, False)
+    assert not mirror.dest.exists()
+    assert web.requests == ["/SHA256SUMS", f"/{NAME}"]
+    assert ask(mirror, url=str(mirror.archive))["size"] == size
+    mirror.base = f"file://{mirror.folder}"
+    assert ask(mirror)["size"] == size
+
+
+def test_of_an_archive_that_lies_there_with_its_hash_the_mirror_is_not_asked(mirror: Mirror, web: WebServer) -> None:
+    path = mirror.fetch()["path"]
+    web.requests.clear()
+    found = ask(mirror, sha256=mirror.sha256)
+    assert (found["path"], found["size"], web.requests) == (path, mirror.archive.stat().st_size, [])
+
+
+@pytest.mark.parametrize("status", [403, 405, 501])
+def test_a_mirror_that_refuses_to_be_asked_is_read_from(mirror: Mirror, status: int) -> None:
+    asked = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> Any:
+        asked.append(handler.command)
+        return (status, {}, b"") if handler.command == "HEAD" else mirror.serve(handler)
+
+    with WebServer(answer) as server:
+        mirror.behind(server)
+        assert ask(mirror)["size"] == mirror.archive.stat().st_size
+    assert asked == ["GET", "HEAD", "GET"]
+
+
+def test_an_archive_that_is_not_there_is_told_before_it_is_fetched_with_the_variable_of_its_address(
+    mirror: Mirror, web: WebServer
+) -> None:
+    mirror.archive.unlink()
+    error = refused(ask, mirror=mirror)
+    assert str(error) == (
+        f"refused: {web.url}/{NAME} cannot be read: HTTP 404 Not Found. Nothing was touched; there is no such release, or the "
+        "mirror has another layout: check nats_upgrade_version and nats_upgrade_archive_url"
+    )
+    package = str(refused(ask, mirror=mirror, sha256="1" * 64, variables="nats_upgrade_package"))
+    assert package.endswith("check nats_upgrade_version and nats_upgrade_package_file")
+
+
+def test_an_announced_size_that_is_too_large_is_refused(mirror: Mirror, web: WebServer) -> None:
+    error = refused(ask, mirror=mirror, max_mib=0)
+    assert "has more than 0 MiB, which no release of nats-server has" in str(error)
+
+
+def test_nodes_without_room_are_named_with_what_they_have(mirror: Mirror) -> None:
+    nodes = {
+        "n1": {"free_bytes": 5 << 20, "binary_path": "/opt/nats/nats-server"},
+        "n2": {"free_bytes": 1 << 40, "binary_path": "/opt/nats/nats-server"},
+        "n3": {"free_bytes": None, "binary_path": "/opt/nats/nats-server"},
+    }
+    error = refused(ask, mirror=mirror, nodes=nodes)
+    assert "refused: there is no room for the new version: n1 has 5 MiB free in /opt/nats. It is unpacked" in str(error)
+    assert error.details == {"refusal": "no_room"}
+    assert ask(mirror, nodes={**nodes, "n1": nodes["n2"]})["sha256"] == mirror.sha256
+
+
+def test_a_download_folder_that_cannot_hold_it_is_told_with_its_variable(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    error = refused(ask, mirror=mirror, dest=str(tmp_path / "file"))
+    assert f"could not be saved on the controller: {tmp_path}/file: it is no folder. Nothing was touched; set" in str(error)
+    assert "nats_upgrade_download_dir" in str(error)
+    monkeypatch.setattr(_download.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))  # type: ignore[attr-defined]
+    error = refused(ask, mirror=mirror)
+    assert f"refused: {tmp_path} on the controller has 0 MiB free, and {NAME} has 0." in str(error)
+    assert error.details == {"refusal": "no_room"}
+
+
+def test_a_folder_that_was_made_for_an_archive_that_is_not_kept_goes_again(mirror: Mirror) -> None:
+    refused(mirror.fetch, sha256="0" * 64)
+    assert not mirror.dest.exists()
+    mirror.fetch()
+    assert len(mirror.kept()) == 1

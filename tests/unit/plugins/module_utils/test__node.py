@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.natsops.cluster.plugins.module_utils import (
     _assets,
     _config_check,
+    _config_files,
     _identity,
     _node,
     _started_by,
@@ -64,6 +65,7 @@ def test_the_facts_of_a_running_server_come_from_its_process(processes: Processe
         "lame_duck_duration_seconds": 45.0,
         "lame_duck_duration_source": str(tmp_path / "nats.conf"),
         "lame_duck_grace_period_seconds": 10.0,
+        "free_bytes": None,
         "go_arch": _node.GO_ARCH[platform.machine()],
         "used": [],
         "leafnode_min_version": "",
@@ -152,11 +154,51 @@ def test_a_configuration_is_as_new_as_the_newest_of_its_files(processes: Process
     assert _node.last_modified([str(tmp_path / "none.conf")]) is None
 
 
-def test_a_configuration_that_cannot_be_read_is_named_with_what_to_do(processes: Processes, tmp_path: Path) -> None:
-    missing = tmp_path / "none.conf"
-    (tmp_path / "nats.conf").write_text("include none.conf\n", encoding="utf-8")
-    with pytest.raises(NatsError, match=rf"^the configuration {missing} cannot be read \(No such file or directory\): run with"):
-        _node.facts({"pid": processes.server().pid, "config_path": str(tmp_path / "nats.conf")})
+def test_an_included_file_that_is_not_there_is_named_with_the_one_that_includes_it(processes: Processes, tmp_path: Path) -> None:
+    config = tmp_path / "nats.conf"
+    config.write_text("include none.conf\n", encoding="utf-8")
+    with pytest.raises(NatsError) as caught:
+        _node.facts({"pid": processes.server().pid, "config_path": str(config)})
+    assert str(caught.value) == (
+        f"there is no configuration {tmp_path}/none.conf, which {config} includes: the server would not start again. "
+        "Deploy it, or fix the include, or set nats_upgrade_config_path to the right configuration"
+    )
+
+
+def test_a_configuration_path_that_leads_nowhere_is_told_with_its_variable_and_what_runs(
+    processes: Processes, tmp_path: Path
+) -> None:
+    shell = processes.folder / "nats-server"
+    shell.parent.mkdir(parents=True)
+    shutil.copy(os.path.realpath("/bin/sh"), shell)
+    right, wrong = tmp_path / "nats.conf", tmp_path / "etcc" / "nats.conf"
+    right.touch()
+    server = processes.start(shell, "-s", "--", "-c", str(right), stdin=subprocess.PIPE)
+    with pytest.raises(NatsError) as caught:
+        _node.facts({"pid": server.pid, "config_path": str(wrong)})
+    assert str(caught.value) == (
+        f"there is no configuration {wrong} (nor {wrong.parent}), and nats_upgrade_config_path names it; the server runs with "
+        f"{right}: set nats_upgrade_config_path to what is there"
+    )
+    right.unlink()
+    with pytest.raises(NatsError) as caught:
+        _node.facts({"pid": server.pid})
+    assert str(caught.value) == (
+        f"there is no configuration {right}, with which the server is started: it would not start again. Deploy it, or set "
+        "nats_upgrade_config_path to the right one"
+    )
+
+
+def test_a_configuration_that_is_no_file_or_may_not_be_read_is_told_so(processes: Processes, tmp_path: Path) -> None:
+    with pytest.raises(
+        NatsError, match=r"cannot be read \(it is not a regular file\): set nats_upgrade_config_path to the right"
+    ):
+        _node.facts({"pid": processes.server().pid, "config_path": str(tmp_path)})
+    denied = PermissionError(13, "Permission denied", "/etc/nats.conf")
+    assert str(_config_files.unreadable(denied, "/etc/nats.conf", None)) == (
+        "the configuration /etc/nats.conf cannot be read (Permission denied): run with become (-b), or set "
+        "nats_upgrade_config_path"
+    )
 
 
 def test_a_unit_that_does_not_run_is_known_by_what_would_start_it(systemd: Systemd, tmp_path: Path) -> None:

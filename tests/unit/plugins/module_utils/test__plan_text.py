@@ -178,7 +178,7 @@ def test_the_way_back_is_told_where_there_is_anything_to_say() -> None:
 
 
 def test_what_is_not_checked_yet_is_told_at_the_end_where_there_is_anything_to_stage() -> None:
-    assert _plan_text.lines(plan_of(cluster()))[-1].startswith("not checked until staged: the archive and its hash")
+    assert _plan_text.lines(plan_of(cluster()))[-1].startswith("not checked until staged: what is in the file of 2.15.2")
     assert "not checked" not in "".join(_plan_text.lines(plan_of(cluster(), target="2.15.1")))
 
 

@@ -183,6 +183,22 @@ def test_a_path_where_no_server_lies_any_more_gets_the_staged_one(run: Run, tmp_
     assert (tmp_path / "nats-server").samefile(tmp_path / f"nats-server-{NEW}")
 
 
+def test_what_is_to_be_put_back_is_proved_before_anything_is_ended_for_it(run: Run, tmp_path: Path) -> None:
+    install(tmp_path / "nats-server", OLD)
+    install(tmp_path / f"nats-server-{NEW}", NEW)
+    assert binary(run, tmp_path, state="active")["changed"]
+    back = {"path": str(tmp_path / "nats-server"), "running_version": NEW, "version": OLD, "state": "proved"}
+    assert not run("nats_binary", **back)["changed"]
+    kept = tmp_path / f"nats-server-{OLD}"
+    kept.unlink()
+    assert run("nats_binary", **back)["msg"] == f"nats-server {OLD} is not staged at {kept}: nothing was ended or switched for it"
+    # What is active already, by another name of the same file, has to run too.
+    (tmp_path / f"nats-server-{NEW}").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    assert binary(run, tmp_path, state="proved")["msg"] == (
+        f"{tmp_path}/nats-server-{NEW} is no nats-server {NEW} that runs here: nothing was ended or switched for it"
+    )
+
+
 def test_a_configuration_is_checked_by_the_binary(run: Run, tmp_path: Path) -> None:
     config = tmp_path / "nats.conf"
     config.write_text("port: 4222\n", encoding="utf-8")

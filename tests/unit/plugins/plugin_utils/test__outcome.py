@@ -189,3 +189,21 @@ def test_assets_are_down_from_the_begin_of_the_drain_until_their_server_is_back(
 ) -> None:
     outage = _outcome.outage([*AWAY, *more], host, 1_700_000_100)
     assert (outage and (outage.seconds, outage.over)) == ((seconds, over) if seconds is not None else None)
+
+
+def test_what_was_staged_before_a_run_stopped_is_told_and_is_not_nothing() -> None:
+    at = {"at": "2026-12-01T00:00:00.000Z"}
+    events = [
+        {"kind": "run_began", "hosts": ["n1", "n2"], **at},
+        {"kind": "phase", "phase": "stage", "state": "ended", **at},
+        {"kind": "phase", "phase": "stage", "state": "ended", "host": "n1", **at},
+        {"kind": "phase", "phase": "stage", "state": "failed", "host": "n2", **at},
+        {"kind": "failed", "msg": "n2: refused: it does not fit", **at},
+    ]
+    run = _outcome.story(events)
+    assert run.next.startswith("no server was touched: mend what is said")
+    assert _outcome.last_words("n2: refused: it does not fit", run, events).splitlines()[1:] == [
+        "Staged on n1: it stays beside the running version, for the next run.",
+        "No server was stopped.",
+        "Next: mend what is said, or waive it where it can be waived, and run the same playbook again.",
+    ]
