@@ -23,7 +23,7 @@ class ActionModule(LookingAction):
         holders = {str(lock.get("run_id", "?")): _holder.state_of(lock, us) for lock in locks}
         policy = _policy.load(params["policy_file"])
         told = _status.status(situation, policy, params["inventory"], params["group"], holders)
-        # As they stand: in what Ansible shows of a result they are folded and their quotes doubled, and would not be the same command.
+        # As they are to be run: what Ansible shows of a result is folded, and its quotes doubled.
         screen = _watching.screen(task_vars, self._templar)
         for name, command in told["commands"].items():
             screen.say_now(f"{_status.SAID[name]}: {command}")
