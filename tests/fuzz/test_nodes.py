@@ -49,6 +49,7 @@ NODE: dict[str, Any] = {
     "listening_ports": [4222, 8222],
     "binary_path": "/usr/sbin/nats-server",
     "binary_version": "2.15.1",
+    "free_bytes": 1 << 30,
     "binary_switch": {
         "path": "/opt/nats/current",
         "link": True,
