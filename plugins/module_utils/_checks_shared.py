@@ -128,7 +128,13 @@ def _binary(situation: Situation, hosts: list[str]) -> Iterator[Trouble]:
 
 
 def _strangers(situation: Situation, hosts: list[str]) -> dict[int, str]:
-    """Servers that the same file starts and that are of no host here, temporary servers included, by pid."""
+    """Servers that the same file starts and that are of no host here, temporary servers included, by pid.
+
+    None where a server answers whose process was not found, as by a wrong pid file: it may be any of them.
+    """
+    answering = {server.host for server in situation.servers}
+    if any(situation.nodes[host].get("pid") is None for host in hosts if host in answering):
+        return {}
     known = {node.get("pid") for node in situation.nodes.values()} | {surge.node.get("pid") for surge in situation.surge}
     found = [one for host in hosts for one in situation.nodes[host]["binary_switch"]["others"]]
     return {one["pid"]: one["config_path"] for one in found if one["pid"] not in known}

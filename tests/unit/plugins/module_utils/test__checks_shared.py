@@ -64,6 +64,12 @@ def test_a_server_that_is_no_host_of_the_run_and_shares_the_binary_is_refused_wi
     assert refusals(plan_of(cluster(), "shared_binary", n1=node(1, 2, 77), n2=node(2, 1, 77))) == []
 
 
+def test_a_server_whose_process_was_not_found_is_not_a_stranger_to_itself() -> None:
+    """Its pid file is another one: what names it is refused by itself."""
+    unknown = {**node(1, 2, 77), "pid": None}
+    assert refusals(plan_of(cluster(), n1=unknown, n2=node(2, 77))) == []
+
+
 def test_a_temporary_server_is_a_host_of_the_run() -> None:
     situation = Situation.of(cluster(), {"n1": node(1, 77)})
     surge = Surge("spare", {"pid": 77}, "", Reading("spare", "http://spare:8222", error="connection refused"))
