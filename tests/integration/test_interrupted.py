@@ -63,7 +63,7 @@ def test_whoever_ends_a_run_is_told_where_it_stands(mirror: Path, core: str) -> 
 
 
 def ended_by_hand(roll: Background) -> int:
-    """Press Ctrl-C as a terminal does it, to all of the group; again, as people do, where Ansible waits for a worker that is gone.
+    """Press Ctrl-C as a terminal does it, to all of the group; again, as people do, where Ansible waits for a dead worker.
 
     Seen once with ansible-core 2.17: it has no handlers of its own, and a worker that dies while it writes holds a lock.
     """
