@@ -83,8 +83,14 @@ def find_if_named(params: Mapping[str, Any]) -> tuple[Found | None, dict[str, st
 
 
 def identity_of(params: Mapping[str, Any]) -> _identity.Identity | None:
-    """The rights that the server which is named runs with, or would; None where none is named, or nothing says it."""
-    found, unit = find_if_named(params)
+    """The rights that the server which is named runs with, or would; None where none is named, or nothing says it.
+
+    What runs in its place may be no server, as a new version that hangs: then its unit says it, where it has one.
+    """
+    try:
+        found, unit = find_if_named(params)
+    except NatsError:
+        return _identity.of(None, _unit(params)) if params.get("service") else None
     return _identity.of(found.process if found else None, unit)
 
 

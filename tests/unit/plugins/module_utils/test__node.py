@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import platform
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -212,6 +213,18 @@ def test_a_unit_that_does_not_run_is_known_by_what_would_start_it(systemd: Syste
     assert (facts["binary_path"], facts["config_path"]) == ("/usr/sbin/nats-server", str(config))
     assert facts["lame_duck_duration_seconds"] == 45.0
     assert facts["unit"]["name"] == "nats-server.service"
+
+
+def test_whose_a_server_is_is_told_by_its_unit_where_something_else_runs_in_it(systemd: Systemd, processes: Processes) -> None:
+    """A new version that hangs may be no server by its name: it is ended, and the old one takes its place."""
+    hangs = processes.start("/bin/sleep", "60")
+    systemd.set(MainPID=str(hangs.pid), ControlGroup="", User="nobody")
+    given = {"service": "nats-server"}
+    with pytest.raises(NatsError, match="and no nats-server"):
+        _node.find(given)
+    identity = _node.identity_of(given)
+    assert identity is not None
+    assert identity.uid == pwd.getpwnam("nobody").pw_uid
 
 
 def test_a_unit_comes_before_a_pid_file_and_that_before_a_pid(systemd: Systemd, processes: Processes, tmp_path: Path) -> None:
