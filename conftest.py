@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import types
 from pathlib import Path
@@ -30,4 +31,7 @@ sys.path.insert(0, str(ROOT))
 from tests.lab import bytecode  # noqa: E402 (once it can be found)
 
 bytecode.keep()
+# A shell starts what it puts into the background with Ctrl-C ignored, which all that is started from here would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest_plugins = ["tests.parallel"]

@@ -51,13 +51,14 @@ def parse_said(varz: Mapping[str, Any]) -> Said:
 
 
 def parse_routez(body: Any) -> tuple[Peer, ...]:
-    """The servers that this one has a route to, each once. A peer has several routes (pool, per account)."""
+    """The servers that this one has a route to, each once, by name. A peer has several routes, in any order."""
     if not isinstance(body, dict):
         raise NatsError(f"/routez is not what a NATS server answers: {str(body)[:80]!r}")
-    found = {}
+    found: dict[str, Peer] = {}
     for route in body.get("routes") or ():
         one = text(route, "remote_id")
         name = text(route, "remote_name") or one
         if name:
-            found[one or name] = Peer(one, name, text(route, "ip"))
-    return tuple(found.values())
+            peer = Peer(one, name, text(route, "ip"))
+            found[one or name] = min(found.get(one or name, peer), peer, key=lambda one: one.address)
+    return tuple(sorted(found.values(), key=lambda peer: (peer.name, peer.id)))

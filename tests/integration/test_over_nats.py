@@ -264,6 +264,12 @@ def test_both_ways_read_the_same_and_over_nats_it_goes_on_when_servers_come_and_
         asyncio.run(create_assets(tuple(cluster.urls), "app", "app"))
         cluster.wait_ready()
         with _http.open_door(_reply.Settings()) as http, SystemAccount(account, cluster.urls, {}, 5.0) as over_nats:
+
+            def answering() -> list[str]:
+                return [reading.name for reading in _monitor.read_facts(over_nats, nats_targets) if not reading.error]
+
+            # That somebody waits for answers has to come to every server first.
+            assert wait_until(lambda: answering() == list(NAMES), 20)
             by_http = _monitor.read_state(http, http_targets, assets=True)
             by_nats = _monitor.read_state(over_nats, nats_targets, assets=True)
             assert [still(reading) for reading in by_nats] == [still(reading) for reading in by_http]
@@ -276,9 +282,6 @@ def test_both_ways_read_the_same_and_over_nats_it_goes_on_when_servers_come_and_
 
             silent = _monitor.Target("n9", "nats:n9")
             assert "of no host" in _monitor.read_facts(over_nats, [silent])[0].error
-
-            def answering() -> list[str]:
-                return [reading.name for reading in _monitor.read_facts(over_nats, nats_targets) if not reading.error]
 
             if version == "2.10.26":
                 return  # the rest is not a matter of the version
