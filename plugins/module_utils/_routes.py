@@ -60,5 +60,5 @@ def parse_routez(body: Any) -> tuple[Peer, ...]:
         name = text(route, "remote_name") or one
         if name:
             peer = Peer(one, name, text(route, "ip"))
-            found[one or name] = min(found.get(one or name, peer), peer, key=lambda one: one.address)
+            found[one or name] = min(found.get(one or name, peer), peer, key=lambda known: known.address)
     return tuple(sorted(found.values(), key=lambda peer: (peer.name, peer.id)))
