@@ -136,6 +136,15 @@ def ask(
     return output
 
 
+def of_user(uid: int) -> Identity:
+    """Of a user by their number; one that no database knows has no groups."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return Identity(uid, _NOBODY, ())
+    return Identity(uid, user.pw_gid, tuple(os.getgrouplist(user.pw_name, user.pw_gid)))
+
+
 def of_owner(path: str) -> Identity | None:
     """The one other user who can change what lies at a path, as of a server that is down and has no unit.
 
@@ -146,12 +155,7 @@ def of_owner(path: str) -> Identity | None:
     others_too = any(place.mode & 0o022 and not place.link for place in places)
     if os.geteuid() != 0 or len(owners) != 1 or others_too or owners <= _trust.trusted_users():
         return None
-    uid = owners.pop()
-    try:
-        user = pwd.getpwuid(uid)
-    except KeyError:
-        return Identity(uid, _NOBODY, ())
-    return Identity(uid, user.pw_gid, tuple(os.getgrouplist(user.pw_name, user.pw_gid)))
+    return of_user(owners.pop())
 
 
 def _becoming(identity: Identity | None, cwd: str) -> Callable[[], None]:

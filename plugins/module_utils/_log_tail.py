@@ -18,14 +18,13 @@ import stat
 import time
 from typing import Callable, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _printable, _process, _rights
+from ansible_collections.natsops.cluster.plugins.module_utils import _identity, _printable, _process, _rights
 
 MOST_BYTES = 64 * 1024
 MOST_IN_LINE = 2000
 # Of a command that does not stop talking.
 _MOST_SAID = 16 * 2**20
 _MOST_LINKS = 40
-_NOBODY = 65534
 _READ, _FAILED = b"+", b"-"
 
 
@@ -38,7 +37,7 @@ def uid_of(uid: int | None, name: str | None) -> int:
     try:
         return pwd.getpwnam(name or "").pw_uid
     except KeyError:
-        return _NOBODY
+        return _identity.NOBODY.uid
 
 
 def of_files(
@@ -108,21 +107,13 @@ def _opened(path: str, uid: int) -> int:
         return descriptor
     if os.geteuid() == 0:
         # Groups are asked for as root.
-        gid, groups = _groups_of(uid)
-        with _rights.as_user(uid, gid, groups):
+        user = _identity.of_user(uid)
+        with _rights.as_user(user.uid, user.gid, user.groups):
             return os.open(path, flags)
     descriptor = os.open(path, flags)
     if os.fstat(descriptor).st_uid != uid:
         raise OSError(errno.EPERM, f"it is another user's, and user {os.geteuid()} cannot become {uid}: run with become (-b)")
     return descriptor
-
-
-def _groups_of(uid: int) -> tuple[int, list[int]]:
-    try:
-        user = pwd.getpwuid(uid)
-    except KeyError:
-        return _NOBODY, []
-    return user.pw_gid, os.getgrouplist(user.pw_name, user.pw_gid)
 
 
 def _real(path: str) -> str:
