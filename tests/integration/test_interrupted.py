@@ -38,7 +38,8 @@ def test_whoever_ends_a_run_is_told_where_it_stands(mirror: Path, core: str) -> 
         first = next(name for name in slow.nodes if name != slow.known_leader())
 
         with Background(hosts, NEW, "--limit", first, programs=folder) as roll:
-            roll.until(lambda: drains(slow, first) == 1, "the drain")
+            # The step is written before the signal is sent, and it is the drain that is to be interrupted.
+            roll.until(lambda: drains(slow, first) == 1 and in_lame_duck(slow, first), "the drain")
             # As a terminal does it: to all of the group.
             os.killpg(roll.child.pid, signal.SIGINT)
             assert roll.child.wait(END_SECONDS) == 99
@@ -64,6 +65,10 @@ def test_whoever_ends_a_run_is_told_where_it_stands(mirror: Path, core: str) -> 
 
 def drains(cluster: LoopbackCluster, node: str) -> int:
     return steps(cluster, node).count("draining")
+
+
+def in_lame_duck(cluster: LoopbackCluster, node: str) -> bool:
+    return "Entering lame duck mode" in cluster.nodes[node].log.read_text(encoding="utf-8")
 
 
 def told(cluster: LoopbackCluster, hosts: Path, node: str, output: str, by: str) -> None:

@@ -80,6 +80,26 @@ def test_a_handler_that_there_was_is_called(tmp_path: Path) -> None:
     assert "INTERRUPTED by SIGTERM" in done.stderr
 
 
+# A worker that has lost the first two signals that Ansible sends it.
+DEAF = """
+import multiprocessing, time
+def deaf():
+    seen = []
+    signal.signal(signal.SIGTERM, lambda number, frame: (seen.append(number), len(seen) > 2 and os._exit(3)))
+    ready.set()
+    while True:
+        time.sleep(0.01)
+ready = multiprocessing.Event()
+multiprocessing.Process(target=deaf).start()
+ready.wait()
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 99), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_worker_that_did_not_hear_the_signal_is_told_again(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    assert run(tmp_path, number, before=DEAF).returncode == code
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_worker_that_gets_the_signal_says_nothing(tmp_path: Path, number: signal.Signals) -> None:
     worker = f"signal.signal(signal.SIGALRM, signal.SIG_DFL); os.kill(os.getpid(), {int(number)})"
