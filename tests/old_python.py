@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _core
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import core as _core
 from tests.lab import pythons
 
 # Ansible's own files are a syntax error for such a Python; to a question it gives its own version.

@@ -99,7 +99,7 @@ def _bounds() -> dict[str, str]:
     """The bounds of each variable of a role that has some, from the table that a run checks them by."""
     sys.path.insert(0, str(ROOT / "collections"))
     try:
-        table = importlib.import_module("ansible_collections.natsops.cluster.plugins.plugin_utils._variables_table")
+        table = importlib.import_module("ansible_collections.natsops.cluster.plugins.plugin_utils._variables.table")
     finally:
         sys.path.remove(str(ROOT / "collections"))
     return {name: getattr(one.kind, "bounds", "") for name, one in table.ALL.items()}

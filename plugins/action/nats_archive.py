@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _download, _node_keys
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import download as _download
+from ansible_collections.natsops.cluster.plugins.module_utils._node import keys as _keys
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NatsAction, Result
 
 
 class ActionModule(NatsAction):
@@ -15,5 +16,5 @@ class ActionModule(NatsAction):
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         _unused, params = self.validate_argument_spec(argument_spec=_download.SPEC)
-        nodes = {host: _node_keys.checked(host, node) for host, node in params["nodes"].items()}
+        nodes = {host: _keys.checked(host, node) for host, node in params["nodes"].items()}
         return _download.act({**params, "nodes": nodes}, check_mode=self._task.check_mode)

@@ -11,35 +11,34 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import (
-    _arguments,
-    _drift,
-    _drift_text,
-    _fleet,
-    _monitor,
-    _policy,
-    _situation,
-)
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import drift as _drift
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import fleet as _fleet
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import text as _text
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import situation as _situation
+from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
+from ansible_collections.natsops.cluster.plugins.module_utils._read import monitor as _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
 from ansible_collections.natsops.cluster.plugins.modules.nats_audit import SPEC
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets, _variables
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result, node_of
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import ReadingAction, Result, node_of
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read import inventory as _inventory
+from ansible_collections.natsops.cluster.plugins.plugin_utils._variables import check as _check
 
 
 class ActionModule(ReadingAction):
     """See the module of the same name."""
 
     def work(self, task_vars: dict[str, Any]) -> Result:
-        task_vars = _targets.remembering(task_vars)
+        task_vars = _inventory.remembering(task_vars)
         # Here and not by a task of its own, which would put together all variables of a large fleet once more.
-        found = _variables.of_group("nats_audit", task_vars, self._templar)
+        found = _check.of_group("nats_audit", task_vars, self._templar)
         found.refuse()
         _unused, params = self.validate_argument_spec(argument_spec=SPEC)
         self.fill(params, task_vars)
         failing = _fleet.FAILING if params["fail_on"] is None else _fleet.require_known(params["fail_on"])
         if params["max_mismatch_seconds"] < 0 or params["active_seconds"] < 0:
             raise NatsError("nats_audit_max_mismatch_seconds and nats_audit_active_seconds have to be 0 or more")
-        policy = _policy.load(params["policy_file"])
+        policy = _judge.load(params["policy_file"])
         # Before a long read, not after it.
         _require_folder(params["output"])
         drift = _drift.judge(
@@ -52,7 +51,7 @@ class ActionModule(ReadingAction):
         return {**self._told(drift, params), **({"warnings": odd} if odd else {})}
 
     def _fleet(self, params: Result, task_vars: dict[str, Any]) -> _fleet.Fleet:
-        targets = _arguments.targets({**params, "servers": self.servers_of(params, task_vars)})
+        targets = _options.targets({**params, "servers": self.servers_of(params, task_vars)})
         with self.source(task_vars)(params) as source:
             readings = _monitor.read_members(source, targets)
         found = {host: node for host, result in params["nodes"].items() if (node := node_of(host, result))}
@@ -60,23 +59,23 @@ class ActionModule(ReadingAction):
         return _fleet.Fleet(
             readings=tuple(readings),
             now=datetime.now(timezone.utc),
-            names={host: _targets.server_names(host, task_vars, self._templar) for host in params["hosts"]},
+            names={host: _inventory.server_names(host, task_vars, self._templar) for host in params["hosts"]},
             nodes=nodes,
             unlooked={
                 **{host: _why_not(result) for host, result in params["nodes"].items() if host not in found},
                 **{host: f"the facts given for it were read on {place}" for host, place in foreign.items()},
             },
             expected=frozenset(
-                name for host in params["expected"] for name in _targets.server_names(host, task_vars, self._templar)
+                name for host in params["expected"] for name in _inventory.server_names(host, task_vars, self._templar)
             ),
         )
 
     def _told(self, drift: _drift.Drift, params: Result) -> Result:
-        lines, output = _drift_text.lines(drift), params["output"]
+        lines, output = _text.lines(drift), params["output"]
         text = {
             "table": lambda: "\n".join(lines) + "\n",
-            "json": lambda: _drift_text.as_json(drift),
-            "prometheus": lambda: _drift_text.prometheus(drift, time.time()),
+            "json": lambda: _text.as_json(drift),
+            "prometheus": lambda: _text.prometheus(drift, time.time()),
         }[params["format"]]()
         if output and self._task.check_mode:
             lines += ["", f"{params['format']} not written to {output}: check mode"]
@@ -87,7 +86,7 @@ class ActionModule(ReadingAction):
             lines = text.splitlines()
         # Ansible shows an empty line as a pair of quotes.
         shown = [line for line in lines if line]
-        return {"changed": False, "audit": drift.brief(), "lines": shown, "failure": _drift_text.failure(drift)}
+        return {"changed": False, "audit": drift.brief(), "lines": shown, "failure": _text.failure(drift)}
 
 
 def _why_not(result: Mapping[str, Any]) -> str:

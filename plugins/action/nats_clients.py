@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _clients
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
+from ansible_collections.natsops.cluster.plugins.module_utils._read import clients as _clients
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import ReadingAction, Result
 
 
 class ActionModule(ReadingAction):
@@ -13,5 +14,5 @@ class ActionModule(ReadingAction):
 
     SPEC = _clients.SPEC
 
-    def read(self, params: Result, host: str, open_source: _arguments.OpenSource) -> Result:
+    def read(self, params: Result, host: str, open_source: _options.OpenSource) -> Result:
         return _clients.clients_of(params, host, open_source=open_source)

@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NodeAction, Result
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NodeAction, Result
 
 
 class ActionModule(NodeAction):

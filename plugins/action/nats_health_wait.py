@@ -9,31 +9,33 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _waiting
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets, _watching
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import health as _health
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import ReadingAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read import inventory as _inventory
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import watch as _watch
 
 
 class ActionModule(ReadingAction):
     """See the module of the same name."""
 
-    SPEC = _waiting.SPEC
+    SPEC = _health.SPEC
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         self._task_vars = task_vars
         return super().work(task_vars)
 
-    def read(self, params: Result, host: str, open_source: _arguments.OpenSource) -> Result:
+    def read(self, params: Result, host: str, open_source: _options.OpenSource) -> Result:
         lock = None if self._task.check_mode else params["renew_lock"]
         sleep = self._renewing(lock) if lock else time.sleep
         wait = {"open_source": open_source, "look_once": self._task.check_mode, "sleep": sleep}
         if not self.told.runs or self._task.check_mode:
-            return _waiting.wait_until_back(params, host, **wait)
-        screen = _watching.screen(self._task_vars, self._templar)
+            return _health.wait_until_back(params, host, **wait)
+        screen = _watch.screen(self._task_vars, self._templar)
         try:
-            watch = _watching.Waiting(host, self.told.phase, screen, self.told.log)
-            result = _waiting.wait_until_back(params, host, **wait, watch=watch)
+            watch = _watch.Waiting(host, self.told.phase, screen, self.told.log)
+            result = _health.wait_until_back(params, host, **wait, watch=watch)
         finally:
             screen.close()
         self._note(host, result)
@@ -59,7 +61,7 @@ class ActionModule(ReadingAction):
         return sleep
 
     def _renew(self, lock: dict[str, Any]) -> None:
-        folder = _targets.state_dir(self._task_vars["inventory_hostname"], self._task_vars, self._templar)
+        folder = _inventory.state_dir(self._task_vars["inventory_hostname"], self._task_vars, self._templar)
         try:
             result = self._execute_module(
                 module_name="natsops.cluster.nats_lock",

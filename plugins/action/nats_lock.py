@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _lock, _state_keys
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
-from ansible_collections.natsops.cluster.plugins.plugin_utils._holder import controller, is_dead
+from ansible_collections.natsops.cluster.plugins.module_utils._state import keys as _keys
+from ansible_collections.natsops.cluster.plugins.module_utils._state import lock as _lock
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NatsAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read import inventory as _inventory
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.controller import controller, is_dead
 
 _LEFT = "The lock there ends by itself with its lease, whoever holds it. Mend the connection and run again"
 
@@ -24,11 +25,11 @@ class ActionModule(NatsAction):
         # In a loop, too, this is the name of one host: Ansible reads the template for each item before it gets here.
         host = self._task.delegate_to or task_vars["inventory_hostname"]
         args = {name: value for name, value in self._task.args.items() if value is not None}
-        args.setdefault("state_dir", _targets.state_dir(host, task_vars, self._templar))
+        args.setdefault("state_dir", _inventory.state_dir(host, task_vars, self._templar))
         args.setdefault("controller", controller())
         result = self.on_node(args, task_vars, _LEFT)
         holder = result.get("lock") or {}
-        refused = args["state"] == "acquired" and result.get("refusal") == "locked" and not _state_keys.no_lock(holder)
+        refused = args["state"] == "acquired" and result.get("refusal") == "locked" and not _keys.no_lock(holder)
         if refused and is_dead(holder["controller"], args["controller"]):
             result = self.on_node({**args, "take_over": holder["run_id"]}, task_vars, _LEFT)
             if not result.get("failed"):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NodeAction, Result, node_of
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NodeAction, Result, node_of
 
 
 class ActionModule(NodeAction):

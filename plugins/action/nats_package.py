@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import CopyingAction
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import CopyingAction
 
 
 class ActionModule(CopyingAction):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils._drain_action import DrainAction
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.drain import DrainAction
 
 
 class ActionModule(DrainAction):

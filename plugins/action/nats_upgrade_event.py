@@ -13,13 +13,16 @@ from typing import Any
 
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _plan, _printable
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import plan as _plan
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_event import REQUIRED_IF, SPEC
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _events, _taking_up, _watching
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
-from ansible_collections.natsops.cluster.plugins.plugin_utils._holder import controller
-from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NatsAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import events as _events
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import resume as _run_resume
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import watch as _watch
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.controller import controller
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.teller import stats_of
 
 _ROOT = Path(__file__).resolve().parents[2]
 _UNWRITTEN = "No report is written, and a roll would be refused: {why}"
@@ -44,14 +47,14 @@ class ActionModule(NatsAction):
             # Shown at once, as debug shows it; what the role reads of a log was written by whoever talked to the server.
             return {
                 "changed": False,
-                "msg": [_printable.line(str(line)) for line in data.get("lines") or ()],
+                "msg": [_text.line(str(line)) for line in data.get("lines") or ()],
                 "_ansible_verbose_always": True,
             }
         self.told.tell(params["kind"], **data)
         return {"changed": False}
 
     def _begin(self, params: Result, data: Result, task_vars: dict[str, Any]) -> Result:
-        _watching.screen(task_vars, self._templar)
+        _watch.screen(task_vars, self._templar)
         looks_only = params["looks_only"] or self._task.check_mode
         run = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{secrets.token_hex(3)}"
         result: Result = {"changed": False, "run": run, "folder": "", "report": ""}
@@ -82,7 +85,7 @@ class ActionModule(NatsAction):
 
     def _resume(self) -> Result:
         log = self.told.log
-        told = _taking_up.take_up(log) if log and not self._task.check_mode else ""
+        told = _run_resume.take_up(log) if log and not self._task.check_mode else ""
         return {"changed": False, **({"msg": told} if told else {})}
 
     def _fail(self, msg: str, data: Result) -> Result:

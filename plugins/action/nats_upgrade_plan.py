@@ -7,13 +7,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _facts, _known, _order, _plan, _plan_text, _policy, _restart
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation, apart, is_meta_leader
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import order as _order
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import plan as _plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import restart as _restart
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _text
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, apart, is_meta_leader
+from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
+from ansible_collections.natsops.cluster.plugins.module_utils._read import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._values import known as _known
 from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_plan import REQUIRED_IF, SPEC
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import LookingAction, Result, without_credentials
-from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Log
-from ansible_collections.natsops.cluster.plugins.plugin_utils._telling import stats_of
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import LookingAction, Result, without_credentials
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Log
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.teller import stats_of
 
 
 class ActionModule(LookingAction):
@@ -24,7 +30,7 @@ class ActionModule(LookingAction):
             argument_spec=SPEC, mutually_exclusive=[("servers", "hosts")], required_if=REQUIRED_IF
         )
         most = _plan.most_nodes(params["max_nodes"])
-        policy = _policy.load(params["policy_file"])
+        policy = _judge.load(params["policy_file"])
         hosts = params["hosts"] or [server["name"] for server in params["servers"] or ()]
         order = _order.parse(params["order"], hosts, task_vars["groups"]) if params["order"] else ()
         situation = self._situation(params, task_vars)
@@ -36,8 +42,8 @@ class ActionModule(LookingAction):
             plan = _plan.make_plan(situation, params["version"], policy, source=without_credentials(params["source"]), **accepted)
         if most:
             plan = plan.only(most, situation.nodes)
-        told = {**plan.as_dict(), "lines": _plan_text.lines(plan), "note_lines": _plan_text.notes(plan)}
-        refused = _plan_text.refused(plan) if plan.settled.refusals else None
+        told = {**plan.as_dict(), "lines": _text.lines(plan), "note_lines": _text.notes(plan)}
+        refused = _text.refused(plan) if plan.settled.refusals else None
         # A plan without hosts only tells whether what is asked for makes sense.
         stats = self._tell(plan, situation, told) if params["hosts"] is not None and self.told.runs else {}
         if refused and params["fail_when_refused"]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.natsops.cluster.plugins.modules.nats_variables import SPEC
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _variables
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NatsAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._variables import check as _check
 
 
 class ActionModule(NatsAction):
@@ -16,7 +16,7 @@ class ActionModule(NatsAction):
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         _unused, params = self.validate_argument_spec(argument_spec=SPEC)
-        found = _variables.of_group(params["role"], task_vars, self._templar, wants_version=params["wants_version"])
+        found = _check.of_group(params["role"], task_vars, self._templar, wants_version=params["wants_version"])
         found.refuse()
         warnings = found.lines(found.odd)
         return {"changed": False, "checked": list(found.hosts), **({"warnings": warnings} if warnings else {})}

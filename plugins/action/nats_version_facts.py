@@ -7,9 +7,13 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _drift, _facts, _fleet, _policy
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _targets
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import ReadingAction, Result
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import drift as _drift
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import fleet as _fleet
+from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
+from ansible_collections.natsops.cluster.plugins.module_utils._read import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import ReadingAction, Result
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read import inventory as _inventory
 
 
 class ActionModule(ReadingAction):
@@ -27,10 +31,10 @@ class ActionModule(ReadingAction):
 
     def _drift(self, facts: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         host = task_vars["inventory_hostname"]
-        policy_file = _targets.host_variable("nats_upgrade_policy_file", host, task_vars, self._templar)
+        policy_file = _inventory.host_variable("nats_upgrade_policy_file", host, task_vars, self._templar)
         readings = tuple(_facts.reading_of(one) for one in facts.get("servers", [facts]))
         fleet = _fleet.Fleet(readings, datetime.now(timezone.utc), whole=False)
-        return _drift.judge(fleet, _policy.load(policy_file or None)).brief()
+        return _drift.judge(fleet, _judge.load(policy_file or None)).brief()
 
-    def read(self, params: Result, host: str, open_source: _arguments.OpenSource) -> Result:
+    def read(self, params: Result, host: str, open_source: _options.OpenSource) -> Result:
         return {"changed": False, **_facts.result(params, _facts.version_facts(params, host, open_source=open_source))}

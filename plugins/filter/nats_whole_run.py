@@ -14,7 +14,7 @@ from typing import Any, Mapping, Sequence
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _signals
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import signals as _signals
 
 DOCUMENTATION = r"""
 name: nats_whole_run

@@ -114,8 +114,8 @@ refusal:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _download
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import download as _download
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 
 
 def main() -> None:

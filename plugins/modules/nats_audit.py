@@ -128,10 +128,10 @@ failure:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
 
 SPEC = {
-    **_arguments.HOW_TO_READ,
+    **_options.HOW_TO_READ,
     "hosts": {"type": "list", "elements": "str", "required": True},
     "expected": {"type": "list", "elements": "str", "default": []},
     "nodes": {"type": "dict", "default": {}},

@@ -108,9 +108,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary, _node, _state_files
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import binary as _binary
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact.proofs import Proofs
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._state import files as _files
 
 
 def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     binary = where.binary(params["version"])
     if not params["sha256"]:
         raise NatsError("refused: there is no SHA-256 for the archive: no hash, no install", refusal="no_hash")
-    proofs, identity = Proofs(params["state_dir"]), _node.identity_of(params)
+    proofs, identity = Proofs(params["state_dir"]), _facts.identity_of(params)
     there = proofs.is_from(binary, params["version"], params["sha256"]) and _binary.is_staged(binary, params["version"], identity)
     if module.check_mode:
         return {"changed": not there}
@@ -145,7 +147,7 @@ def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     removed = []
     if changed and not module.check_mode:
         proofs = Proofs(params["state_dir"])
-        identity = _node.identity_of(params)
+        identity = _facts.identity_of(params)
         _binary.require_staged(where.binary(version), version, proofs, identity, "nothing was switched")
         _binary.keep(where, running, proofs, identity)
         _binary.activate(where, version)
@@ -157,7 +159,7 @@ def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
 def proved(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     """Prove that the version could be switched to."""
     params = module.params
-    _binary.require_successor(where, params["version"], Proofs(params["state_dir"]), _node.identity_of(params))
+    _binary.require_successor(where, params["version"], Proofs(params["state_dir"]), _facts.identity_of(params))
     return {"changed": False}
 
 
@@ -175,15 +177,15 @@ def main() -> None:
             "archive": {"type": "path"},
             "sha256": {"type": "str"},
             "keep_versions": {"type": "int", "default": 2},
-            "state_dir": {"type": "path", "default": _state_files.FOLDER},
-            **_node.OPTIONAL_SPEC,
+            "state_dir": {"type": "path", "default": _files.FOLDER},
+            **_facts.OPTIONAL_SPEC,
         },
-        mutually_exclusive=[tuple(_node.OPTIONAL_SPEC)],
+        mutually_exclusive=[tuple(_facts.OPTIONAL_SPEC)],
         supports_check_mode=True,
     )
     params = module.params
     try:
-        where = _binary.layout(params["path"], params["running_version"], params["version"], lambda: _node.identity_of(params))
+        where = _binary.layout(params["path"], params["running_version"], params["version"], lambda: _facts.identity_of(params))
         result = WORK[params["state"]](module, where)
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)

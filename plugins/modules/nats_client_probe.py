@@ -159,12 +159,12 @@ refusal:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=_arguments.CLIENT_PROBE, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_options.CLIENT_PROBE, supports_check_mode=True)
     module.fail_json(
         msg="natsops.cluster.nats_client_probe works on the controller, through its action plugin: call it from a playbook"
     )

@@ -45,13 +45,14 @@ lines:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _clients
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._read import clients as _clients
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
 
 
 def main() -> None:
     """Run the module on a node; on the controller the action of the same name does the work."""
-    module = AnsibleModule(argument_spec=_clients.SPEC, mutually_exclusive=_arguments.ONE_SOURCE, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_clients.SPEC, mutually_exclusive=_options.ONE_SOURCE, supports_check_mode=True)
     try:
         module.exit_json(**_clients.clients_of(module.params))
     except NatsError as exc:

@@ -69,8 +69,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _config_check, _node
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._host import config_check as _config_check
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 
 
 def main() -> None:
@@ -79,16 +80,16 @@ def main() -> None:
         argument_spec={
             "binary": {"type": "path", "required": True},
             "config_path": {"type": "path", "required": True},
-            **_node.OPTIONAL_SPEC,
+            **_facts.OPTIONAL_SPEC,
         },
-        mutually_exclusive=[tuple(_node.OPTIONAL_SPEC)],
+        mutually_exclusive=[tuple(_facts.OPTIONAL_SPEC)],
         supports_check_mode=True,
     )
     params = module.params
     try:
         if module.check_mode and not os.path.exists(params["binary"]):
             module.exit_json(changed=False, config_path=params["config_path"], said="not checked until staged")
-        found, unit = _node.find_if_named(params)
+        found, unit = _facts.find_if_named(params)
         process = found.process if found else None
         module.exit_json(changed=False, **_config_check.check_config(params["binary"], params["config_path"], process, unit))
     except NatsError as exc:

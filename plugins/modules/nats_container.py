@@ -108,31 +108,32 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _containers, _state_files
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._state import files as _files
 
 
 def act(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """Do it, or in check mode say whether it would change anything."""
     state, name, folder = params["state"], params["container"], params["state_dir"]
     if state == "staged":
-        return _containers.stage(params, check_mode=check_mode)
+        return _docker.stage(params, check_mode=check_mode)
     if params["service"]:
         return _act_on_unit(params, check_mode=check_mode)
     if state == "held":
-        return _containers.hold(name, folder, check_mode=check_mode)
+        return _docker.hold(name, folder, check_mode=check_mode)
     if state == "released":
-        return _containers.release(name, folder, remove_previous=params["remove_previous"], check_mode=check_mode)
+        return _docker.release(name, folder, remove_previous=params["remove_previous"], check_mode=check_mode)
     if state == "started":
-        return _containers.start(name, check_mode=check_mode)
+        return _docker.start(name, check_mode=check_mode)
     if state == "ended":
-        return _containers.end(name, check_mode=check_mode)
-    return _containers.put_back(name, params["image"], check_mode=check_mode)
+        return _docker.end(name, check_mode=check_mode)
+    return _docker.put_back(name, params["image"], check_mode=check_mode)
 
 
 def _act_on_unit(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     # Here and not above: a module on a node compiles whatever it imports each time it runs.
-    from ansible_collections.natsops.cluster.plugins.module_utils import _podman
+    from ansible_collections.natsops.cluster.plugins.module_utils._container import podman as _podman
 
     if params["state"] == "put_back":
         return _podman.put_back(params["service"], params["image"], check_mode=check_mode)
@@ -157,7 +158,7 @@ def main() -> None:
             "version": {"type": "str"},
             "config_path": {"type": "str"},
             "remove_previous": {"type": "bool", "default": False},
-            "state_dir": {"type": "path", "default": _state_files.FOLDER},
+            "state_dir": {"type": "path", "default": _files.FOLDER},
         },
         mutually_exclusive=[("container", "service")],
         required_one_of=[("container", "service")],

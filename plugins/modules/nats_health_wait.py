@@ -236,15 +236,16 @@ servers:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _waiting
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import health as _health
 
 
 def main() -> None:
     """Run the module on a node; on the controller the action of the same name does the work."""
-    module = AnsibleModule(argument_spec=_waiting.SPEC, mutually_exclusive=_arguments.ONE_SOURCE, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_health.SPEC, mutually_exclusive=_options.ONE_SOURCE, supports_check_mode=True)
     try:
-        module.exit_json(**_waiting.wait_until_back(module.params, look_once=module.check_mode))
+        module.exit_json(**_health.wait_until_back(module.params, look_once=module.check_mode))
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)
 

@@ -73,20 +73,21 @@ clients_at_start:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _draining, _node
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._node import drain as _drain
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**_node.SERVER_SPEC, **_draining.SPEC},
-        mutually_exclusive=[_node.SERVER],
-        required_one_of=[_node.SERVER],
+        argument_spec={**_facts.SERVER_SPEC, **_drain.SPEC},
+        mutually_exclusive=[_facts.SERVER],
+        required_one_of=[_facts.SERVER],
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**_draining.drain(module.params, check_mode=module.check_mode))
+        module.exit_json(**_drain.drain(module.params, check_mode=module.check_mode))
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)
 

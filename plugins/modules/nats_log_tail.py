@@ -64,7 +64,7 @@ stdout:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _log_tail
+from ansible_collections.natsops.cluster.plugins.module_utils._host import log_tail as _log_tail
 
 
 def main() -> None:

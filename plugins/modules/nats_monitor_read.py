@@ -74,7 +74,9 @@ from typing import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor, _reply
+from ansible_collections.natsops.cluster.plugins.module_utils._read import http_door as _http_door
+from ansible_collections.natsops.cluster.plugins.module_utils._read import monitor as _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._read import reply as _reply
 
 SPEC = {
     "urls": {"type": "list", "elements": "str", "required": True},
@@ -98,14 +100,14 @@ def main() -> None:
         max(1, params["max_in_flight"]),
         params["max_answer_mib"] * _reply.MIB if params["max_answer_mib"] else _reply.MAX_BYTES,
     )
-    with _http.open_door(settings) as door:
+    with _http_door.open_door(settings) as door:
         replies = dict(zip(params["urls"], door.get_many(params["urls"])))
         followed = _follow(door, replies) if params["follow"] else {}
     told = [_told(replies[url]) for url in params["urls"]]
     module.exit_json(changed=False, replies=told, followed={path: _told(reply) for path, reply in followed.items()})
 
 
-def _follow(door: _http.Door, replies: Mapping[str, _reply.Reply]) -> dict:
+def _follow(door: _http_door.Door, replies: Mapping[str, _reply.Reply]) -> dict:
     bases = [url[: -len("/varz")] for url in replies if url.endswith("/varz")]
     looks = [(base, url) for base in bases[:1] for url in replies if url.startswith(f"{base}/jsz?")]
     if not looks:

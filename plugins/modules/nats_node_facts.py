@@ -292,15 +292,15 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _node
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            **_node.SERVER_SPEC,
+            **_facts.SERVER_SPEC,
             "as_facts": {"type": "bool", "default": True},
             "host": {"type": "str"},
             "binary_path": {"type": "path"},
@@ -315,12 +315,12 @@ def main() -> None:
             "waive": {"type": "list", "elements": "str", "default": []},
             "fingerprint_key": {"type": "str", "no_log": True},
         },
-        mutually_exclusive=[_node.SERVER],
-        required_one_of=[_node.SERVER],
+        mutually_exclusive=[_facts.SERVER],
+        required_one_of=[_facts.SERVER],
         supports_check_mode=True,
     )
     try:
-        found = {"nats_node": _node.facts(module.params)}
+        found = {"nats_node": _facts.facts(module.params)}
         module.exit_json(changed=False, **({"ansible_facts": found} if module.params["as_facts"] else found))
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)

@@ -110,8 +110,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _node, _package
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import package as _package
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 
 WORK = {"staged": _package.stage, "installed": _package.install, "reverted": _package.revert}
 NEEDED = ["path", "version", "running_version"]
@@ -135,7 +136,7 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": [*WORK, "released"], "required": True},
             **_package.SPEC,
-            **_node.SERVER_SPEC,
+            **_facts.SERVER_SPEC,
         },
         mutually_exclusive=[SERVER],
         required_if=[("state", state, NEEDED) for state in WORK] + [("state", state, SERVER, True) for state in WORK],

@@ -119,7 +119,7 @@ refusal:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _rebalance
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import rebalance as _rebalance
 
 
 def main() -> None:

@@ -106,12 +106,12 @@ refusal:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _surge_wait
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import surge as _surge
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=_surge_wait.SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_surge.SPEC, supports_check_mode=True)
     module.fail_json(
         msg="natsops.cluster.nats_surge_wait works on the controller, through its action plugin: call it from a playbook"
     )

@@ -176,21 +176,23 @@ removed:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _draining, _node, _successor
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._node import drain as _drain
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import replacement as _replacement
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**_node.SERVER_SPEC, **_draining.SPEC, **_draining.TURN_SPEC, **_successor.SPEC},
-        mutually_exclusive=[_node.SERVER, _successor.ONE_START, ("path", "install_argv", "image")],
-        required_one_of=[_node.SERVER, (*_successor.ONE_START, "container")],
-        required_together=[_draining.TURN, _successor.STAGED],
+        argument_spec={**_facts.SERVER_SPEC, **_drain.SPEC, **_drain.TURN_SPEC, **_replacement.SPEC},
+        mutually_exclusive=[_facts.SERVER, _replacement.ONE_START, ("path", "install_argv", "image")],
+        required_one_of=[_facts.SERVER, (*_replacement.ONE_START, "container")],
+        required_together=[_drain.TURN, _replacement.STAGED],
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**_draining.swap(module.params, _successor.of(module.params), check_mode=module.check_mode))
+        module.exit_json(**_drain.swap(module.params, _replacement.of(module.params), check_mode=module.check_mode))
     except NatsError as exc:
         module.fail_json(msg=str(exc), **exc.details)
 

@@ -214,10 +214,10 @@ plan:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
 
 SPEC = {
-    **_arguments.LOOKING,
+    **_options.LOOKING,
     "version": {"type": "str"},
     "mode": {"type": "str", "choices": ["upgrade", "restart"], "default": "upgrade"},
     "restart_all": {"type": "bool", "default": False},

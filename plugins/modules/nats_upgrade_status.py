@@ -89,10 +89,10 @@ status:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
 
 SPEC = {
-    **_arguments.LOOKING,
+    **_options.LOOKING,
     "hosts": {"type": "list", "elements": "str", "required": True},
     "inventory": {"type": "list", "elements": "str", "default": []},
     "group": {"type": "str", "default": "nats"},

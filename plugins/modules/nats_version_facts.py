@@ -143,13 +143,14 @@ drift:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _arguments, _facts
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._read import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
 
 
 def main() -> None:
     """Run the module on a node; on the controller the action of the same name does the work."""
-    module = AnsibleModule(argument_spec=_facts.SPEC, mutually_exclusive=_arguments.ONE_SOURCE, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_facts.SPEC, mutually_exclusive=_options.ONE_SOURCE, supports_check_mode=True)
     try:
         module.exit_json(changed=False, **_facts.result(module.params, _facts.version_facts(module.params)))
     except NatsError as exc:

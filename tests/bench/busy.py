@@ -15,19 +15,20 @@ from typing import Any
 import nats
 from nats.js import JetStreamContext
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _steady, _waiting
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._judge import busy_replicas as _busy_replicas
+from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import health as _health
 from tests.lab.cluster import LoopbackCluster
 
 TIMEOUT_SECONDS = 60.0
 
 
 def wait(cluster: LoopbackCluster) -> str:
-    params: dict[str, Any] = {name: spec.get("default") for name, spec in _waiting.SPEC.items()}
+    params: dict[str, Any] = {name: spec.get("default") for name, spec in _health.SPEC.items()}
     servers = [{"name": name, "monitor_url": cluster.monitor_url(name)} for name in cluster.nodes]
     try:
-        result = _waiting.wait_until_back({**params, "servers": servers, "stopping": "n1", "timeout_seconds": TIMEOUT_SECONDS})
+        result = _health.wait_until_back({**params, "servers": servers, "stopping": "n1", "timeout_seconds": TIMEOUT_SECONDS})
     except NatsError as error:
         return f"not back: {error}"[:200]
     return f"{result['polls']} looks, {result['elapsed_seconds']:.1f} s"
@@ -35,14 +36,14 @@ def wait(cluster: LoopbackCluster) -> str:
 
 @contextlib.contextmanager
 def each_look_for_itself() -> Iterator[None]:
-    steadied = _steady.Steady.steadied
+    steadied = _busy_replicas.Steady.steadied
 
-    def as_read(_self: _steady.Steady, readings: Sequence[Reading]) -> list[Reading]:
+    def as_read(_self: _busy_replicas.Steady, readings: Sequence[Reading]) -> list[Reading]:
         return list(readings)
 
-    _steady.Steady.steadied = as_read  # type: ignore[method-assign]
+    _busy_replicas.Steady.steadied = as_read  # type: ignore[method-assign]
     yield
-    _steady.Steady.steadied = steadied  # type: ignore[method-assign]
+    _busy_replicas.Steady.steadied = steadied  # type: ignore[method-assign]
 
 
 async def measure(cluster: LoopbackCluster, options: argparse.Namespace) -> None:

@@ -13,19 +13,17 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import (
-    _health,
-    _monitor,
-    _plan,
-    _plan_text,
-    _policy,
-    _quorum,
-)
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Door
-from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
-from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Reply, Settings
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
+from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
+from ansible_collections.natsops.cluster.plugins.module_utils._judge import quorum as _quorum
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import plan as _plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _text
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
+from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
+from ansible_collections.natsops.cluster.plugins.module_utils._read import monitor as _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._read.http_door import Door
+from ansible_collections.natsops.cluster.plugins.module_utils._read.monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._read.reply import Answer, Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
 
 CLUSTER_SIZE, REPLICAS, CONSUMERS = 5, 3, 3
 STREAM_CONFIG = {"retention": "limits", "storage": "file", "num_replicas": REPLICAS, "compression": "none", "max_msgs": -1}
@@ -133,8 +131,8 @@ def main() -> None:
     watch = Watch()
     readings = _monitor.read_state(fleet, fleet.targets, assets=True)
     print(f"plan: read in {watch}")
-    plan = _plan.make_plan(Situation.of(readings), "2.15.1", _policy.load(), waive=["stepping_stone"])
-    text = _plan_text.lines(plan)
+    plan = _plan.make_plan(Situation.of(readings), "2.15.1", _judge.load(), waive=["stepping_stone"])
+    text = _text.lines(plan)
     print(f"plan: judged and told in {watch}; {len(plan.steps)} steps, {len(text)} lines")
     polled = _monitor.read_state(fleet, fleet.targets)
     print(f"one poll of a wait: read in {watch}")

@@ -17,23 +17,21 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.natsops.cluster.plugins.module_utils import (
-    _binary,
-    _config_check,
-    _download,
-    _facts,
-    _node,
-    _process,
-    _waiting,
-)
-from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import binary as _binary
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import download as _download
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact.proofs import Proofs
+from ansible_collections.natsops.cluster.plugins.module_utils._host import config_check as _config_check
+from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _node_facts
+from ansible_collections.natsops.cluster.plugins.module_utils._read import facts as _read_facts
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import health as _health
 from tests.lab.mirror import go_architecture
 
 Host = dict[str, Any]
 NO_PROOFS = Proofs(None)
 DOWNLOAD = {name: option.get("default") for name, option in _download.SPEC.items()}
-WAIT = {name: option.get("default") for name, option in _waiting.SPEC.items()}
-FACTS = {name: option.get("default") for name, option in _facts.SPEC.items()}
+WAIT = {name: option.get("default") for name, option in _health.SPEC.items()}
+FACTS = {name: option.get("default") for name, option in _read_facts.SPEC.items()}
 
 
 def main() -> None:
@@ -41,7 +39,7 @@ def main() -> None:
     group = yaml.safe_load(inventory.read_text(encoding="utf-8"))["nats"]
     hosts: dict[str, Host] = group["hosts"]
     servers = [{"name": name, "monitor_url": host["nats_upgrade_monitor_url"]} for name, host in hosts.items()]
-    facts = _facts.version_facts({**FACTS, "servers": servers})["servers"]
+    facts = _read_facts.version_facts({**FACTS, "servers": servers})["servers"]
     order = sorted(facts, key=lambda server: server["meta_leader"] == server["server_name"])
     archive = _fetch(group["vars"]["nats_upgrade_archive_url"], version, inventory.parent)
     with ThreadPoolExecutor() as pool:
@@ -59,14 +57,14 @@ def _fetch(template: str, version: str, folder: Path) -> dict[str, Any]:
 
 
 def _stage(host: Host, old: str, new: str, archive: dict[str, Any]) -> None:
-    node = _node.facts({"pid_file": host["nats_upgrade_pid_file"]})
+    node = _node_facts.facts({"pid_file": host["nats_upgrade_pid_file"]})
     layout = _binary.layout(node["binary_path"], old, new)
     _binary.stage(archive["path"], archive["sha256"], layout.binary(new), new, NO_PROOFS)
     _config_check.check_config(layout.binary(new), node["config_path"], _process.look(node["pid"]))
 
 
 def _wait(servers: list[dict[str, str]], expect: dict[str, Any]) -> dict[str, Any]:
-    return _waiting.wait_until_back({**WAIT, "servers": servers, "expect": expect})
+    return _health.wait_until_back({**WAIT, "servers": servers, "expect": expect})
 
 
 def _roll(name: str, host: Host, old: str, new: str, servers: list[dict[str, str]]) -> None:

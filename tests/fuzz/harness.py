@@ -18,7 +18,7 @@ from typing import Any, Callable, Collection, Iterator, TypeVar
 from hypothesis import HealthCheck, Phase, configuration, given, seed, settings
 from hypothesis import strategies as st
 
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 
 Value = TypeVar("Value")
 # More than any input takes on a machine that does ten times as much: no limit of the code, only the end of what hangs.

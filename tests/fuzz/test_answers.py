@@ -8,30 +8,28 @@ from typing import Any, Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from ansible_collections.natsops.cluster.plugins.module_utils import (
-    _balance,
-    _baseline,
-    _drift,
-    _drift_text,
-    _facts,
-    _fleet,
-    _health,
-    _http_faults,
-    _monitor,
-    _plan_text,
-    _quorum,
-    _restart,
-    _status,
-    _surge,
-)
-from ansible_collections.natsops.cluster.plugins.module_utils import _clients as clients
-from ansible_collections.natsops.cluster.plugins.module_utils._monitor import Target
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import make_plan
-from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Reply
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
-from ansible_collections.natsops.cluster.plugins.module_utils._steady import Steady
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _over_nats
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import drift as _drift
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import fleet as _fleet
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import text as _audit_text
+from ansible_collections.natsops.cluster.plugins.module_utils._judge import baseline as _baseline
+from ansible_collections.natsops.cluster.plugins.module_utils._judge import client_balance as _client_balance
+from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
+from ansible_collections.natsops.cluster.plugins.module_utils._judge import quorum as _quorum
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.busy_replicas import Steady
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import restart as _restart
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import status as _status
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import surge as _surge
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _plan_text
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
+from ansible_collections.natsops.cluster.plugins.module_utils._read import clients as _clients
+from ansible_collections.natsops.cluster.plugins.module_utils._read import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._read import http_faults as _http_faults
+from ansible_collections.natsops.cluster.plugins.module_utils._read import monitor as _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._read.monitor import Target
+from ansible_collections.natsops.cluster.plugins.module_utils._read.reply import Answer, Reply
+from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read import over_nats as _over_nats
 from tests.fuzz.harness import assert_nothing_is_obeyed, fuzz
 from tests.fuzz.inputs import changed, changed_bytes
 from tests.unit.recorded import NAMES, answers, read
@@ -129,9 +127,9 @@ def test_whatever_a_server_answers_all_is_judged_and_told(source: Cluster) -> No
 @fuzz(clusters("/varz", "/routez"), examples=250)
 def test_whatever_a_server_answers_drift_is_judged_and_told(source: Cluster) -> None:
     drift = _drift.judge(_fleet.Fleet(tuple(_monitor.read_members(source, TARGETS)), NOW), POLICY)
-    assert_nothing_is_obeyed(_drift_text.lines(drift), _drift_text.failure(drift))
-    json.loads(_drift_text.as_json(drift))
-    _drift_text.prometheus(drift, 1.0).encode()
+    assert_nothing_is_obeyed(_audit_text.lines(drift), _audit_text.failure(drift))
+    json.loads(_audit_text.as_json(drift))
+    _audit_text.prometheus(drift, 1.0).encode()
     drift.brief()
 
 
@@ -148,17 +146,17 @@ def test_whatever_a_server_answers_facts_are_told_and_taken_back(source: Cluster
 def test_facts_that_come_back_from_a_playbook_are_judged_or_refused(told: Any) -> None:
     reading = _facts.reading_of(told)
     drift = _drift.judge(_fleet.Fleet((reading,), NOW, whole=False), POLICY)
-    assert_nothing_is_obeyed(_drift_text.lines(drift), drift.brief())
+    assert_nothing_is_obeyed(_audit_text.lines(drift), drift.brief())
     make_plan(Situation((reading,), ()), TARGET, POLICY).as_dict()
 
 
 @fuzz(clusters("/connz"), examples=100)
 def test_whatever_a_server_says_of_its_clients_they_are_told_and_counted(source: Cluster) -> None:
-    told = [clients._client(one) for one in _monitor.read_clients(source, TARGETS[0], 10)]
-    assert_nothing_is_obeyed(told, clients.lines(told))
+    told = [_clients._client(one) for one in _monitor.read_clients(source, TARGETS[0], 10)]
+    assert_nothing_is_obeyed(told, _clients.lines(told))
     connections = _monitor.read_connections(source, TARGETS[:2])
     for name, found in connections.items():
-        _balance.load_of(name, "SYS", found, 5, 100)
+        _client_balance.load_of(name, "SYS", found, 5, 100)
 
 
 VARZ = json.dumps(answers("2.15.1")["/varz"]["body"]).encode()

@@ -11,8 +11,8 @@ import tarfile
 
 from hypothesis import strategies as st
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _binary
-from ansible_collections.natsops.cluster.plugins.module_utils._proofs import Proofs
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import binary as _binary
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact.proofs import Proofs
 from tests.fuzz.harness import SCRATCH, fuzz
 from tests.fuzz.inputs import changed_bytes
 from tests.unit.releases import NEW, script

@@ -6,11 +6,14 @@ import json
 
 from hypothesis import strategies as st
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _access, _config, _config_tree, _node
+from ansible_collections.natsops.cluster.plugins.module_utils._config import client_access as _client_access
+from ansible_collections.natsops.cluster.plugins.module_utils._config import settings as _settings
+from ansible_collections.natsops.cluster.plugins.module_utils._config import tree as _tree
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 from tests.fuzz.harness import assert_nothing_is_obeyed, fuzz
 from tests.fuzz.inputs import changed_text
 from tests.fuzz.test_nodes import CONFIG
-from tests.unit.plugins.module_utils.test__config import TYPICAL
+from tests.unit.plugins.module_utils._config.test_settings import TYPICAL
 
 WORDS = (
     *(
@@ -72,19 +75,19 @@ def test_whatever_a_configuration_says_it_is_read_or_refused(texts: tuple[str, s
     def read(path: str) -> str:
         return files.get(path, "")
 
-    tree = _config_tree.read("/etc/nats.conf", read, {"PORT": "4222"})
-    settings = _config.top_level(tree)
-    _node.lame_duck_seconds(settings, "/etc/nats.conf")
-    _node.lame_duck_grace_seconds(settings)
-    _config.used(tree)
-    _config.leafnode_min_version(tree)
+    tree = _tree.read("/etc/nats.conf", read, {"PORT": "4222"})
+    settings = _settings.top_level(tree)
+    _facts.lame_duck_seconds(settings, "/etc/nats.conf")
+    _facts.lame_duck_grace_seconds(settings)
+    _settings.used(tree)
+    _settings.leafnode_min_version(tree)
 
 
 @fuzz(st.tuples(changed_text(CONFIG + TYPICAL, WORDS, most=10), changed_text(OTHER, WORDS)), examples=400)
 def test_whatever_a_configuration_says_who_may_connect_is_told_or_refused(texts: tuple[str, str]) -> None:
     files = {"/etc/nats.conf": texts[0], "/etc/a.conf": texts[1]}
-    tree = _config_tree.read("/etc/nats.conf", lambda path: files.get(path, ""), {"PORT": "4222"})
-    facts = _access.facts(tree, ["nats-server", "-n", "n1"], "key")
+    tree = _tree.read("/etc/nats.conf", lambda path: files.get(path, ""), {"PORT": "4222"})
+    facts = _client_access.facts(tree, ["nats-server", "-n", "n1"], "key")
     json.dumps(facts)
     assert_nothing_is_obeyed(facts["server_name"], facts["cluster"], list(facts["accounts"]))
-    assert_nothing_is_obeyed(_access.differences(facts, _access.facts({}, ["nats-server"], "key")))
+    assert_nothing_is_obeyed(_client_access.differences(facts, _client_access.facts({}, ["nats-server"], "key")))

@@ -9,13 +9,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import (
-    _outcome,
-    _report,
-    _report_html,
-    _taking_up,
-)
-from ansible_collections.natsops.cluster.plugins.plugin_utils._events import EVENTS, Log
+from ansible_collections.natsops.cluster.plugins.plugin_utils._page import page as _page
+from ansible_collections.natsops.cluster.plugins.plugin_utils._report import build as _build
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import outcome as _outcome
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import resume as _resume
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import EVENTS, Log
 from tests.fuzz.harness import SCRATCH, assert_nothing_is_obeyed, fuzz
 from tests.fuzz.inputs import changed, changed_bytes
 from tests.unit.modules import ROOT
@@ -69,11 +67,11 @@ whole = st.one_of(
 def test_whatever_events_there_are_a_report_is_made_of_them(data: bytes) -> None:
     path = SCRATCH / EVENTS
     path.write_bytes(data)
-    report = _report.build(_report.read_events(path))
+    report = _build.build(_build.read_events(path))
     VALIDATOR.validate(report)
     assert_nothing_is_obeyed(report)
     json.dumps(report, allow_nan=False)
-    _report_html.render(report)
+    _page.render(report)
 
 
 @fuzz(whole, examples=300)
@@ -98,4 +96,4 @@ def test_whatever_an_earlier_run_has_left_it_is_taken_up_or_not(data: bytes) -> 
         for run, lines in (("r1", data), ("r2", LINES.replace(b'"r1"', b'"r2"'))):
             (Path(runs) / run).mkdir()
             (Path(runs) / run / EVENTS).write_bytes(lines)
-        _taking_up.take_up(Log(Path(runs) / "r2", "r2"))
+        _resume.take_up(Log(Path(runs) / "r2", "r2"))

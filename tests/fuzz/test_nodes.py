@@ -7,17 +7,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ansible_collections.natsops.cluster.plugins.module_utils import (
-    _access,
-    _config_tree,
-    _drift,
-    _drift_text,
-    _fleet,
-    _node_keys,
-)
-from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Surge
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import drift as _drift
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import fleet as _fleet
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import text as _text
+from ansible_collections.natsops.cluster.plugins.module_utils._config import client_access as _client_access
+from ansible_collections.natsops.cluster.plugins.module_utils._config import tree as _tree
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
+from ansible_collections.natsops.cluster.plugins.module_utils._node import keys as _keys
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Surge
+from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
 from tests.fuzz.harness import assert_nothing_is_obeyed, fuzz
 from tests.fuzz.inputs import changed
 from tests.fuzz.test_answers import NOW, WELL, judge_all
@@ -28,7 +26,7 @@ server_name: s1
 accounts { APP: { users: [ {user: app, password: x, permissions: {publish: [a, b]}} ], exports: [ {service: q} ] } }
 cluster { name: lab, no_advertise: true }
 """
-ACCESS = _access.facts(_config_tree.read("f", lambda _path: CONFIG, {}), ["nats-server"], "key")
+ACCESS = _client_access.facts(_tree.read("f", lambda _path: CONFIG, {}), ["nats-server"], "key")
 LOCK = {
     "run_id": "r1",
     "state": "held",
@@ -124,34 +122,32 @@ CONTAINER = {
 
 @fuzz(st.one_of(changed(NODE, most=4), changed({**NODE, "container": CONTAINER, "unit": None}, most=4)), examples=600)
 def test_whatever_a_node_sends_is_judged_or_refused(sent: Any) -> None:
-    node = _node_keys.checked("n2", sent)
+    node = _keys.checked("n2", sent)
     judge_all(WELL, {"n2": node, "n1": NODE})
     judge_all(silent(WELL, "n2"), {"n2": node})
 
 
 @fuzz(changed({"nats_node": NODE}), examples=100)
 def test_whatever_a_node_sends_of_what_lies_on_its_disk_is_judged_or_refused(sent: Any) -> None:
-    node = _node_keys.checked("n2", sent.get("nats_node") if isinstance(sent, dict) else sent)
+    node = _keys.checked("n2", sent.get("nats_node") if isinstance(sent, dict) else sent)
     drift = _drift.judge(_fleet.Fleet(tuple(WELL), NOW, nodes={"n2": node}), POLICY)
-    assert_nothing_is_obeyed(_drift_text.lines(drift), drift.brief())
+    assert_nothing_is_obeyed(_text.lines(drift), drift.brief())
 
 
 @fuzz(changed(NODE, most=2), examples=150)
 def test_whatever_the_host_of_a_temporary_server_sends_is_judged_or_refused(sent: Any) -> None:
-    surge = Surge(
-        "s1", _node_keys.checked("s1", sent), "", Reading("s1", "http://s1:8222", error="connection refused"), "drain it"
-    )
+    surge = Surge("s1", _keys.checked("s1", sent), "", Reading("s1", "http://s1:8222", error="connection refused"), "drain it")
     judge_all(WELL, {"n1": NODE}, [surge])
 
 
 @fuzz(st.tuples(changed(ACCESS), changed(ACCESS)), examples=100)
 def test_who_may_connect_is_compared_or_refused(both: tuple[Any, Any]) -> None:
-    mine, theirs = (_node_keys.checked("n1", {"access": one})["access"] for one in both)
-    assert_nothing_is_obeyed(Finding("surge_config", "\n".join(_access.differences(mine, theirs))).message)
+    mine, theirs = (_keys.checked("n1", {"access": one})["access"] for one in both)
+    assert_nothing_is_obeyed(Finding("surge_config", "\n".join(_client_access.differences(mine, theirs))).message)
 
 
 def test_the_facts_that_are_changed_are_whole() -> None:
-    assert set(NODE) == set(_node_keys.KEYS)
-    assert _node_keys.checked("n2", NODE)["journal"]["unfinished"]
-    assert set(CONTAINER) == set(_node_keys._CONTAINER)
+    assert set(NODE) == set(_keys.KEYS)
+    assert _keys.checked("n2", NODE)["journal"]["unfinished"]
+    assert set(CONTAINER) == set(_keys._CONTAINER)
     assert datetime.now(timezone.utc) > NOW

@@ -12,17 +12,15 @@ from typing import Any, Callable
 import pytest
 from hypothesis import strategies as st
 
-from ansible_collections.natsops.cluster.plugins.module_utils import (
-    _access,
-    _assets,
-    _journal,
-    _node_keys,
-    _printable,
-    _state_keys,
-    _tarball,
-)
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _event_keys
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import tarball as _tarball
+from ansible_collections.natsops.cluster.plugins.module_utils._config import client_access as _client_access
+from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._node import keys as _node_keys
+from ansible_collections.natsops.cluster.plugins.module_utils._state import journal as _journal
+from ansible_collections.natsops.cluster.plugins.module_utils._state import keys as _state_keys
+from ansible_collections.natsops.cluster.plugins.module_utils._values import assets as _assets
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import event_keys as _event_keys
 from tests.fuzz import harness, test_answers, test_archives, test_configs, test_events, test_nodes, test_state
 from tests.fuzz.harness import HANGS_AFTER_SECONDS, MOST_BYTES, assert_nothing_is_obeyed, failure_of, fuzz
 
@@ -39,7 +37,7 @@ PLANTED: dict[str, tuple[Any, str, Any, Callable[[], None], Any]] = {
         ValueError,
     ),
     "answers: names that are not made printable": (
-        _printable,
+        _text,
         "name",
         lambda text: text,
         test_answers.test_whatever_a_server_answers_facts_are_told_and_taken_back,
@@ -67,7 +65,7 @@ PLANTED: dict[str, tuple[Any, str, Any, Callable[[], None], Any]] = {
         AssertionError,
     ),
     "configurations: a limit that is no number": (
-        _access,
+        _client_access,
         "_WHOLE",
         re.compile(""),
         test_configs.test_whatever_a_configuration_says_who_may_connect_is_told_or_refused,

@@ -9,16 +9,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ansible_collections.natsops.cluster.plugins.action import nats_lock
-from ansible_collections.natsops.cluster.plugins.module_utils import (
-    _baseline,
-    _containers,
-    _journal,
-    _lock,
-    _package,
-    _state_files,
-)
-from ansible_collections.natsops.cluster.plugins.module_utils._lock import Moment
-from ansible_collections.natsops.cluster.plugins.module_utils._state_files import Content
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import package as _package
+from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
+from ansible_collections.natsops.cluster.plugins.module_utils._judge import baseline as _baseline
+from ansible_collections.natsops.cluster.plugins.module_utils._state import files as _files
+from ansible_collections.natsops.cluster.plugins.module_utils._state import journal as _journal
+from ansible_collections.natsops.cluster.plugins.module_utils._state import lock as _lock
+from ansible_collections.natsops.cluster.plugins.module_utils._state.files import Content
+from ansible_collections.natsops.cluster.plugins.module_utils._state.lock import Moment
 from tests.fuzz.harness import SCRATCH, assert_nothing_is_obeyed, fuzz
 from tests.fuzz.inputs import changed, changed_bytes
 from tests.fuzz.test_answers import BEFORE, WELL, judge_all
@@ -63,7 +61,7 @@ def test_whatever_lies_there_as_a_journal_is_taken_up_or_told(data: bytes) -> No
 def test_whatever_lies_there_as_a_lock_is_had_or_told(data: bytes) -> None:
     (SCRATCH / _lock.NAME).write_bytes(data)
     for moment in (NOW, Moment(NOON + 30, 20.0, "boot-2")):
-        judged = _lock.judge(_state_files.read(str(SCRATCH), _lock.NAME), moment, "r2")
+        judged = _lock.judge(_files.read(str(SCRATCH), _lock.NAME), moment, "r2")
         told = judged.as_dict() or {}
         assert_nothing_is_obeyed(told.get("said", ""), str(_lock.refused(judged, "lock.json")) if judged.state == "held" else "")
         if judged.lock is not None:
@@ -73,8 +71,8 @@ def test_whatever_lies_there_as_a_lock_is_had_or_told(data: bytes) -> None:
 
 @fuzz(files({"container": "nats", "id": "0123456789ab", "restart": "on-failure:3"}), examples=100)
 def test_whatever_lies_there_as_a_restart_policy_is_one_or_told(data: bytes) -> None:
-    (SCRATCH / _containers.HOLD).write_bytes(data)
-    held = _containers.held(str(SCRATCH), "nats")
+    (SCRATCH / _docker.HOLD).write_bytes(data)
+    held = _docker.held(str(SCRATCH), "nats")
     assert held is None or " " not in held["restart"]
 
 

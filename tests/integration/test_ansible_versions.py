@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _tested
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import tested as _tested
 from tests.integration.environments import programs
 from tests.integration.faults import NEW, OLD, Background, in_turn, locked, says, steps, stop_at
 from tests.integration.helpers import PLAYBOOK, PLAYBOOK_SECONDS, adhoc, run, starts, upgrade, write_hosts

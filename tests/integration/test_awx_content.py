@@ -14,7 +14,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _client_probe_session, _over_nats
+from ansible_collections.natsops.cluster.plugins.plugin_utils._probe import session as _session
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read import over_nats as _over_nats
 from tests.lab.awx_collection import awx_collections
 from tests.lab.binaries import ROOT
 
@@ -211,7 +212,7 @@ def test_a_credential_gives_its_variable_and_hides_what_is_secret(variable: str,
 
 @pytest.mark.parametrize("variable", CREDENTIALS)
 def test_what_a_credential_gives_is_an_account_where_it_holds_a_user_only(variable: str) -> None:
-    check = {"nats_upgrade_system_account": _over_nats.check, "nats_upgrade_client_probe": _client_probe_session.check}[variable]
+    check = {"nats_upgrade_system_account": _over_nats.check, "nats_upgrade_client_probe": _session.check}[variable]
     filled = _filled_in(credential(variable)["injectors"]["extra_vars"][variable], user="u", password="p4ss")
     assert ArgumentSpecValidator({"it": role_options()[variable]}).validate({"it": filled}).error_messages == []
     checked = check(filled)

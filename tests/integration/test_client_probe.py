@@ -12,7 +12,7 @@ from typing import Any
 import nats
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _process
+from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
 from tests.integration.helpers import adhoc, said, upgrade, write_hosts
 from tests.integration.test_client_probe_process import PERMISSIONS
 from tests.lab.binaries import ROOT

@@ -13,10 +13,11 @@ from typing import Any
 import nats
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _process
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _client_probe, _client_probe_session
-from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_session import Session, Wanted
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
+from ansible_collections.natsops.cluster.plugins.plugin_utils._probe import control as _control
+from ansible_collections.natsops.cluster.plugins.plugin_utils._probe import session as _session
+from ansible_collections.natsops.cluster.plugins.plugin_utils._probe.session import Session, Wanted
 from tests.integration.test_over_nats_credentials import server
 from tests.lab.binaries import ROOT
 from tests.lab.processes import wait_until
@@ -53,7 +54,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def wanted(url: str, run_id: str = "r1", **account: Any) -> Wanted:
     account = {"user": "probe", "password": SECRET, **account}
-    return Wanted(_client_probe_session.check(account), [url], run_id, account.pop("replicas", 1))
+    return Wanted(_session.check(account), [url], run_id, account.pop("replicas", 1))
 
 
 def streams(url: str) -> list[str]:
@@ -76,10 +77,10 @@ def owner() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def started(folder: Path, probe: Wanted, owner: subprocess.Popen[bytes]) -> tuple[_client_probe.Record, _process.Process]:
+def started(folder: Path, probe: Wanted, owner: subprocess.Popen[bytes]) -> tuple[_control.Record, _process.Process]:
     playbook = _process.look(owner.pid)
     assert playbook is not None
-    began = _client_probe.start(str(folder), probe, {"pid": owner.pid, "start_ticks": playbook.start_ticks})
+    began = _control.start(str(folder), probe, {"pid": owner.pid, "start_ticks": playbook.start_ticks})
     process = _process.look(began["pid"])
     assert process is not None
     return began, process
@@ -99,7 +100,7 @@ def test_the_page_shows_the_permissions_that_are_enough() -> None:
 )
 def test_a_user_that_cannot_be_a_probe_is_told_so_without_its_secret(url: str, account: dict[str, Any], words: str) -> None:
     with pytest.raises(NatsError) as failed:
-        _client_probe_session.look(wanted(url, **account))
+        _session.look(wanted(url, **account))
     assert words in str(failed.value)
     assert "9Wz4" not in str(failed.value)
 
@@ -109,7 +110,7 @@ def test_a_user_that_cannot_be_a_probe_is_told_so_without_its_secret(url: str, a
     [("probe", ""), ("requests", "the user may not use it"), ("plain", "10039")],
 )
 def test_a_user_without_jetstream_is_a_probe_without_a_stream(url: str, user: str, why: str) -> None:
-    said = _client_probe_session.look(wanted(url, user=user))
+    said = _session.look(wanted(url, user=user))
     assert why in said
     assert bool(said) == bool(why)
 
@@ -151,7 +152,7 @@ def test_the_stream_of_a_probe_that_was_killed_itself_is_removed_by_the_next(
     _process.send(process, signal.SIGKILL)
     assert wait_until(lambda: not _process.alive(process), 30)
     with pytest.raises(NatsError, match="its process was killed"):
-        _client_probe.read(str(tmp_path), "n1")
+        _control.read(str(tmp_path), "n1")
     assert "NATSOPS_PROBE_crashed" in streams(url)
 
     async def removed() -> list[str]:
@@ -163,7 +164,7 @@ def test_the_stream_of_a_probe_that_was_killed_itself_is_removed_by_the_next(
 
     # One that may be another run's that lives is left alone.
     assert asyncio.run(removed()) == []
-    monkeypatch.setattr(_client_probe_session, "SILENT_SECONDS", -60)
+    monkeypatch.setattr(_session, "SILENT_SECONDS", -60)
     assert asyncio.run(removed()) == ["NATSOPS_PROBE_crashed"]
     assert "NATSOPS_PROBE_crashed" not in streams(url)
 
@@ -193,9 +194,9 @@ def test_a_message_that_went_down_with_a_connection_is_given_again_and_not_lost(
     there, gone = asyncio.run(told(1, 10**9))
     assert there == (True, "the stream has it, and the consumer has not given it")
     assert gone == (False, "asked for it, the servers say: no message found (10037)")
-    step = _client_probe.read(str(tmp_path), "n1")
+    step = _control.read(str(tmp_path), "n1")
     assert (step["lost"], step["duplicated"]) == (0, 0)
-    assert _client_probe.stop(str(tmp_path))["total"]["lost"] == 0
+    assert _control.stop(str(tmp_path))["total"]["lost"] == 0
 
 
 def test_without_a_stream_the_rest_is_seen_and_the_steps_are_of_their_hosts(
@@ -205,15 +206,15 @@ def test_without_a_stream_the_rest_is_seen_and_the_steps_are_of_their_hosts(
     # A single server has no room for three replicas.
     began, process = started(tmp_path, Wanted(probe.account, probe.servers, probe.run_id, 3), owner)
     assert "replicas" in began["without_jetstream"]
-    first = _client_probe.read(str(tmp_path), "n1")
-    second = _client_probe.read(str(tmp_path), "n2")
+    first = _control.read(str(tmp_path), "n1")
+    second = _control.read(str(tmp_path), "n2")
     assert [first["host"], second["host"]] == [None, "n1"]
     assert first["requests"] > first["failed_requests"]
     # On a busy machine one may come too late. Nothing else is wrong with any.
     late = [event for event in first["events"] if event["kind"] == "request" and event["detail"].startswith("TimeoutError")]
     assert (first["failed_requests"], first["longest_gap_seconds"]["consume"]) == (len(late), None)
-    ended = _client_probe.stop(str(tmp_path))
+    ended = _control.stop(str(tmp_path))
     assert ended["reason"] == "stopped"
     assert ended["total"]["requests"] >= first["requests"] + second["requests"]
-    assert [step["host"] for step in _client_probe.steps(str(tmp_path))] == [None, "n1", "n2"]
+    assert [step["host"] for step in _control.steps(str(tmp_path))] == [None, "n1", "n2"]
     assert not _process.alive(process)

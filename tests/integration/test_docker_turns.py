@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _containers, _draining, _engine, _node, _successor
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
+from ansible_collections.natsops.cluster.plugins.module_utils._container import engine as _engine
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._node import drain as _drain
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import replacement as _replacement
 from tests.lab import engine
 from tests.lab.docker import PREFIX, docker, labels, remove, remove_leftovers, run
 from tests.lab.processes import wait_until
@@ -50,7 +54,7 @@ def times_ready(name: str) -> int:
 
 
 def volumes_of(name: str) -> set[str]:
-    found = [_engine.inspect(other) for other in (name, _containers.next_name(name), _containers.previous_name(name))]
+    found = [_engine.inspect(other) for other in (name, _docker.next_name(name), _docker.previous_name(name))]
     return {mount["Name"] for container in found if container for mount in container["Mounts"] if mount["Type"] == "volume"}
 
 
@@ -59,18 +63,18 @@ def image_of(name: str) -> str:
 
 
 def swap(name: str, **given: Any) -> dict[str, Any]:
-    specs = {**_node.SERVER_SPEC, **_draining.SPEC, **_draining.TURN_SPEC, **_successor.SPEC}
+    specs = {**_facts.SERVER_SPEC, **_drain.SPEC, **_drain.TURN_SPEC, **_replacement.SPEC}
     params = {option: spec.get("default") for option, spec in specs.items()}
     params.update({"container": name, "image": server_image(NEW), "timeout_seconds": 20.0, **given})
-    return _draining.swap(params, _successor.of(params), check_mode=False)
+    return _drain.swap(params, _replacement.of(params), check_mode=False)
 
 
 def hold(name: str, state: Path) -> None:
-    assert _containers.hold(name, str(state), check_mode=False)["restart"] == "no"
+    assert _docker.hold(name, str(state), check_mode=False)["restart"] == "no"
 
 
 def release(name: str, state: Path) -> dict[str, Any]:
-    return _containers.release(name, str(state), remove_previous=True, check_mode=False)
+    return _docker.release(name, str(state), remove_previous=True, check_mode=False)
 
 
 def others(name: str) -> list[str]:
@@ -86,8 +90,8 @@ def test_a_turn_replaces_the_container_keeps_its_volume_and_the_old_one_until_th
     done = swap(name)
     assert (done["exit_seen"], done["switched"], done["started"], done["found_by"]) == (True, True, True, "container")
     assert image_of(name) == f"natsops-nats:{NEW} running no"
-    assert image_of(_containers.previous_name(name)) == f"natsops-nats:{OLD} exited no"
-    assert release(name, tmp_path)["removed"] == [_containers.previous_name(name)]
+    assert image_of(_docker.previous_name(name)) == f"natsops-nats:{OLD} exited no"
+    assert release(name, tmp_path)["removed"] == [_docker.previous_name(name)]
     assert image_of(name) == f"natsops-nats:{NEW} running always"
     assert (others(name), volumes_of(name), list(tmp_path.glob("*.json"))) == ([], volumes, [])
     assert not release(name, tmp_path)["changed"]
@@ -95,12 +99,12 @@ def test_a_turn_replaces_the_container_keeps_its_volume_and_the_old_one_until_th
 
 def broken_off(name: str, steps: int) -> None:
     """Do as many steps of a swap as a run did that died."""
-    successor = _containers.Recreated(name, server_image(NEW))
+    successor = _docker.Recreated(name, server_image(NEW))
     todo: list[Callable[[], object]] = [
         successor.require_ready,
         lambda: docker("kill", "--signal=SIGUSR2", name) and docker("wait", name),
-        lambda: docker("rename", name, _containers.previous_name(name)),
-        lambda: docker("rename", _containers.next_name(name), name),
+        lambda: docker("rename", name, _docker.previous_name(name)),
+        lambda: docker("rename", _docker.next_name(name), name),
     ]
     for step in todo[:steps]:
         step()
@@ -110,11 +114,11 @@ def broken_off(name: str, steps: int) -> None:
 def test_a_turn_that_broke_off_is_finished_by_the_next_run(name: str, tmp_path: Path, steps: int) -> None:
     hold(name, tmp_path)
     broken_off(name, steps)
-    assert _node.facts({"container": name, "image": server_image(NEW), "state_dir": str(tmp_path)})["running"] == (steps == 1)
+    assert _facts.facts({"container": name, "image": server_image(NEW), "state_dir": str(tmp_path)})["running"] == (steps == 1)
     hold(name, tmp_path)
     swap(name)
     assert image_of(name) == f"natsops-nats:{NEW} running no"
-    assert others(name) == [_containers.previous_name(name)]
+    assert others(name) == [_docker.previous_name(name)]
     release(name, tmp_path)
     assert (image_of(name), others(name)) == (f"natsops-nats:{NEW} running always", [])
 
@@ -123,13 +127,13 @@ def test_the_old_container_is_put_back_and_a_turn_that_stopped_nothing_leaves_no
     before = _engine.inspect(name)
     hold(name, tmp_path)
     broken_off(name, 4)
-    assert _containers.put_back(name, server_image(NEW), check_mode=False)["changed"]
-    assert not _containers.put_back(name, server_image(NEW), check_mode=False)["changed"]
+    assert _docker.put_back(name, server_image(NEW), check_mode=False)["changed"]
+    assert not _docker.put_back(name, server_image(NEW), check_mode=False)["changed"]
     with pytest.raises(NatsError, match=f"nothing is kept to put back: docker has no container {name}-natsops-previous"):
-        _containers.put_back(name, server_image(OLD), check_mode=False)
-    _containers.start(name)
+        _docker.put_back(name, server_image(OLD), check_mode=False)
+    _docker.start(name)
     broken_off(name, 1)
-    assert release(name, tmp_path)["removed"] == [_containers.next_name(name)]
+    assert release(name, tmp_path)["removed"] == [_docker.next_name(name)]
     after = _engine.inspect(name)
     assert before is not None
     assert after is not None
@@ -144,10 +148,10 @@ def test_nothing_is_signalled_where_restarts_are_not_held(name: str) -> None:
 
 
 def test_a_container_that_runs_on_without_its_server_keeps_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_containers, "STOP_SECONDS", 0.1)
+    monkeypatch.setattr(_docker, "STOP_SECONDS", 0.1)
     broken_off(name, 1)
     with pytest.raises(NatsError, match=f"the server in container {name} has exited, and the container still runs"):
-        _containers.Recreated(name, server_image(NEW)).switch()
+        _docker.Recreated(name, server_image(NEW)).switch()
     assert image_of(name) == f"natsops-nats:{OLD} running always"
 
 
@@ -159,14 +163,14 @@ def stage(name: str, **given: Any) -> dict[str, Any]:
         "version": NEW,
         "config_path": "/nats-server.conf",
     }
-    return _containers.stage({**params, **given}, check_mode=False)
+    return _docker.stage({**params, **given}, check_mode=False)
 
 
 def test_an_image_by_digest_is_pulled_proven_and_started(name: str, tmp_path: Path) -> None:
     with Registry(server_image(NEW)) as registry:
         wanted = registry.reference
         try:
-            assert not _containers.facts(name, wanted)["wanted_image_is_here"]  # type: ignore[index]
+            assert not _docker.facts(name, wanted)["wanted_image_is_here"]  # type: ignore[index]
             assert (stage(name, image=wanted)["changed"], stage(name, image=wanted)["changed"]) == (True, False)
             hold(name, tmp_path)
             assert swap(name, image=wanted)["started"]
@@ -199,7 +203,7 @@ def test_a_mounted_file_that_was_replaced_is_read_as_the_next_start_will(name: s
     options = [f"--name={other}", "--network=none", f"--volume={config}:/nats.conf:ro", *labels(name)]
     docker("run", "--detach", *options, server_image(OLD), "-c", "/nats.conf")
     assert wait_until(lambda: is_ready(other), 20)
-    facts = _node.facts({"container": other})
+    facts = _facts.facts({"container": other})
     before = stage(other, image=None, version=OLD, config_path="/nats.conf")
     assert (facts["container"]["config_replaced"], before["changed"], before["digest"][:7]) == (False, False, "sha256:")
     # Older than what runs: only what stands in it tells.
@@ -207,7 +211,7 @@ def test_a_mounted_file_that_was_replaced_is_read_as_the_next_start_will(name: s
     fresh.write_text("http: 8222\nlame_duck_duration: 50s\n", encoding="utf-8")
     os.utime(fresh, ns=(0, 1_000_000_000_000_000_000))
     fresh.replace(config)
-    facts = _node.facts({"container": other})
+    facts = _facts.facts({"container": other})
     assert (facts["container"]["config_replaced"], facts["lame_duck_duration_seconds"]) == (True, 50.0)
     assert facts["config_modified"] == "2001-09-09T01:46:40.000000000Z"
     assert stage(other, image=None, version=OLD, config_path="/nats.conf")["digest"] not in ("", before["digest"])
@@ -289,9 +293,9 @@ def test_a_container_of_compose_is_what_its_files_say_after_its_turn(tmp_path: P
     try:
         server_image(OLD)
         assert run([*compose, "up", "--detach"], seconds=60).returncode == 0
-        assert _containers.facts(name, server_image(NEW))["compose_image"] == f"natsops-nats:{OLD}"  # type: ignore[index]
+        assert _docker.facts(name, server_image(NEW))["compose_image"] == f"natsops-nats:{OLD}"  # type: ignore[index]
         env.write_text(f"NATS_VERSION={NEW}\n", encoding="utf-8")
-        assert _containers.facts(name, server_image(NEW))["compose_image"] == f"natsops-nats:{NEW}"  # type: ignore[index]
+        assert _docker.facts(name, server_image(NEW))["compose_image"] == f"natsops-nats:{NEW}"  # type: ignore[index]
         assert wait_until(lambda: is_ready(name), 20)
         hold(name, tmp_path)
         swap(name)

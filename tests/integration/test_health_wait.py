@@ -13,8 +13,8 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import Error
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _waiting
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import health as _health
 from tests.integration.helpers import adhoc, starts, write_hosts
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_assets import STREAM, connect, create_assets
@@ -23,7 +23,7 @@ from tests.lab.processes import wait_until
 
 BACKLOG = 30_000
 ROUNDS = 3
-DEFAULTS = {name: option.get("default") for name, option in _waiting.SPEC.items()}
+DEFAULTS = {name: option.get("default") for name, option in _health.SPEC.items()}
 # Those that only say how the wait went, and what moves from one look to the next.
 OF_THE_MOMENT = ("state", "elapsed_seconds", "polls", "connections")
 
@@ -44,11 +44,11 @@ def hosts(cluster: LoopbackCluster, mirror: Path) -> Path:
 def wait(cluster: LoopbackCluster, **options: Any) -> dict[str, Any]:
     """Wait in this process, for all servers: no start of Ansible lies between a restart and the first look."""
     servers = [{"name": name, "monitor_url": node.monitor_url} for name, node in cluster.nodes.items()]
-    return _waiting.wait_until_back({**DEFAULTS, "servers": servers, **options})
+    return _health.wait_until_back({**DEFAULTS, "servers": servers, **options})
 
 
 def wait_for_one(cluster: LoopbackCluster, **options: Any) -> dict[str, Any]:
-    return _waiting.wait_until_back({**DEFAULTS, "monitor_url": cluster.monitor_url("n1"), **options}, "n1")
+    return _health.wait_until_back({**DEFAULTS, "monitor_url": cluster.monitor_url("n1"), **options}, "n1")
 
 
 def not_back(cluster: LoopbackCluster, **expected: Any) -> str:

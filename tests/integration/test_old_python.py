@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _core, _tested
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import core as _core
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import tested as _tested
 from tests import old_python
 from tests.integration.helpers import BIN, PLAYBOOK_SECONDS, reported, run, said
 from tests.lab.binaries import ROOT

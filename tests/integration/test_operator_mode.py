@@ -9,7 +9,8 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _assets, _stored
+from ansible_collections.natsops.cluster.plugins.module_utils._node import stored as _stored
+from ansible_collections.natsops.cluster.plugins.module_utils._values import assets as _assets
 from tests.lab.binaries import server_binary
 from tests.lab.load_assets import LOCAL_STREAM, STREAM, create_assets
 from tests.lab.operator import write_certificates, write_operator

@@ -16,10 +16,13 @@ import nats
 import pytest
 import yaml
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _lock, _monitor, _reply
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
-from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nats import SystemAccount
-from ansible_collections.natsops.cluster.plugins.plugin_utils._over_several import Several
+from ansible_collections.natsops.cluster.plugins.module_utils._read import http_door as _http_door
+from ansible_collections.natsops.cluster.plugins.module_utils._read import monitor as _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._read import reply as _reply
+from ansible_collections.natsops.cluster.plugins.module_utils._state import lock as _lock
+from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read.over_nats import SystemAccount
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read.several import Several
 from tests.integration.helpers import BIN, PLAYBOOK_SECONDS, adhoc, loudly, run, said, upgrade, write_hosts
 from tests.lab.binaries import ROOT
 from tests.lab.cluster import LoopbackCluster
@@ -263,7 +266,7 @@ def test_both_ways_read_the_same_and_over_nats_it_goes_on_when_servers_come_and_
         http_targets = [_monitor.Target(name, cluster.monitor_url(name)) for name in NAMES]
         asyncio.run(create_assets(tuple(cluster.urls), "app", "app"))
         cluster.wait_ready()
-        with _http.open_door(_reply.Settings()) as http, SystemAccount(account, cluster.urls, {}, 5.0) as over_nats:
+        with _http_door.open_door(_reply.Settings()) as http, SystemAccount(account, cluster.urls, {}, 5.0) as over_nats:
 
             def answering() -> list[str]:
                 return [reading.name for reading in _monitor.read_facts(over_nats, nats_targets) if not reading.error]

@@ -18,10 +18,10 @@ from typing import Any
 import nkeys
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
-from ansible_collections.natsops.cluster.plugins.plugin_utils._over_nats import SystemAccount
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._read import monitor as _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read.over_nats import SystemAccount
 from tests.integration.helpers import loudly
 from tests.lab.binaries import server_binary
 from tests.lab.certificates import Authority

@@ -13,7 +13,7 @@ from typing import Any
 import nats
 from nats.aio.client import Client
 
-from ansible_collections.natsops.cluster.plugins.module_utils._balance import surplus
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.client_balance import surplus
 from tests.integration.helpers import said, touched_by, upgrade, write_hosts
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_process import Load

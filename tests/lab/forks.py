@@ -61,7 +61,7 @@ def prepare_controller() -> None:
     init_plugin_loader()
     # Each run does the same again, and is told that it has been done.
     warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
-    importlib.import_module("ansible_collections.natsops.cluster.plugins.plugin_utils._actions")
+    importlib.import_module("ansible_collections.natsops.cluster.plugins.plugin_utils._action.base")
     local.Connection.exec_command = _piped_to_fork(local.Connection.exec_command)
 
 

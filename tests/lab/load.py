@@ -19,8 +19,8 @@ from typing import Any
 
 from nats.aio.client import Client
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_traffic import Names, Traffic, respond
-from ansible_collections.natsops.cluster.plugins.plugin_utils._nats_client import FAILURES
+from ansible_collections.natsops.cluster.plugins.plugin_utils._probe.traffic import Names, Traffic, respond
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read.nats_client import FAILURES
 from tests.lab.binaries import LabError
 from tests.lab.load_assets import DURABLE, STREAM, connect, create_assets, ids_in_stream
 from tests.lab.load_report import LoadReport, report

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figures import Numbers, Tally
+from ansible_collections.natsops.cluster.plugins.plugin_utils._probe.figures import Numbers, Tally
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _tested
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import tested as _tested
 
 UV = Path(sys.executable).with_name("uv")
 # For a Python that every release is old enough for; a plain question tells only what this one can have.

@@ -15,7 +15,8 @@ from tests.lab.report_events import STORIES
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _report, _report_html  # noqa: E402
+from ansible_collections.natsops.cluster.plugins.plugin_utils._page import page as _page  # noqa: E402
+from ansible_collections.natsops.cluster.plugins.plugin_utils._report import build as _build  # noqa: E402
 
 SHOWN = ROOT / "docs" / "images" / "report.png"
 WIDTHS = {"desktop": 1280, "phone": 390}
@@ -28,7 +29,7 @@ def pictures(browser: Browser, folder: Path, stories: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for story in stories:
         page = folder / f"{story}.html"
-        page.write_text(_report_html.render(_report.build(STORIES[story]())), encoding="utf-8")
+        page.write_text(_page.render(_build.build(STORIES[story]())), encoding="utf-8")
         for device, width in WIDTHS.items():
             for dark in (False, True):
                 browser.open(page, width, dark=dark)
@@ -51,7 +52,7 @@ def main() -> None:
             return
         page = SHOWN.with_suffix(".html")
         SHOWN.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(_report_html.render(_report.build(STORIES["good"]())), encoding="utf-8")
+        page.write_text(_page.render(_build.build(STORIES["good"]())), encoding="utf-8")
         try:
             browser.open(page, 1000)
             browser.picture(SHOWN, most=SHOWN_HEIGHT)

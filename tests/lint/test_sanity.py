@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _tested
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import tested as _tested
 from tests.integration.environments import UV, programs
 from tests.lab import pythons
 from tests.lab.locks import locked

@@ -10,7 +10,7 @@ from typing import Iterator
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._process import Process
+from ansible_collections.natsops.cluster.plugins.module_utils._host.process import Process
 from tests.unit.processes import SECONDS, Processes
 from tests.unit.releases import script
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _drift, _fleet, _policy, _servers
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import drift as _drift
+from ansible_collections.natsops.cluster.plugins.module_utils._audit import fleet as _fleet
+from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
+from ansible_collections.natsops.cluster.plugins.module_utils._values import server as _server
+from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
 
-POLICY = _policy.load()
+POLICY = _judge.load()
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)
 HOUR, DAY = 3600, 86400
 # A release that nothing is known against.
@@ -24,7 +27,7 @@ def server(host: str, version: str = CLEAN, up: float = 30 * DAY, **given: Any) 
     """A server of the cluster lab that sees n1, n2 and n3, but for what is given: keys of /varz, or of the reading."""
     of_reading = {name: given.pop(name) for name in ("peers", "gateways", "gateway_ids", "monitor_url") if name in given}
     varz = {"server_id": f"ID-{host}", "server_name": host, "version": version, "git_commit": "abc", "now": ago(0)}
-    facts = _servers.parse_varz({**varz, "start": ago(up), "cluster": {"name": "lab"}, "config_digest": "sha256:1", **given})
+    facts = _server.parse_varz({**varz, "start": ago(up), "cluster": {"name": "lab"}, "config_digest": "sha256:1", **given})
     return Reading(
         host, **{"monitor_url": f"http://{host}:8222", "peers": frozenset({"n1", "n2", "n3"} - {host}), **of_reading}, facts=facts
     )

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Sequence
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Door
-from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._read.http_door import Door
+from ansible_collections.natsops.cluster.plugins.module_utils._read.reply import Answer, Fault, Reply, Settings
 from tests.unit.recorded import answers
 from tests.unit.servers import WebServer
 

@@ -13,7 +13,7 @@ from typing import Callable, Iterator
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._process import Process, look
+from ansible_collections.natsops.cluster.plugins.module_utils._host.process import Process, look
 
 SECONDS = "60"
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _config_tree
+from ansible_collections.natsops.cluster.plugins.module_utils._config import tree as _tree
 from tests.lab.binaries import server_binary
 
 MAIN, NEWLINE = "main.conf", b"\n"
@@ -43,7 +43,7 @@ class Configuration:
             return self.files[path]
 
         try:
-            return _config_tree.parsed(MAIN, content, self.environment)
+            return _tree.parsed(MAIN, content, self.environment)
         except FileNotFoundError as exc:
             return {}, (str(exc),)
 

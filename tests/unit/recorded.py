@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _monitor
-from ansible_collections.natsops.cluster.plugins.module_utils._http import Door
-from ansible_collections.natsops.cluster.plugins.module_utils._reply import Answer, Fault, Reply, Settings
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._read import monitor as _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._read.http_door import Door
+from ansible_collections.natsops.cluster.plugins.module_utils._read.reply import Answer, Fault, Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 VERSIONS = ("2.10.26", "2.11.11", "2.12.8", "2.14.6", "2.15.1")

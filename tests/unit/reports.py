@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _report
+from ansible_collections.natsops.cluster.plugins.plugin_utils._report import build as _build
 from tests.unit.modules import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
@@ -41,7 +41,7 @@ def planned(second: float = 1, **more: Any) -> dict[str, Any]:
 
 def build(*events: Any) -> dict[str, Any]:
     """The report, after the schema was asked and JSON was made of it."""
-    report = _report.build(events)
+    report = _build.build(events)
     VALIDATOR.validate(report)
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     return report

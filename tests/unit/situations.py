@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Callable, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _policy
-from ansible_collections.natsops.cluster.plugins.module_utils._assets import Asset
-from ansible_collections.natsops.cluster.plugins.module_utils._findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import Plan, make_plan
-from ansible_collections.natsops.cluster.plugins.module_utils._servers import META_GROUP, Placement, Reading, Replica
-from ansible_collections.natsops.cluster.plugins.module_utils._situation import Situation
-from ansible_collections.natsops.cluster.plugins.module_utils._state_files import Content
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
+from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
+from ansible_collections.natsops.cluster.plugins.module_utils._state import journal as _journal
+from ansible_collections.natsops.cluster.plugins.module_utils._state.files import Content
+from ansible_collections.natsops.cluster.plugins.module_utils._values.assets import Asset
+from ansible_collections.natsops.cluster.plugins.module_utils._values.server import META_GROUP, Placement, Reading, Replica
 from tests.unit.recorded import read
 
-POLICY = _policy.load()
+POLICY = _judge.load()
 RUNNING, TARGET = "2.15.1", "2.15.2"
 # A recorded cluster of this version with nothing the matter but what is told of every one: an R1 stream, own configurations.
 ALWAYS = {"r1_assets", "mixed_configs"}

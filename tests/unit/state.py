@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _journal, _lock
+from ansible_collections.natsops.cluster.plugins.module_utils._state import journal as _journal
+from ansible_collections.natsops.cluster.plugins.module_utils._state import lock as _lock
 
 ADA = {"host": "build7", "boot_id": "b", "pid_namespace": "pid:[1]", "pid": 4711, "start_ticks": 5, "user": "ada"}
 HELD = "held by ada@build7 (pid 4711, run {run}) since "

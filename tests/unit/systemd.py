@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _systemd
+from ansible_collections.natsops.cluster.plugins.module_utils._host import systemd as _systemd
 
 SCRIPT = """#!/bin/sh
 echo "$*" >> {folder}/calls

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _policy, _versions
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _tested
+from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
+from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import tested as _tested
 from tests.unit.modules import ROOT
 
 INVENTORIES = sorted((ROOT / "docs" / "inventories").glob("*.yml"))
@@ -72,8 +73,8 @@ def test_the_demo_ends_on_a_version_from_which_the_next_example_goes_on() -> Non
 
 def way(before: str, target: str) -> list[str]:
     """What stops or warns on the way from one version to another."""
-    policy, to = _policy.load(), _versions.require_exact(target)
-    found = [*_policy.judge_target(policy, to), *_policy.judge_way(policy, {"n1": before, "n2": before, "n3": before}, to)]
+    policy, to = _judge.load(), _versions.require_exact(target)
+    found = [*_judge.judge_target(policy, to), *_judge.judge_way(policy, {"n1": before, "n2": before, "n3": before}, to)]
     return [finding.name for finding in found]
 
 

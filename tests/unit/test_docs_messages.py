@@ -10,13 +10,14 @@ from typing import Iterator, Mapping
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _policy, _policy_keys
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._findings import FINAL, NAMES
-from ansible_collections.natsops.cluster.plugins.module_utils._health import CONDITIONS
-from ansible_collections.natsops.cluster.plugins.module_utils._policy_file import load
-from ansible_collections.natsops.cluster.plugins.module_utils._risks import RISKS
-from ansible_collections.natsops.cluster.plugins.module_utils._versions import parse
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.versions import parse
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import FINAL, NAMES
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.health import CONDITIONS
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.risks import RISKS
+from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
+from ansible_collections.natsops.cluster.plugins.module_utils._policy import keys as _keys
+from ansible_collections.natsops.cluster.plugins.module_utils._policy.file import load
 from tests.unit.modules import ROOT
 
 MESSAGES, WAIVERS, POLICY_FILE = (ROOT / "docs" / name for name in ("messages.md", "waivers.md", "policy-file.md"))
@@ -188,7 +189,7 @@ def test_every_way_in_which_a_server_is_left_has_its_entry_with_its_words() -> N
 
 
 def test_every_fault_of_a_request_has_its_row() -> None:
-    paths = [ROOT / "plugins" / "module_utils" / f"{name}.py" for name in ("_http_faults", "_reply", "_stream")]
+    paths = [ROOT / "plugins" / "module_utils" / "_read" / f"{name}.py" for name in ("http_faults", "reply", "stream")]
     nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     calls = [n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "Fault"]
     faults = [text_of(call.args[0], {}) for call in calls if isinstance(call.args[0], (ast.Constant, ast.JoinedStr))]
@@ -225,8 +226,8 @@ def anchor(heading: str) -> str:
 # The policy file.
 
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", POLICY_FILE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-KEYS: Mapping[str, Mapping[str, _policy_keys.Key]] = {
-    name: getattr(_policy_keys, name.upper())
+KEYS: Mapping[str, Mapping[str, _keys.Key]] = {
+    name: getattr(_keys, name.upper())
     for name in (
         "window",
         "never_released",
@@ -239,7 +240,7 @@ KEYS: Mapping[str, Mapping[str, _policy_keys.Key]] = {
 }
 
 
-def policy_of(example: int, folder: Path) -> _policy.Policy:
+def policy_of(example: int, folder: Path) -> _judge.Policy:
     path = folder / "policy.yml"
     path.write_text(EXAMPLES[example], encoding="utf-8")
     return load(str(path))
@@ -247,10 +248,10 @@ def policy_of(example: int, folder: Path) -> _policy.Policy:
 
 def test_the_first_example_knows_a_newer_release_and_stays_away_from_another(tmp_path: Path) -> None:
     shipped, policy = load(), policy_of(0, tmp_path)
-    assert [finding.name for finding in _policy.judge_target(shipped, parse("2.15.4"))] == ["unknown_version"]
-    assert _policy.judge_target(policy, parse("2.15.4")) == []
-    assert _policy.judge_bad_release(policy, parse("2.15.3"), frozenset()) == []
-    (bad,) = _policy.judge_bad_release(policy, parse("2.15.3"), frozenset({"interest_or_workqueue_streams"}))
+    assert [finding.name for finding in _judge.judge_target(shipped, parse("2.15.4"))] == ["unknown_version"]
+    assert _judge.judge_target(policy, parse("2.15.4")) == []
+    assert _judge.judge_bad_release(policy, parse("2.15.3"), frozenset()) == []
+    (bad,) = _judge.judge_bad_release(policy, parse("2.15.3"), frozenset({"interest_or_workqueue_streams"}))
     assert bad.refuses
     assert bad.message.endswith("It is mended in 2.15.4: take 2.15.4")
 
@@ -258,9 +259,9 @@ def test_the_first_example_knows_a_newer_release_and_stays_away_from_another(tmp
 def test_the_second_example_overrules_what_is_shipped(tmp_path: Path) -> None:
     shipped, policy = load(), policy_of(1, tmp_path)
     for one, refuses in ((shipped, True), (policy, False)):
-        (stone,) = _policy.judge_way(one, {"n1": "2.14.6"}, parse("2.15.2"))
+        (stone,) = _judge.judge_way(one, {"n1": "2.14.6"}, parse("2.15.2"))
         assert (stone.name, stone.refuses) == ("stepping_stone", refuses)
-    two_minors = [[f.name for f in _policy.judge_way(one, {"n1": "2.11.17"}, parse("2.14.7"))] for one in (shipped, policy)]
+    two_minors = [[f.name for f in _judge.judge_way(one, {"n1": "2.11.17"}, parse("2.14.7"))] for one in (shipped, policy)]
     assert two_minors == [["skipped_minor", "version_window"], []]
     gone = {rule.id for rule in shipped.bad_releases} - {rule.id for rule in policy.bad_releases}
     assert gone == {"B2.14.0-consumer-stuck"}
@@ -282,12 +283,12 @@ def test_the_keys_of_a_section_are_all_there_with_what_they_have_to_be(section: 
 
 def test_the_keys_of_a_minor_and_of_its_notes_are_all_there() -> None:
     given = told_keys(sections(POLICY_FILE, "###")["minors"])
-    assert given == wanted_keys(_policy_keys.MINOR) | wanted_keys(_policy_keys.NOTE)
+    assert given == wanted_keys(_keys.MINOR) | wanted_keys(_keys.NOTE)
 
 
 def told_keys(text: str) -> dict[str, tuple[str, bool]]:
     return {cells[0].strip("`"): (cells[1], cells[2] == "yes") for cells in rows(text)}
 
 
-def wanted_keys(keys: Mapping[str, _policy_keys.Key]) -> dict[str, tuple[str, bool]]:
-    return {name: (key.wanted, key.default is _policy_keys.REQUIRED) for name, key in keys.items()}
+def wanted_keys(keys: Mapping[str, _keys.Key]) -> dict[str, tuple[str, bool]]:
+    return {name: (key.wanted, key.default is _keys.REQUIRED) for name, key in keys.items()}

@@ -10,7 +10,7 @@ from typing import Any, Dict
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _core
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import core as _core
 from tests.lab import pythons
 from tests.lab.cluster import LoopbackCluster
 from tests.unit.modules import ROOT

@@ -10,7 +10,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils._variables_table import ALL
+from ansible_collections.natsops.cluster.plugins.plugin_utils._variables.table import ALL
 from tests.unit.modules import ROOT
 
 ROLE = ROOT / "roles" / "nats_upgrade"

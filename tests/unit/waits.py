@@ -6,8 +6,9 @@ from typing import Any, Callable, Tuple, Union
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _waiting
-from ansible_collections.natsops.cluster.plugins.module_utils._reply import Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._read import http_door as _http_door
+from ansible_collections.natsops.cluster.plugins.module_utils._read.reply import Reply, Settings
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import health as _health
 from tests.unit.clock import Clock
 from tests.unit.recorded import FIXTURES, NAMES, Edit, RecordedDoor
 
@@ -19,10 +20,10 @@ Wait = Callable[..., "dict[str, Any]"]
 
 def params(**given: Any) -> dict[str, Any]:
     """The options of the module with their defaults."""
-    return {**{name: spec.get("default") for name, spec in _waiting.SPEC.items()}, **given}
+    return {**{name: spec.get("default") for name, spec in _health.SPEC.items()}, **given}
 
 
-class Scenes(_http.Door):
+class Scenes(_http_door.Door):
     """Plays one recorded situation after another, each from a moment on."""
 
     def __init__(self, clock: Clock, *scenes: Scene) -> None:
@@ -39,8 +40,8 @@ class Scenes(_http.Door):
 def wait(monkeypatch: pytest.MonkeyPatch) -> Wait:
     def run(*scenes: Scene, clock: Clock | None = None, look_once: bool = False, **given: Any) -> dict[str, Any]:
         clock = clock or Clock()
-        monkeypatch.setattr(_http, "open_door", lambda _: Scenes(clock, *scenes))
+        monkeypatch.setattr(_http_door, "open_door", lambda _: Scenes(clock, *scenes))
         given = {"servers": THREE, **given}
-        return _waiting.wait_until_back(params(**given), look_once=look_once, now=clock.now, sleep=clock.sleep)
+        return _health.wait_until_back(params(**given), look_once=look_once, now=clock.now, sleep=clock.sleep)
 
     return run

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from nats.errors import NoRespondersError
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils._client_probe_figures import Tally
+from ansible_collections.natsops.cluster.plugins.plugin_utils._probe.figures import Tally
 from tests.lab import bytecode, engine, monitored, sampler
 from tests.lab.binaries import LabError, check_version
 from tests.lab.demo_report import Result

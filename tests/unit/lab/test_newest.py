@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _tested
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import tested as _tested
 from tests.lab import newest
 
 TESTED = _tested.newest().release

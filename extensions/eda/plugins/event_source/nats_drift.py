@@ -159,7 +159,12 @@ class Watch:
     """Looks at the servers of a fleet, one look after the other. Raises NatsError for options that cannot be used."""
 
     def __init__(self, args: dict[str, Any]) -> None:
-        arguments, errors, policy, fleet = _util("_arguments"), _util("_errors"), _util("_policy"), _util("_fleet")
+        arguments, errors, policy, fleet = (
+            _util("_read.options"),
+            _util("_core.errors"),
+            _util("_policy.judge"),
+            _util("_audit.fleet"),
+        )
         params = _checked(args, errors.NatsError)
         self.interval_seconds = max(1.0, params["interval_seconds"])
         self._settings = arguments.settings(params)
@@ -171,13 +176,13 @@ class Watch:
 
     def look(self) -> list[dict[str, Any]]:
         """The events since the last look. Waits for servers, each for a bounded time."""
-        with _util("_http").open_door(self._settings) as door:
-            readings = _util("_monitor").read_members(door, self._targets)
+        with _util("_read.http_door").open_door(self._settings) as door:
+            readings = _util("_read.monitor").read_members(door, self._targets)
         now = datetime.now(timezone.utc)
-        fleet = _util("_fleet").Fleet(tuple(readings), now)
+        fleet = _util("_audit.fleet").Fleet(tuple(readings), now)
         self._tell_silent(fleet)
-        drift = _util("_drift").judge(fleet, self._policy, self._limits)
-        self._known, found = _util("_drift_changes").changes(self._known, drift)
+        drift = _util("_audit.drift").judge(fleet, self._policy, self._limits)
+        self._known, found = _util("_audit.changes").changes(self._known, drift)
         return [{"nats_drift": {**change, "at": now.strftime("%Y-%m-%dT%H:%M:%SZ")}} for change in found]
 
     def _tell_silent(self, fleet: Any) -> None:
@@ -207,7 +212,7 @@ def _checked(args: dict[str, Any], error: type[Exception]) -> dict[str, Any]:
     if read.error_messages:
         raise error(f"nats_drift: {'; '.join(read.error_messages)}")
     params: dict[str, Any] = read.validated_parameters
-    without_credentials = _util("_reply").without_credentials
+    without_credentials = _util("_read.reply").without_credentials
     servers = [
         {"name": without_credentials(one), "monitor_url": one} if isinstance(one, str) else one for one in params["servers"]
     ]
@@ -222,7 +227,7 @@ async def main(queue: asyncio.Queue[Any], args: dict[str, Any]) -> None:
     """Put an event in the queue for each change, until cancelled."""
     _make_importable()
     watch, clock = Watch(args), asyncio.get_running_loop().time
-    nats_error = _util("_errors").NatsError
+    nats_error = _util("_core.errors").NatsError
     while True:
         began = clock()
         try:

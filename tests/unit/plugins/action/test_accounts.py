@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from tests.unit.plugins.action.test_actions import Host
 
 EAST = {"servers": ["nats://e:4222"], "user": "sys", "password": "east"}

@@ -10,8 +10,9 @@ from unittest.mock import ANY
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _printable
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _report, _report_html
+from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
+from ansible_collections.natsops.cluster.plugins.plugin_utils._page import page as _page
+from ansible_collections.natsops.cluster.plugins.plugin_utils._report import build as _build
 from tests.unit.nats import SimulatedServer
 from tests.unit.plugins.action.test_looking import Looked, sick
 from tests.unit.recorded import NAMES
@@ -56,7 +57,7 @@ def assert_nothing_is_obeyed(result: dict[str, Any], *, lines: bool = False) -> 
     said = list(texts(result))
     assert [text for text in said if OBEYED.search(text)] == []
     assert [text for text in said if "\nok:[n1]" in text] == []
-    assert not lines or any(_printable.name(EVIL) in text for text in said)
+    assert not lines or any(_text.name(EVIL) in text for text in said)
 
 
 def test_a_plan_says_nothing_that_a_terminal_obeys_and_is_the_same_plan(cluster: Looked) -> None:
@@ -64,7 +65,7 @@ def test_a_plan_says_nothing_that_a_terminal_obeys_and_is_the_same_plan(cluster:
     assert_nothing_is_obeyed(result, lines=True)
     # Only r1_assets: everything has a leader, is current, and answers under its account's own name.
     assert [finding["name"] for finding in result["plan"]["refusals"]] == ["r1_assets"]
-    assert [step["server_name"] for step in result["plan"]["steps"]] == [_printable.name(NAMED[n]) for n in ("n1", "n3", "n2")]
+    assert [step["server_name"] for step in result["plan"]["steps"]] == [_text.name(NAMED[n]) for n in ("n1", "n3", "n2")]
 
 
 def test_a_refusal_says_nothing_that_a_terminal_obeys(cluster: Looked) -> None:
@@ -149,6 +150,6 @@ def test_a_report_holds_nothing_that_turns_the_direction_of_writing(tmp_path: Pa
             ("failed", {"host": "n1", "step": EVIL, "msg": EVIL, "server_log": [EVIL]}),
         )
     ]
-    report = _report.build(events)
+    report = _build.build(events)
     assert [text for text in texts(report) if OBEYED.search(text)] == []
-    assert OBEYED.search(_report_html.render(report)) is None
+    assert OBEYED.search(_page.render(report)) is None

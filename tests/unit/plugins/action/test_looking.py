@@ -10,7 +10,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Log
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Log
 from tests.unit.nats import SimulatedServer
 from tests.unit.plugins.action.test_actions import Host
 from tests.unit.recorded import NAMES

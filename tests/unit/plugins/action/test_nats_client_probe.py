@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _client_probe
+from ansible_collections.natsops.cluster.plugins.plugin_utils._probe import control as _control
 from tests.unit.plugins.action.test_actions import Host
-from tests.unit.plugins.plugin_utils.test__client_probe import step_of, written
+from tests.unit.plugins.plugin_utils._probe.test_control import step_of, written
 
 HERE = "nats_client_probe"
 
@@ -32,7 +32,7 @@ def waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a run in whose first turn clients waited for 3 s."""
     (tmp_path / "r1").mkdir()
     written(tmp_path / "r1", {"kind": "step", **step_of("n1", request=3.0)})
-    monkeypatch.setattr(_client_probe, "read", lambda folder, _host: _client_probe.steps(folder)[0])
+    monkeypatch.setattr(_control, "read", lambda folder, _host: _control.steps(folder)[0])
     return tmp_path
 
 
@@ -70,7 +70,7 @@ def test_what_was_too_much_in_the_last_turn_is_a_warning(waited: Path, monkeypat
         written(folder, {"kind": "step", **step_of("n2", lost=1)})
         return {"reason": "stopped", "total": {}, "stream_removed": False}
 
-    monkeypatch.setattr(_client_probe, "stop", stopped)
+    monkeypatch.setattr(_control, "stop", stopped)
     result = run(waited, "stopped")
     assert not result.get("failed")
     assert "while n2 was taken, clients were not given 1 messages" in result["warnings"][0]

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _lock, _process
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _holder
+from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
+from ansible_collections.natsops.cluster.plugins.module_utils._state import lock as _lock
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import controller as _controller
 from tests.unit.modules import ROOT
 from tests.unit.plugins.action.test_actions import Host
 from tests.unit.processes import Processes
@@ -31,7 +32,7 @@ def on(host: Host, delegate_to: str | None = None, **args: Any) -> dict[str, Any
 
 
 def us() -> dict[str, Any]:
-    return _holder.controller()
+    return _controller.controller()
 
 
 def locked(**controller: Any) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def test_the_node_is_told_who_the_controller_is() -> None:
         "state_dir": "/var/lib/natsops",
     }
     controller = args["controller"]
-    assert (controller["host"], controller["user"]) == (os.uname().nodename, _holder._user())
+    assert (controller["host"], controller["user"]) == (os.uname().nodename, _controller._user())
     assert controller["boot_id"] == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     assert controller["pid_namespace"] == os.readlink("/proc/self/ns/pid")
     process = _process.look(controller["pid"])
@@ -156,22 +157,22 @@ def test_a_host_that_is_lost_is_a_failure_that_names_it(delegate_to: str | None,
 def test_a_controller_without_proc_is_known_by_less(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(_lock, "BOOT_ID", tmp_path / "none")
     monkeypatch.setattr(_process, "PROC", tmp_path)
-    monkeypatch.setattr(_holder.getpass, "getuser", lambda: (_unused for _unused in ()).throw(KeyError("uid")))
-    controller = _holder.controller()
+    monkeypatch.setattr(_controller.getpass, "getuser", lambda: (_unused for _unused in ()).throw(KeyError("uid")))
+    controller = _controller.controller()
     assert (controller["boot_id"], controller["pid_namespace"], controller["start_ticks"]) == ("", "", 0)
     assert (controller["pid"], controller["user"]) == (os.getppid(), str(os.getuid()))
-    assert not _holder.is_dead(controller, controller)
-    assert _holder.state_of(locked(**controller)["lock"], controller) == _holder.UNKNOWN
+    assert not _controller.is_dead(controller, controller)
+    assert _controller.state_of(locked(**controller)["lock"], controller) == _controller.UNKNOWN
 
 
 def test_whether_the_holder_of_a_lock_lives_only_its_own_machine_knows(processes: Processes, gone: dict[str, int]) -> None:
     process = processes.server()
     living = {"pid": process.pid, "start_ticks": process.start_ticks}
-    assert _holder.state_of(locked(**living)["lock"], us()) == _holder.LIVES
-    assert _holder.state_of(locked(**gone)["lock"], us()) == _holder.DEAD
-    assert _holder.state_of(locked(**living, host="another")["lock"], us()) == _holder.UNKNOWN
-    assert _holder.state_of(locked(**gone, boot_id="another")["lock"], us()) == _holder.UNKNOWN
-    assert _holder.state_of({"unreadable": "x"}, us()) == _holder.UNKNOWN
+    assert _controller.state_of(locked(**living)["lock"], us()) == _controller.LIVES
+    assert _controller.state_of(locked(**gone)["lock"], us()) == _controller.DEAD
+    assert _controller.state_of(locked(**living, host="another")["lock"], us()) == _controller.UNKNOWN
+    assert _controller.state_of(locked(**gone, boot_id="another")["lock"], us()) == _controller.UNKNOWN
+    assert _controller.state_of({"unreadable": "x"}, us()) == _controller.UNKNOWN
 
 
 PLAY = [

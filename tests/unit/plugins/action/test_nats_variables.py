@@ -14,7 +14,7 @@ from ansible.template import Templar, trust_as_template
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _variables
+from ansible_collections.natsops.cluster.plugins.plugin_utils._variables import check as _check
 from tests.unit import modules
 from tests.unit.plugins.action.test_actions import Connection
 
@@ -209,6 +209,6 @@ def test_every_inventory_of_the_documentation_passes(path: Path) -> None:
     # Lookups of Ansible have names of a collection that is not to be had here.
     defaults = {**DEFAULTS, "nats_upgrade_download_dir": "/var/cache"}
     task_vars = {**defaults, **here, "hostvars": HostVars(inventory, manager, loader), "groups": groups}
-    found = _variables.of_group("nats_upgrade", task_vars, Templar(loader=loader, variables=task_vars))
+    found = _check.of_group("nats_upgrade", task_vars, Templar(loader=loader, variables=task_vars))
     assert set(groups["nats"]) <= set(found.hosts)
     assert (found.lines(found.wrong), found.lines(found.odd)) == ([], [])

@@ -10,9 +10,13 @@ from typing import Any, Callable
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleUndefinedVariable
 
-from ansible_collections.natsops.cluster.plugins.module_utils._polling import poll_until
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _broken_off, _progress, _signals, _telling, _watching
-from ansible_collections.natsops.cluster.plugins.plugin_utils._events import Event, Log
+from ansible_collections.natsops.cluster.plugins.module_utils._core.poll import poll_until
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import broken_off as _broken_off
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import progress as _progress
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import signals as _signals
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import teller as _teller
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import watch as _watch
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Event, Log
 from tests.unit.nats import SimulatedServer
 from tests.unit.plugins.action.test_actions import Host
 
@@ -49,7 +53,7 @@ def run(tmp_path: Path) -> Run:
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
     # Warnings of Ansible's, which begin with a bracket, come this way too.
-    monkeypatch.setattr(_watching.display, "display", lambda msg, **_unused: lines.append(msg) if msg[:1] != "[" else None)
+    monkeypatch.setattr(_watch.display, "display", lambda msg, **_unused: lines.append(msg) if msg[:1] != "[" else None)
     monkeypatch.setattr(_progress.Pace, "due", lambda *_unused: True)
     return lines
 
@@ -259,8 +263,8 @@ def test_with_v_all_of_a_result_is_shown_and_of_a_very_long_one_the_first_of_it(
     run: Run, verbosity: int, assets: int, hidden: bool, said: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[str] = []
-    monkeypatch.setattr(_telling.display, "verbosity", verbosity)
-    monkeypatch.setattr(_telling.display, "v", shown.append)
+    monkeypatch.setattr(_teller.display, "verbosity", verbosity)
+    monkeypatch.setattr(_teller.display, "v", shown.append)
     result = run.module(answer={"changed": True, "drain_seconds": 8.1, "assets": [f"A > {n}" for n in range(assets)]})
     assert result.get("_ansible_verbose_override", False) is hidden
     assert bool(shown) is said
@@ -332,7 +336,7 @@ def test_a_wait_writes_what_its_polls_have_seen_and_asks_for_nothing_more(run: R
 
 
 def test_a_drain_tells_how_many_clients_are_left(tmp_path: Path, shown: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_watching, "_DRAIN_SECONDS", 0.01)
+    monkeypatch.setattr(_watch, "_DRAIN_SECONDS", 0.01)
     with SimulatedServer() as server:
         run = Run(tmp_path, nats_upgrade_monitor_url=server.url)
         clients = server.answers["/varz"]["body"]["connections"]

@@ -10,8 +10,10 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _identity, _package, _process
-from ansible_collections.natsops.cluster.plugins.module_utils._errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._artifact import package as _package
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._host import identity as _identity
+from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
 from tests.lab.binaries import server_binary
 from tests.lab.ports import free_ports
 from tests.unit import modules

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _node_keys
-from ansible_collections.natsops.cluster.plugins.plugin_utils._actions import NatsAction
+from ansible_collections.natsops.cluster.plugins.module_utils._node import keys as _keys
+from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NatsAction
 from tests.unit.modules import NAMES, ROOT, documentation, load, specification
 
 every_module = pytest.mark.parametrize("name", NAMES)
@@ -87,7 +87,7 @@ def test_every_module_that_works_on_a_node_has_an_action_that_survives_the_loss_
 
 def test_what_every_fact_of_a_node_has_to_be_is_known() -> None:
     documented = yaml.safe_load(load("nats_node_facts").RETURN)["ansible_facts"]["contains"]["nats_node"]["contains"]
-    assert set(_node_keys.KEYS) - {"config_digest"} == set(documented)
+    assert set(_keys.KEYS) - {"config_digest"} == set(documented)
 
 
 def test_a_password_is_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,11 @@ from typing import Any, Callable, Mapping
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils import _http, _monitor, _process, _reply
-from ansible_collections.natsops.cluster.plugins.plugin_utils import _over_nodes
+from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
+from ansible_collections.natsops.cluster.plugins.module_utils._read import http_door as _http_door
+from ansible_collections.natsops.cluster.plugins.module_utils._read import monitor as _monitor
+from ansible_collections.natsops.cluster.plugins.module_utils._read import reply as _reply
+from ansible_collections.natsops.cluster.plugins.plugin_utils._read import nodes as _nodes
 from tests.lab.binaries import server_binary
 from tests.unit import modules
 from tests.unit.nats import SimulatedServer
@@ -68,9 +71,9 @@ def test_a_look_on_the_server_s_own_host_takes_one_run_there_and_says_the_same_a
 
     with SimulatedServer() as server:
         target = _monitor.Target("n1", server.url)
-        with _over_nodes.OverNodes(on_host, {}) as source:
+        with _nodes.OverNodes(on_host, {}) as source:
             there = _monitor.read_state(source, [target])
-        with _http.open_door(_reply.Settings()) as door:
+        with _http_door.open_door(_reply.Settings()) as door:
             here = _monitor.read_state(door, [target])
     assert (there, runs) == (here, ["n1"])
     # What is known in the second round only.

@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, the natsops maintainers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""What a person reads while a run waits: one line, how fast it goes, and when it is time for the next. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Sequence
+
+from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.health import Missing, Verdict, spaced
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.text import duration
+
+MODES = ("auto", "lines", "bar", "off")
+# How a rate is measured: over so much of the past, and not before so much of it is known.
+_WINDOW_SECONDS, _LEAST_SECONDS = 10.0, 1.0
+_BAR = 20
+
+
+def mode_of(wanted: object) -> str:
+    """The mode that a user wants. Raises NatsError for one that does not exist."""
+    # Without quotes YAML reads off as false.
+    text = "off" if wanted is False else str(wanted).strip().lower()
+    if text not in MODES:
+        raise NatsError(
+            f"refused: nats_upgrade_progress is {wanted!r}, and has to be one of {', '.join(MODES)}. Nothing was touched."
+        )
+    return text
+
+
+def draining(host: str, first: int | None, clients: int | None, seconds: float) -> str:
+    """n2 draining  812 -> 417 clients  38 s"""
+    if first is None:
+        return f"{host} draining  {duration(seconds)}"
+    # A server that has just exited has none any more.
+    now = clients or 0
+    return f"{host} draining  {spaced(first)} -> {spaced(now)} client{'' if first == now == 1 else 's'}  {duration(seconds)}"
+
+
+def lagging(host: str, group: str, lag: int, rate: float | None) -> str:
+    """n2 catching up  APP > ORDERS lags 18 204, -2 100/s, about 9 s"""
+    return f"{host} catching up  {group} lags {spaced(lag)}{_speed(lag, rate)}"
+
+
+def _speed(lag: int, rate: float | None) -> str:
+    if rate is None:
+        return ""
+    rounded = two_digits(abs(rate))
+    if not rounded:
+        return ", does not move"
+    if rate > 0:
+        return f", +{spaced(rounded)}/s"
+    return f", -{spaced(rounded)}/s, about {duration(max(1.0, lag / -rate))}"
+
+
+def two_digits(number: float) -> int:
+    """Of a rate more digits are noise."""
+    whole = round(number)
+    unit = 10 ** max(0, len(str(whole)) - 2)
+    return round(whole / unit) * unit
+
+
+def cluster(name: str, done: int, every: int, seconds_left: float | None) -> str:
+    """cluster c1  2/5 done, about 6 min left"""
+    left = f", about {duration(seconds_left)} left" if seconds_left else ""
+    return f"cluster {name}  {done}/{every} done{left}"
+
+
+def rebalancing(asked: int, over: int, seconds: float) -> str:
+    """clients  412 asked to move, 95 too many where they are  38 s"""
+    return f"clients  {spaced(asked)} asked to move, {spaced(over)} too many where they are  {duration(seconds)}"
+
+
+def waiting(host: str, doing: str, verdicts: Sequence[Verdict], seconds: float) -> str:
+    """What is missing, where no lag says it better: n2 catching up  healthz: 503 ...  12 s"""
+    late = [verdict for verdict in verdicts if verdict.missing]
+    late.sort(key=lambda verdict: verdict.reading.name != host)
+    if not late:
+        return f"{host} {doing}  {duration(seconds)}"
+    first = late[0]
+    whose = "" if first.reading.name == host else f"{first.reading.name} "
+    more = sum(len(verdict.missing) for verdict in late) - 1
+    return f"{host} {doing}  {whose}{_said(first.missing[0])}{f' and {more} more' if more else ''}  {duration(seconds)}"
+
+
+def _said(missing: Missing, longest: int = 100) -> str:
+    text = "does not answer yet" if missing.condition == "reachable" else " ".join(str(missing).split())
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def filled_bar(done: float) -> str:
+    filled = round(_BAR * min(1.0, max(0.0, done)))
+    return f"[{'#' * filled}{'-' * (_BAR - filled)}]"
+
+
+@dataclass
+class Rate:
+    """How fast a number changes, by what was seen of it of late."""
+
+    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def of(self, now: float, value: int) -> float | None:
+        """Take what is seen now, and return the change per second; None while too little is known."""
+        self._seen.append((now, value))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= _WINDOW_SECONDS:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        return (value - before) / (now - then) if now - then >= _LEAST_SECONDS else None
+
+
+@dataclass
+class Pace:
+    """When to say something again: when it has changed, but not too often, and now and then in any case."""
+
+    # What is over within this is not worth a line.
+    first_after: float = 2.0
+    shortest: float = 2.0
+    longest: float = 10.0
+    _begin: float | None = None
+    _said_at: float | None = None
+    _said: object = None
+
+    def due(self, now: float, what: object) -> bool:
+        if self._begin is None:
+            self._begin = now
+        if self._said_at is None:
+            due = now - self._begin >= self.first_after
+        else:
+            passed = now - self._said_at
+            due = passed >= self.longest or (passed >= self.shortest and what != self._said)
+        if due:
+            self._said_at, self._said = now, what
+        return due
