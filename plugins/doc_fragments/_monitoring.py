@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Which servers a module reads; with the fragment _reading, the spec is MONITORING in module_utils/_read/options.py."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Refuse to leave out a part of a playbook of this collection.
 
 Ansible ends well where options of its own leave out every task, and a roll whose checks or locks are left out is a danger. Tags

@@ -1,6 +1,6 @@
 #!/usr/bin/python
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Keep versions of the NATS server binary side by side and switch between them."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 #!/usr/bin/python
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Make a node ready for another image of its NATS server, hold its container's restarts, or put the old container back."""
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """A release archive, or a package, on the controller, with the hash that it has to have. No hash, no archive.
 
 A hash that anyone on the network path could change proves nothing: it has to be pinned, or come by https or from a file.

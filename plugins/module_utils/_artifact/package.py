@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """A NATS server that comes from a package: stage another version, install it beside the running process, put the old one back.
 
 What is staged and what is kept lie in the state folder, each with a manifest that is there only once the rest is, so that what

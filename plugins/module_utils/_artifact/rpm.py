@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """rpm and dnf: what is installed, what repositories have, fetch a package with all that it needs, install it.
 
 dnf only finds and fetches, and proves signatures where the repository asks for it. rpm installs: it is told to by files alone,

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Who may connect to a server, by its configuration, to be compared with another server's. Pure.
 
 Nothing secret leaves the node: of passwords, permissions and keys there are fingerprints, made with a key that each run draws

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What a nats-server would be by its configuration and its arguments: its names, ports and store. Pure.
 
 What cannot be known is None, and nothing is told of it. Defaults, and what beats what, were measured on 2.10.26 to 2.15.1:

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Whether a key opens what nats-server has encrypted with one. Pure.
 
 Each stream of an encrypted store has a file meta.key: a nonce, 32 bytes that are sealed, and a tag that only the right key makes.

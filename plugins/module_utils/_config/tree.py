@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """A whole nats-server configuration as dictionaries and lists, as the server reads it. Pure but for the reader given.
 
 Keys and the types of values are those of the server: 1K is 1000, yes is True, "1K" is text. nats-server -t is the judge of a

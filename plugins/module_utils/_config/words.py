@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Keys, single values and blanks of a nats-server configuration, as the server takes its text apart. Pure.
 
 The rules are measured on 2.10.26 to 2.15.1, with all their oddities: _config/test_settings_real.py asks real servers about

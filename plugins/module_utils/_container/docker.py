@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The container that a NATS server runs in: its facts, the hold of its restarts, its successor with another image.
 
 The successor is created, stopped, before the server drains. Names say how far a turn has come, so that one that died anywhere

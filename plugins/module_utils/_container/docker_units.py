@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Units of systemd that run a container by a docker client in the foreground: a second supervisor beside docker itself.
 
 Such a unit ends with its container. systemd then starts the container again, or does what else the unit says of its end.

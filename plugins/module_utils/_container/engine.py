@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The only door to the container engine of a node: its client for what the client can say, its socket for what it cannot.
 
 Docker's client cannot create a container from what it says of another one; only the API of the engine takes that whole. Podman's

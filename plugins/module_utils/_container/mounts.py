@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Where the files of a server in a container are, seen from the host: those that it sees, and those that its next start reads.
 
 They differ where one file is mounted and was replaced since, as by a rename: the container keeps the old one, also when its

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """A NATS server that a systemd unit runs in a container by podman: its facts, and its successor, the unit with another image.
 
 Podman has no daemon, and a container that it removes at each exit is nothing to keep: the unit says all that the server is. Its

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Text from servers, clients, configurations and other programs: what a terminal would obey, or not show, is written out. Pure.
 
 A user of one account can name a stream with the escapes that clear a screen, or with a line end and a line of Ansible's own. So

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The files of a nats-server configuration, read with bounds and with the rights of the server: another user may write them.
 
 A server has no bounds of its own (measured on 2.10.26 to 2.15.1): a file that includes itself fills its stack or its memory,

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The end of what a server said: of its log files, or of what a command shows. Bounded in bytes and time, and printable.
 
 The configuration of a server names its log file, and its user may write both: a link there would show a file of root's, and a

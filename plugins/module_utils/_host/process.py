@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The only door to processes on a node: find a NATS server, prove that it is one, signal it, start it, wait for its exit.
 
 Linux only (/proc). A process is a pid together with its start time, so that a pid that was used again is never taken for it.

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Do the replicas of each stream hold the same? Seen over several polls. Pure: time comes in.
 
 A replica that lost a file while its server was down counts as current everywhere, and is never repaired (measured on 2.12.8 and

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What a cluster had before a node was stopped, and what it has lost since. Pure but for the file it is kept in.
 
 It is kept in a file on the controller and not in a variable: a large cluster has tens of thousands of streams and consumers.

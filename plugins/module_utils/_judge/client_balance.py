@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Whether the clients of a cluster sit evenly on its servers, and how many of them would have to move. Pure.
 
 Even is judged at the top only: a server that carries too much can fail, one that carries little cannot, and where a client

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The wedge: a stream made in mid-roll with a feature that the servers still to be upgraded do not know. Pure.
 
 Measured with 2 x 2.12.8 and 1 x 2.15.1: the upgraded node answers 503 for it, whatever it does, until the last node is

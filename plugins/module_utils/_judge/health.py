@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Is a server really back, and what is missing? Pure: no I/O, no clock.
 
 /healthz alone is not trusted (measured on 2.10.26 to 2.15.1): after a restart it flaps 200, 503, 200, because a Raft

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What breaks if this server stops now? Pure.
 
 /healthz does not tell: the survivors of a lost quorum went on saying 200 for 11 s (measured on 2.10.26 to 2.15.1), and a leader

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Has a stream of one replica lost messages while its server was away, or do its settings explain what is gone? Pure.
 
 What is lost is not repaired and not told by the server (measured on 2.12.8 and 2.15.1): a block that is missing raises the first

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Lame duck mode: find the server, signal it, wait for its exit; and where wanted, have a successor at once."""
 
 from __future__ import annotations

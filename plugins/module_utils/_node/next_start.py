@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What the next start of this node's server would make of it: by its file as it is now, its arguments and its environment.
 
 Nothing is told of what cannot be read or followed: it is there to be compared with what runs, and a guess would stop a roll.

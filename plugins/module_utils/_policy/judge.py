@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Judges versions by the version policy: the target, the way to it, the way back, and what streams and consumers need.
 
 For the controller only: below it, rules.py imports packaging and file.py PyYAML (nothing else here does), and a

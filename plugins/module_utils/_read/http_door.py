@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Many small GETs at once, through httpx where it can be imported, else through the standard library (wire.py).
 
 Whatever happens to one request is a value (an Answer or a Fault), because a server that restarts is a reading and not an

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Typed reads of NATS monitoring endpoints, of many servers at once. What cannot be read is a Reading with an error.
 
 What is asked is a server and a path, whichever way that goes: by HTTP from here (http_door.py), by HTTP from the server's own

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """One large file at a time, by https, http or file://, for the controller. Redirects are followed: releases are kept behind them.
 
 A user and a password go to the origin that they were given for (scheme, host and port), and to no other that a redirect names.

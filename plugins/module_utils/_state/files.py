@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Small JSON files in one folder of a node that outlive a crash: read one, replace some, remove one, one writer at a time.
 
 A reader sees the old or the new file and never half of one, and so does whoever comes after a loss of power.

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What the keys of a journal and of a lock have to be, wherever they were read: on the node, or in what it sent. Pure.
 
 Other programs, and people, may have written there; a disk may have lost half of it. Of a record with one wrong key nothing is

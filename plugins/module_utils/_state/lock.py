@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The lock of a node: at most one run at a time works on it, and a run that has died holds it no longer than its lease.
 
 C(judge) is pure. The clock is the node's own, and the one that nobody sets (CLOCK_BOOTTIME), so that neither a controller whose

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """JetStream streams and consumers as values, parsed once from /jsz?config=true. Pure.
 
 Shapes measured on nats-server 2.10.26 to 2.15.1. A server lists what it hosts; of an asset that is replicated, only what

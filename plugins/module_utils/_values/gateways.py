@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What joins a server to other clusters: gateways and leaf node connections, parsed once from JSON. Pure.
 
 Shapes measured on nats-server 2.10.26, 2.14.6 and 2.15.1.

@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Members of Raft groups whose names a leader does not know: one that has started since a member died knows its id only. Pure.
 
 The id follows from the server's name (measured, 2.14.6 and 2.15.1: n5 is C8OtEtgR), so that both can be told to be one.

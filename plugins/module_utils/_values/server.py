@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What servers say of themselves, as values, parsed once from JSON. Pure.
 
 Shapes measured on nats-server 2.10.26, 2.11.11, 2.12.8, 2.14.6 and 2.15.1 (tests/fixtures). NATS leaves a key out where

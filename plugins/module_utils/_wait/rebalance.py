@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Count the clients of each server after a roll, and ask single ones to move until they sit evenly.
 
 Measured on 2.10.26 and 2.15.1: LDM only tells a client that its server is about to leave, and most client libraries do nothing

@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Why a module could not run on a node at all: its Python is too old, or there is none.
 
 Ansible sends a module without asking first, and what comes back then is a SyntaxError of its own files, or the shell's. So the

@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What a client sees, in figures: clocks that find the longest interruption, and counts of what was lost or came twice. Pure.
 
 Every length is of a clock that nobody sets. An interruption is the time in which something was wanted and did not come; a pause

@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """The client probe as a process of its own, which outlives the tasks that start and read it, and not the playbook.
 
 Run by its path, with its folder, by which it is known. What else it has to know comes by standard input, so that no other process

@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What a client does while a cluster is rolled: publish to a stream, consume, ask and be answered, publish without a stream.
 
 Each goes on through every failure, as a client in production would, and is counted in a tally.

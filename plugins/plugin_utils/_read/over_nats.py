@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What monitoring ports answer, asked over a connection of the system account of NATS.
 
 One request per path for the whole cluster ($SYS.REQ.SERVER.PING.VARZ and the like); every server answers for itself, and is

@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """By which way the server of each host is read: what the task says, or else what the inventory says of that very host."""
 
 from __future__ import annotations

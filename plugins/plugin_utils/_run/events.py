@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What happens in a run, written as it happens: one line of JSON for each event, on the controller.
 
 A line is appended by one write, so that events of several workers do not mix, and a run that dies leaves all that it has

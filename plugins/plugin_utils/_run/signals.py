@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Say where a run stands when Ctrl-C or SIGTERM ends it.
 
 Tasks run in workers, which such a signal ends, and Ansible itself says no more than that it was interrupted, or nothing

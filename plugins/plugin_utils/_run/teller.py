@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What a task tells of itself in a run: its phase, what became of it, and why the run ends where it fails.
 
 The role says by variables of a task what there is to tell: __nats_upgrade_phase, the phase of the turn that it belongs to;

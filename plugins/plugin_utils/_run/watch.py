@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What is seen while a run waits, as lines on the screen and as events. Nothing is asked of the servers for it but in a drain,
 where one small request every two seconds tells how many clients are left."""
 

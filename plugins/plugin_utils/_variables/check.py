@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Checks what the hosts of a run have for our variables, all of it at once, before anything else.
 
 The values of each host are those that the play gives it: variables of the play, defaults of the role, and what the inventory and

@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """What a variable of a role may be: for each kind of value, what is wrong with one that is given. Pure, but for task files.
 
 Values come from an inventory, or as text from -e NAME=VALUE or a survey of AWX. Text is read where it can mean one thing only,

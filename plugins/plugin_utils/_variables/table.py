@@ -1,5 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Every variable that a user may set: kind, unit, bounds, choices, default and meaning. The one table of them.
 
 defaults/main.yml and meta/argument_specs.yml of the roles say the same in Ansible's own words, which a test compares with this.

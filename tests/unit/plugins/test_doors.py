@@ -188,7 +188,7 @@ def test_what_is_below_a_module_is_found_through_what_it_imports() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PLUGINS).with_suffix("").as_posix())
 def test_every_file_has_a_header_and_says_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert "Apache License 2.0" in text.partition('"""')[0]
+    assert "# SPDX-License-Identifier: Apache-2.0\n" in text.partition('"""')[0]
     assert ast.get_docstring(ast.parse(text))
 
 

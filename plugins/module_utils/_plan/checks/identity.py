@@ -1,6 +1,5 @@
-# Copyright: (c) 2026, the natsops maintainers
-# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
-# This module util is PRIVATE to the collection: it may change in any release.
+# SPDX-FileCopyrightText: 2026 the natsops maintainers
+# SPDX-License-Identifier: Apache-2.0
 """Whether the next start of a server would make another server of it: what runs, and what the deployed file would start. Pure.
 
 What is not known on either side is no difference. Measured on 2.12.8 to 2.15.1: under another name a server deletes its streams
