@@ -123,7 +123,7 @@ def act(module: AnsibleModule) -> dict[str, Any]:
     """Do what the state asks for."""
     if module.params["state"] == "released":
         return _package.release(check_mode=module.check_mode)
-    result = WORK[module.params["state"]](module.params, check_mode=module.check_mode)
+    result = WORK[module.params["state"]](module.params, _facts.find(module.params), check_mode=module.check_mode)
     if result.get("placed"):
         # SELinux: the label that the policy has for this place, not the one of where it was kept.
         module.set_default_selinux_context(result["placed"], False)

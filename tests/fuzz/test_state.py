@@ -17,6 +17,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._state import jour
 from ansible_collections.natsops.cluster.plugins.module_utils._state import lock as _lock
 from ansible_collections.natsops.cluster.plugins.module_utils._state.files import Content
 from ansible_collections.natsops.cluster.plugins.module_utils._state.lock import Moment
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import baseline_file as _baseline_file
 from tests.fuzz.harness import SCRATCH, assert_nothing_is_obeyed, fuzz
 from tests.fuzz.inputs import changed, changed_bytes
 from tests.fuzz.test_answers import BEFORE, WELL, judge_all
@@ -90,7 +91,7 @@ def test_whatever_lies_there_as_a_manifest_names_files_beside_it(data: bytes) ->
 def test_whatever_was_kept_of_a_cluster_is_compared_or_told(data: bytes) -> None:
     path = SCRATCH / "before-n1.json"
     path.write_bytes(data)
-    before, after = _baseline.read(str(path)), _baseline.take(WELL, "n1")
+    before, after = _baseline_file.read(str(path)), _baseline.take(WELL, "n1")
     if before is not None:
         assert_nothing_is_obeyed(
             _baseline.damage(before, after), _baseline.clients_lost(before, after), _baseline.leafs_lost(before, after)

@@ -18,10 +18,10 @@ import tempfile
 from typing import Any, Iterable, Iterator, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact import binary as _binary
+from ansible_collections.natsops.cluster.plugins.module_utils._core import refusals as _refusals
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import findings as _findings
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import risks as _risks
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import source as _source
 from ansible_collections.natsops.cluster.plugins.module_utils._read import reply as _reply
 from ansible_collections.natsops.cluster.plugins.module_utils._read import stream as _stream
 
@@ -208,7 +208,7 @@ def _wanted_hash(params: Mapping[str, Any], name: str) -> str:
 def _list_of_hashes(params: Mapping[str, Any]) -> str:
     url, validated = params["checksums_url"], params["validate_certs"]
     # Before anything is asked: a password would go over that line too.
-    _require_secure(params, _source.insecure_way(url, validated=validated))
+    _require_secure(params, _refusals.insecure_way(url, validated=validated))
     with _open(params, url) as file:
         if not file.secure:
             _require_secure(params, "over plain http, to which it redirects")
@@ -220,7 +220,7 @@ def _require_secure(params: Mapping[str, Any], way: str) -> None:
         return
     waiver = json.dumps({"nats_upgrade_waive": [INSECURE]})
     raise NatsError(
-        f"refused: {INSECURE}: {_source.insecure(_reply.without_credentials(params['checksums_url']), way)}. "
+        f"refused: {INSECURE}: {_refusals.insecure(_reply.without_credentials(params['checksums_url']), way)}. "
         f"Nothing was touched. To proceed anyway: -e '{waiver}'. The risk: {_risks.RISKS[INSECURE]}",
         refusal=INSECURE,
     )

@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import Callable, Iterable, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core import refusals as _refusals
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._files import safe as _safe
 from ansible_collections.natsops.cluster.plugins.module_utils._files import trust as _trust
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
 
-REFUSAL = "managed_link"
 # Where update-alternatives (Debian, SUSE) and alternatives (Red Hat) keep the links that they alone write.
 ALTERNATIVES = "/etc/alternatives"
 
@@ -127,14 +127,7 @@ def require_own(where: Layout, running: str) -> Layout:
     """The same layout; raises NatsError where what would be switched is kept by another program."""
     if not where.managed:
         return where
-    raise NatsError(f"refused: {REFUSAL}: {managed(where.start, where.managed, running)}. Nothing was changed", refusal=REFUSAL)
-
-
-def managed(path: str, link: str, running: str) -> str:
-    """What is to be said of a link of update-alternatives that holds a version."""
-    return (
-        f"{path} leads to nats-server {running or 'of a version'} by {link}, which update-alternatives writes: a link that is "
-        "switched behind its back is set back by its next run, and with it the version. Make a link of your own that is switched "
-        "instead (such as /opt/nats/current, to the folder of the version), and give update-alternatives the path through it; "
-        "or set nats_upgrade_binary_path to the file that is to be replaced, where its path names no version"
+    raise NatsError(
+        f"refused: {_refusals.MANAGED_LINK}: {_refusals.managed_link(where.start, where.managed, running)}. Nothing was changed",
+        refusal=_refusals.MANAGED_LINK,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from typing import Any, Iterator, Mapping
+from typing import Any, Dict, Iterator, Mapping, Tuple
 
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact import apt as _apt
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact import binary as _binary
@@ -23,7 +23,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._core.errors impor
 from ansible_collections.natsops.cluster.plugins.module_utils._files import safe as _safe
 from ansible_collections.natsops.cluster.plugins.module_utils._host import identity as _identity
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
-from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._host.process import Found
 from ansible_collections.natsops.cluster.plugins.module_utils._state import files as _state_files
 
 SPEC: dict[str, dict[str, Any]] = {
@@ -38,18 +38,21 @@ SPEC: dict[str, dict[str, Any]] = {
 }
 _MANIFEST = "manifest.json"
 
+# What was found of the server that the package is of, and the properties of its unit.
+Server = Tuple[Found, Dict[str, str]]
+
 
 class Package:
     """One server's package on one node, and the folders for what is staged and what is kept."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Mapping[str, Any], server: Server) -> None:
         self.params = params
         self.name, self.path = params["name"], params["path"]
         self.version, self.running = params["version"], params["running_version"]
         self.new = os.path.join(params["state_dir"], "package", "new")
         self.old = os.path.join(params["state_dir"], "package", "old")
         self.manager = _manager_of(self.name, params["lock_timeout_seconds"])
-        found, unit = _facts.find(params)
+        found, unit = server
         self.process, self.identity = found.process, _identity.of(found.process, unit)
 
     def staged(self) -> dict[str, Any]:
@@ -90,9 +93,9 @@ def _manager_of(name: str, lock_timeout_seconds: float) -> _apt.Apt | _rpm.Rpm:
     )
 
 
-def stage(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+def stage(params: Mapping[str, Any], server: Server, *, check_mode: bool) -> dict[str, Any]:
     """Put the package and all that it needs on the node, prove what it holds, and keep what runs; return the module's result."""
-    package = Package(params)
+    package = Package(params, server)
     _require_owned(package)
     if check_mode:
         version, said = _foreseen(package)
@@ -274,12 +277,12 @@ def _staged_warnings(package: Package, wanted: str) -> Iterator[str]:
         )
 
 
-def install(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+def install(params: Mapping[str, Any], server: Server, *, check_mode: bool) -> dict[str, Any]:
     """Install what was staged while the old server goes on running; return the module's result.
 
     Raises NatsError where that process is not there any more afterwards.
     """
-    package = Package(params)
+    package = Package(params, server)
     before = package.process
     if check_mode:
         return {"changed": True, "package_version": ""}
@@ -325,9 +328,9 @@ def _fenced(package: Package, units: list[str]) -> contextlib.AbstractContextMan
     return _package_guard.up(names if package.manager.asks_policy else [], unit)
 
 
-def revert(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
+def revert(params: Mapping[str, Any], server: Server, *, check_mode: bool) -> dict[str, Any]:
     """Put the old package back, or at least the old binary; return the module's result. The server does not run."""
-    package = Package(params)
+    package = Package(params, server)
     kept = package.kept()
     if not kept:
         raise NatsError(

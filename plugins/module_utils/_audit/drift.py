@@ -25,7 +25,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._audit.fleet impor
     span,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _core_versions
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import named
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.judge import Policy
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Iterator, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._audit.fleet import DriftFinding, Fleet, Server
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import named
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._values import known as _known
 
 

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence, Tuple
 from ansible_collections.natsops.cluster.plugins.module_utils._audit.drift import Cluster, Drift
 from ansible_collections.natsops.cluster.plugins.module_utils._audit.fleet import FAIL, NAMES, DriftFinding, span, time_of
 from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import named
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 
 FORMATS = ("table", "json", "prometheus")
 # Fits 80 columns behind what Ansible writes before each line.

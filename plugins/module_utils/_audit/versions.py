@@ -12,8 +12,8 @@ from typing import Callable, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._audit.fleet import DriftFinding, Fleet, Server
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._core.versions import ServerVersion
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import named
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.judge import Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.rules import BadRelease

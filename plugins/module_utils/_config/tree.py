@@ -11,10 +11,10 @@ from __future__ import annotations
 import posixpath
 from typing import Any, Callable, Dict, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils._config import included as _included
 from ansible_collections.natsops.cluster.plugins.module_utils._config import words as _words
+from ansible_collections.natsops.cluster.plugins.module_utils._config.included import Included, Reader
 from ansible_collections.natsops.cluster.plugins.module_utils._config.words import NUL, DamagedError, EndedError, Variable, Words
-from ansible_collections.natsops.cluster.plugins.module_utils._files import config as _config
-from ansible_collections.natsops.cluster.plugins.module_utils._files.config import Included, Reader
 
 # What variables may repeat: a list of ten lists of ten lists ... is written in a few lines.
 _MOST_REPEATED = 4_000_000
@@ -90,11 +90,11 @@ class _Reading:
         """Count what is there once more, and how deep it lies by now."""
         self._left -= 1 + (len(value) if isinstance(value, str) else 0)
         if self._left < 0:
-            raise _config.refused(f"variables repeat more than {_MOST_REPEATED} values or characters")
+            raise _included.refused(f"variables repeat more than {_MOST_REPEATED} values or characters")
         if not isinstance(value, (dict, list)):
             return
-        if depth >= _config.DEEPEST_BLOCK:
-            raise _config.too_deep()
+        if depth >= _included.DEEPEST_BLOCK:
+            raise _included.too_deep()
         for one in [*value, *value.values()] if isinstance(value, dict) else value:
             self.repeat(one, depth + 1)
 
@@ -217,8 +217,8 @@ class _File:
             raise
 
     def _block(self, value: Any, fill: Callable[[Any], None], keep: _Keep) -> None:
-        if self._reading.depth >= _config.DEEPEST_BLOCK:
-            raise _config.too_deep()
+        if self._reading.depth >= _included.DEEPEST_BLOCK:
+            raise _included.too_deep()
         keys = len(self._keys)
         self._words.at += 1
         self._reading.depth += 1

@@ -16,9 +16,9 @@ from typing import Any, Callable, Mapping
 from ansible_collections.natsops.cluster.plugins.module_utils._container import engine as _engine
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
+from ansible_collections.natsops.cluster.plugins.module_utils._host import start as _start
 from ansible_collections.natsops.cluster.plugins.module_utils._host import unit_start as _unit_start
 from ansible_collections.natsops.cluster.plugins.module_utils._host.process import Found, Output
-from ansible_collections.natsops.cluster.plugins.module_utils._node import replacement as _replacement
 
 # Units that podman has generated, and those of quadlet, mark their container.
 LABEL = "PODMAN_SYSTEMD_UNIT"
@@ -266,7 +266,7 @@ class Switched:
             )
 
     def start(self) -> _process.Process | None:
-        return _replacement.start(self._params)
+        return _start.start(self._params)
 
     def tidy(self) -> list[str]:
         """Nothing: the old file is kept until the node is back."""

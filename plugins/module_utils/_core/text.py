@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 the natsops maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Text from servers, clients, configurations and other programs: what a terminal would obey, or not show, is written out. Pure.
+"""Text for people: lists and durations as they are said, and text from elsewhere made printable. Pure.
+
+What a terminal would obey, or not show, in text from servers, clients, configurations and other programs is written out.
 
 A user of one account can name a stream with the escapes that clear a screen, or with a line end and a line of Ansible's own. So
 names are made printable where they are read, before anything is compared, by a function under which two different names never
@@ -11,7 +13,7 @@ an account, stays as it was. Whole messages, which have lines and may hold such 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Iterable, Sequence
 
 # The same on every Python, for a name may be read on a node and compared on the controller: ranges, and not str.isprintable,
 # which knows the Unicode of its day. Controls (C0, C1), what has no width, what turns the direction of writing, line and
@@ -24,6 +26,10 @@ _HIDDEN = (
 # name which has what the escape stands for.
 _IN_NAMES = re.compile(rf"[{_HIDDEN}]|\\(?=[xuU])")
 _IN_MESSAGES = re.compile(rf"(?![\n\t])[{_HIDDEN}]")
+# How many names a message lists before it counts the rest.
+NAMED = 5
+# How many lines it lists.
+LISTED = 10
 
 
 def name(text: str) -> str:
@@ -55,3 +61,23 @@ def _is_plain(text: str) -> bool:
 def _written_out(match: re.Match[str]) -> str:
     code = ord(match.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def listed(lines: Sequence[str]) -> str:
+    """The first lines, one under the other, and how many more there are."""
+    return "\n".join([*lines[:LISTED], *([f"  and {len(lines) - LISTED} more"] if len(lines) > LISTED else [])])
+
+
+def named(names: Iterable[str], most: int = NAMED) -> str:
+    """The first names, and how many more there are."""
+    every = list(names)
+    text = ", ".join(every[:most])
+    return f"{text} and {len(every) - most} more" if len(every) > most else text
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it: 40 s, 3 min, 2 h 10 min."""
+    if round(seconds) < 100:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -9,24 +9,18 @@ nobody writes: blocks 50 deep, a hundred files one inside the other, 8 MiB.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import posixpath
 import stat
-from typing import Callable, Iterator, Sequence, Tuple
+from typing import Callable, Sequence, Tuple
 
+from ansible_collections.natsops.cluster.plugins.module_utils._config.included import MOST_BYTES, Reader
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._files import rights as _rights
 
-MOST_BYTES = 8 * 2**20
-MOST_FILES = 10_000
-DEEPEST_INCLUDE = 100
-DEEPEST_BLOCK = 50
 _MOST_LINKS = 40
-_SHOWN = 5
 
-Reader = Callable[[str], str]
 # A user, their group and their other groups.
 Rights = Tuple[int, int, Sequence[int]]
 
@@ -99,40 +93,6 @@ def inside(root: str, path: str) -> str:
     return f"{root}{found}"
 
 
-class Included:
-    """The files of one configuration as they are read one inside the other. Raises NatsError where that would never end."""
-
-    def __init__(self, read: Reader) -> None:
-        self._read = read
-        self._open: list[str] = []
-        self._files = self._bytes = 0
-
-    @contextlib.contextmanager
-    def file(self, path: str) -> Iterator[str]:
-        """The text of a file, which is being read for the length of the C(with)."""
-        normal = os.path.normpath(path)
-        if normal in self._open:
-            raise refused(" includes ".join([*self._open[self._open.index(normal) :][-_SHOWN:], normal]))
-        if len(self._open) >= DEEPEST_INCLUDE:
-            raise refused(f"{self._open[0]} includes files that include files, more than {DEEPEST_INCLUDE} deep, to {normal}")
-        text = self._read(path)
-        self._files += 1
-        self._bytes += len(text)
-        if self._bytes > MOST_BYTES or self._files > MOST_FILES:
-            raise refused(
-                f"{(self._open or [normal])[0]} and what it includes are more than {MOST_BYTES} bytes or {MOST_FILES} files"
-            )
-        self._open.append(normal)
-        try:
-            yield text
-        finally:
-            self._open.pop()
-
-
-def too_deep() -> NatsError:
-    return refused(f"blocks and lists lie in each other more than {DEEPEST_BLOCK} deep")
-
-
 def unreadable(exc: OSError, config_path: str, runs: str | None) -> NatsError:
     """What to say of a configuration that cannot be read, or of a file that it includes.
 
@@ -170,10 +130,3 @@ def _first_missing(path: str) -> str:
     """The highest folder on the way to a file that is not there, or the file."""
     parent = os.path.dirname(path)
     return path if parent == path or os.path.isdir(parent) else _first_missing(parent)
-
-
-def refused(what: str) -> NatsError:
-    return NatsError(
-        f"the configuration is not read to its end: {what}. A server that reads it runs out of memory or of time, now or at its "
-        "next start. Fix the configuration, or set nats_upgrade_config_path to the right one. Nothing was changed"
-    )

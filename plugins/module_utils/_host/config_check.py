@@ -10,9 +10,9 @@ from typing import Any, Mapping
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._host import identity as _identity
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
+from ansible_collections.natsops.cluster.plugins.module_utils._host import surroundings as _surroundings
 from ansible_collections.natsops.cluster.plugins.module_utils._host import unit_start as _unit_start
 from ansible_collections.natsops.cluster.plugins.module_utils._host.process import Process
-from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 
 # How nats-server words what it only warns of in a configuration, after the place.
 _WARNING = ': invalid use of field "'
@@ -30,12 +30,12 @@ def check_config(binary: str, config: str, process: Process | None, unit: Mappin
     when it starts, such as C(reconnect: 1) without a unit (measured on 2.10.26 to 2.15.1): that is in C(said).
     """
     unit = unit or {}
-    variables = {name: value for name, value in _facts.environment_of(process).items() if not _OF_LOADERS.match(name)}
+    variables = {name: value for name, value in _surroundings.environment_of(process).items() if not _OF_LOADERS.match(name)}
     output = _identity.ask(
         [binary, "-t", "-c", config],
         _identity.of(process, unit),
         environment={**variables, **(_unit_start.environment(unit) if unit else {})},
-        cwd=_facts.cwd_of(process) or _unit_start.folder(unit),
+        cwd=_surroundings.cwd_of(process) or _unit_start.folder(unit),
     )
     said = (output.stderr.strip() or output.stdout.strip()).replace(f"{_process.PROGRAM}: ", "")
     if output.returncode != 0 and not (said and all(_WARNING in line for line in said.splitlines())):

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Iterable, Mapping, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import listed
 from ansible_collections.natsops.cluster.plugins.module_utils._core.times import moment
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.agreement import Difference
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.health import Missing
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import listed
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
 
 NAME = "diverged_replica"

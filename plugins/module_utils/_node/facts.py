@@ -16,13 +16,14 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact import binary as _binary
 from ansible_collections.natsops.cluster.plugins.module_utils._config import settings as _settings
 from ansible_collections.natsops.cluster.plugins.module_utils._config import tree as _config_tree
+from ansible_collections.natsops.cluster.plugins.module_utils._config.included import Reader
 from ansible_collections.natsops.cluster.plugins.module_utils._container import mounts as _mounts
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._files import config as _config
-from ansible_collections.natsops.cluster.plugins.module_utils._files import safe as _safe
 from ansible_collections.natsops.cluster.plugins.module_utils._host import identity as _identity
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
 from ansible_collections.natsops.cluster.plugins.module_utils._host import started_by as _started_by
+from ansible_collections.natsops.cluster.plugins.module_utils._host import surroundings as _surroundings
 from ansible_collections.natsops.cluster.plugins.module_utils._host import unit_start as _unit_start
 from ansible_collections.natsops.cluster.plugins.module_utils._host.process import Found, Process
 from ansible_collections.natsops.cluster.plugins.module_utils._node import stored as _stored
@@ -116,8 +117,8 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     kept, turn = _kept(params, unit) if params.get("state_dir") else ({}, {})
     start = _start(params, unit, process, {} if process else turn, contained=bool(container))
     believed = process is not None and not container and _identity.decides(process)
-    folder = _unit_start.folder(unit) if unit else cwd_of(process) if believed else None
-    output = output_file(process) if believed else None
+    folder = _unit_start.folder(unit) if unit else _surroundings.cwd_of(process) if believed else None
+    output = _surroundings.output_file(process) if believed else None
     identity = None if container else _identity.of(process, unit)
     version = None if container else installed_version(start.binary_path, identity)
     config_path = start.config_path
@@ -160,7 +161,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "differs": [*map(dict, start.differs), *_folder_differs(params, tree, process, folder)],
         "unsafe_paths": [] if container else _started_by.unsafe(start, params.get("start_argv") or [], identity),
         "container": container and {**container, "config_replaced": _mounts.replaced(root, at_start, files)},
-        **_stored.facts(params.get("store_dir"), root, process, cwd_of(process)),
+        **_stored.facts(params.get("store_dir"), root, process, _surroundings.cwd_of(process)),
         "next_start": _next_start(params, process, unit, root, at_start, read_again) if process else None,
         **kept,
         **(_switch_facts(start.binary_path, version, process) if params.get("switches") and not container else {}),
@@ -174,7 +175,7 @@ def _next_start(
     unit: Mapping[str, str],
     root: str,
     at_start: Callable[[str], str],
-    read: _config.Reader,
+    read: Reader,
 ) -> dict[str, Any] | None:
     """What the next start would make of the server, to be compared with what runs."""
     # Here and not above, as below.
@@ -185,8 +186,8 @@ def _next_start(
         # Of a container, the unit's arguments and environment are those of podman.
         unit={} if root else unit,
         unit_words=_unit_start.server_argv(unit) if unit else [],
-        environment=environment_of(process),
-        cwd=cwd_of(process),
+        environment=_surroundings.environment_of(process),
+        cwd=_surroundings.cwd_of(process),
         store_dir=params.get("store_dir") or "",
         root=root,
         located=at_start,
@@ -214,7 +215,7 @@ def _start(
     params: Mapping[str, Any], unit: Mapping[str, str], process: Process | None, turn: Mapping[str, Any], *, contained: bool
 ) -> _started_by.Start:
     """What the next start takes. In a container that is its image's, and the process tells where in it."""
-    said = _started_by.Said(cwd_of(process), environment_of(process).get("PATH"))
+    said = _started_by.Said(_surroundings.cwd_of(process), _surroundings.environment_of(process).get("PATH"))
     if not contained:
         return _started_by.known(params, unit, process, turn, said)
     config = _started_by.absolute(_started_by.config_in(process.argv), said.cwd) if process else turn.get("config_path") or ""
@@ -226,7 +227,7 @@ def _folder_differs(
     params: Mapping[str, Any], tree: _config_tree.Tree, process: Process | None, folder: str | None
 ) -> Iterator[dict[str, str]]:
     """Where a start command is not run in the folder of the process, the paths in the configuration that count from it."""
-    runs = cwd_of(process)
+    runs = _surroundings.cwd_of(process)
     if folder or not params.get("start_argv") or runs in (None, "/"):
         return
     relative = ", ".join(_started_by.relative_paths(tree))
@@ -315,36 +316,6 @@ def _ports(process: Process | None) -> list[int] | None:
     return None if ports is None else sorted(ports)
 
 
-def cwd_of(process: Process | None) -> str | None:
-    return _link_of(process, "cwd")
-
-
-def output_file(process: Process | None) -> str | None:
-    """The file that the server's standard error goes to; None where it is no file, or none that we would append to."""
-    target = _link_of(process, "fd/2")
-    return target if target and _safe.may_be_appended(target) else None
-
-
-def _link_of(process: Process | None, name: str) -> str | None:
-    if process is None:
-        return None
-    try:
-        return os.readlink(str(_process.PROC / str(process.pid) / name))
-    except OSError:  # another user's process
-        return None
-
-
-def environment_of(process: Process | None) -> dict[str, str]:
-    """The environment that the server was started with; empty where it may not be read."""
-    if process is None:
-        return {}
-    try:
-        raw = (_process.PROC / str(process.pid) / "environ").read_bytes().decode("utf-8", "surrogateescape")
-    except OSError:
-        return {}
-    return dict(entry.split("=", 1) for entry in raw.split("\0") if "=" in entry)
-
-
 def lame_duck_seconds(settings: Mapping[str, str], config_path: str) -> tuple[float, str]:
     """lame_duck_duration of the deployed configuration, and where it was found; the server's default is 2m."""
     if "lame_duck_duration" not in settings:
@@ -360,13 +331,13 @@ def lame_duck_grace_seconds(settings: Mapping[str, str]) -> float:
     return _settings.seconds(settings.get("lame_duck_grace_period", "")) or 10.0
 
 
-def _tree(config_path: str, process: Process | None, read: _config.Reader, *, given: bool) -> _config_tree.Tree:
+def _tree(config_path: str, process: Process | None, read: Reader, *, given: bool) -> _config_tree.Tree:
     """The deployed configuration, which is empty where there is none or where it cannot be seen."""
     try:
-        return _config_tree.read(config_path, read, environment_of(process)) if config_path else {}
+        return _config_tree.read(config_path, read, _surroundings.environment_of(process)) if config_path else {}
     except OSError as exc:
         argv = process.argv if process else ()
-        runs = _started_by.absolute(_started_by.config_in(argv), cwd_of(process))
+        runs = _started_by.absolute(_started_by.config_in(argv), _surroundings.cwd_of(process))
         raise _config.unreadable(exc, config_path, runs if given else None) from exc
 
 

@@ -10,6 +10,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._artifact import b
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact.proofs import Proofs
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
+from ansible_collections.natsops.cluster.plugins.module_utils._host import start as _start
 from ansible_collections.natsops.cluster.plugins.module_utils._host import started_by as _started_by
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 
@@ -96,7 +97,7 @@ class Staged:
             _binary.activate(self._where, self._version)
 
     def start(self) -> _process.Process | None:
-        return start(self._params)
+        return _start.start(self._params)
 
     def tidy(self) -> list[str]:
         return _binary.prune(self._where, self._params["keep_versions"], [self._version, self._running])
@@ -118,7 +119,7 @@ class Installed:
             _process.done(argv, timeout_seconds=self._params["install_timeout_seconds"])
 
     def start(self) -> _process.Process | None:
-        return start(self._params)
+        return _start.start(self._params)
 
     def tidy(self) -> list[str]:
         return []
@@ -131,21 +132,3 @@ def _require_own_start(params: Mapping[str, Any]) -> None:
             _started_by.require_own(params["start_argv"], params["chdir"], "nothing was signalled")
     except NatsError as exc:
         raise NatsError(str(exc), **exc.details, exit_seen=False) from exc
-
-
-def start(params: Mapping[str, Any]) -> _process.Process | None:
-    """Start the server: a unit of systemd, a command of its own in a session of its own, or a supervisor's command.
-
-    Where C(start_later) says so, whoever calls has it started, by a reboot of the host.
-    """
-    if params.get("start_later"):
-        return None
-    if not params["start_unit"] and params["start_detach"]:
-        return _process.look(
-            _process.start_detached(params["start_argv"], cwd=params["chdir"] or "/", log_path=params["log_path"])
-        )
-    if params["start_unit"]:
-        _process.wait_for_unit_end(params["start_unit"], params["start_timeout_seconds"])
-    argv = ["systemctl", "start", params["start_unit"]] if params["start_unit"] else params["start_argv"]
-    _process.done(argv, timeout_seconds=params["start_timeout_seconds"])
-    return None

@@ -8,14 +8,9 @@ import json
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import (
-    Server,
-    Situation,
-    Trouble,
-    is_meta_leader,
-    named,
-)
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble, is_meta_leader
 
 Order = Sequence[Sequence[str]]
 _WANTED = "it has to be a list of groups of hosts, such as [[n4, n5], [n1, n2, n3]], or of inventory groups, such as [edge, core]"

@@ -9,6 +9,7 @@ from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import feature_wedge as _feature_wedge
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import findings as _findings
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
@@ -22,13 +23,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks impor
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import identity as _identity
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import nodes as _nodes
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import source as _source
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import (
-    Server,
-    Situation,
-    Trouble,
-    is_meta_leader,
-    named,
-)
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble, is_meta_leader
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.judge import Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import ServerFacts

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import findings as _findings
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
@@ -19,7 +20,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks impor
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import gateways as _gateways
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import identity as _identity
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import nodes as _nodes
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Trouble
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.judge import Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import ServerFacts

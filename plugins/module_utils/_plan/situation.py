@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import watch_groups as _watch_groups
@@ -17,11 +17,6 @@ from ansible_collections.natsops.cluster.plugins.module_utils._judge.watch_group
 from ansible_collections.natsops.cluster.plugins.module_utils._values import known as _known
 from ansible_collections.natsops.cluster.plugins.module_utils._values.assets import Asset
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading, ServerFacts
-
-# How many names a message lists before it counts the rest.
-NAMED = 5
-# How many lines it lists.
-LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -198,15 +193,3 @@ def apart(nodes: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Mapping[str
         if isinstance(place, Mapping) and place.get("host") not in (None, "", host)
     }
     return {host: node for host, node in nodes.items() if host not in foreign}, foreign
-
-
-def listed(lines: Sequence[str]) -> str:
-    """The first lines, one under the other, and how many more there are."""
-    return "\n".join([*lines[:LISTED], *([f"  and {len(lines) - LISTED} more"] if len(lines) > LISTED else [])])
-
-
-def named(names: Iterable[str], most: int = NAMED) -> str:
-    """The first names, and how many more there are."""
-    every = list(names)
-    text = ", ".join(every[:most])
-    return f"{text} and {len(every) - most} more" if len(every) > most else text

@@ -9,15 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._config import client_access as _client_access
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import listed, named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import (
-    Server,
-    Situation,
-    Surge,
-    Trouble,
-    listed,
-    named,
-)
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Surge, Trouble
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
 
 

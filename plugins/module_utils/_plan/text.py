@@ -8,9 +8,9 @@ import json
 from typing import Iterator, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import duration, named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, Step
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import named
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.surge import Place
 
 _BLIND = "no plan: a server of the group cannot be read, or not be told from another, so neither order nor cost is known"
@@ -148,11 +148,3 @@ def _findings(kind: str, findings: Sequence[Finding]) -> Iterator[str]:
         first, *rest = finding.message.split("\n")
         yield f"{kind}: {finding.name}: {first}"
         yield from (f"    {line.strip()}" for line in rest)
-
-
-def duration(seconds: float) -> str:
-    """A duration as people say it: 40 s, 3 min, 2 h 10 min."""
-    if round(seconds) < 100:
-        return f"{round(seconds)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -22,6 +22,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._read import monit
 from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
 from ansible_collections.natsops.cluster.plugins.module_utils._values import server as _values_server
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import baseline_file as _baseline_file
 
 # What waits this long may be wedged: that is looked for once in a while, because it takes a larger reading.
 _WEDGE_SECONDS = 5.0
@@ -211,8 +212,8 @@ class _Wait:
         """Keep what the cluster has, or compare it with what was kept."""
         keep, compare = self._params["keep_baseline"], self._params["compare_baseline"]
         if keep:
-            _baseline.write(keep, _baseline.take(self._assets(), self._params["stopping"]))
-        before = _baseline.read(compare) if compare else None
+            _baseline_file.write(keep, _baseline.take(self._assets(), self._params["stopping"]))
+        before = _baseline_file.read(compare) if compare else None
         if before is None:
             return {}
         # A leader that has just been elected, or a stream that is just being recovered, is told a moment later.

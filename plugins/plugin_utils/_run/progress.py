@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import duration
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.health import Missing, Verdict, spaced
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.text import duration
 
 MODES = ("auto", "lines", "bar", "off")
 # How a rate is measured: over so much of the past, and not before so much of it is known.

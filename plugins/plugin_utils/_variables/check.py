@@ -16,7 +16,7 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import named
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.plugin_utils._read import inventory as _inventory
 from ansible_collections.natsops.cluster.plugins.plugin_utils._variables.kinds import Problem, near
 from ansible_collections.natsops.cluster.plugins.plugin_utils._variables.table import (

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Iterator, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble
 
 
 def judge(name: str, servers: Sequence[Server], situation: Situation) -> Iterator[Trouble]:

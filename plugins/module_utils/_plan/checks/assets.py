@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Iterator
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import listed, named
 from ansible_collections.natsops.cluster.plugins.module_utils._core.times import moment
 from ansible_collections.natsops.cluster.plugins.module_utils._core.versions import ServerVersion, parse_or_none
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import feature_wedge as _feature_wedge
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble, listed, named
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.judge import Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._values.assets import Asset

@@ -9,20 +9,14 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Collection, Container, Iterable, Iterator, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import listed, named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import client_balance as _client_balance
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import diverged as _diverged
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import quorum as _quorum
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.health import Missing
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import alike as _alike
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import (
-    Server,
-    Situation,
-    Surge,
-    Trouble,
-    listed,
-    named,
-)
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Surge, Trouble
 from ansible_collections.natsops.cluster.plugins.module_utils._values import known as _known
 from ansible_collections.natsops.cluster.plugins.module_utils._values import peers as _peers
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import META_GROUP, Reading

@@ -7,15 +7,15 @@ from __future__ import annotations
 import posixpath
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils._container import recreate as _recreate
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Trouble
+from ansible_collections.natsops.cluster.plugins.module_utils._values import image as _image
 
 
 def judge(situation: Situation, host: str, container: Mapping[str, Any], *, stays: bool = False) -> Iterator[Trouble]:
     """Every reason not to replace this container by one with another image, or to start it again where it stays the same one."""
     name, image = container["name"], container["wanted_image"]
-    if image and not _recreate.is_exact(image):
+    if image and not _image.is_exact(image):
         message = (
             f"{host}: nats_upgrade_image is '{image}', which may name another image on each host and on each day: give an exact "
             "tag, such as nats:2.15.1 or nats:2.15.1-alpine, or a digest (name@sha256:...)"

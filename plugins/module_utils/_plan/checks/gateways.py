@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._core.versions import ServerVersion, parse_or_none
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import order as _order
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble
 
 
 def judge(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Collection, Iterator, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import listed
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble, listed
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble
 from ansible_collections.natsops.cluster.plugins.module_utils._values import known as _known
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading, ServerFacts
 

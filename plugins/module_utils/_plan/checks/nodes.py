@@ -7,12 +7,13 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._core.versions import ServerVersion
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import containers as _containers
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import shared as _shared
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import trust as _trust
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Trouble
 from ansible_collections.natsops.cluster.plugins.module_utils._values import known as _known
 
 # Between the end of the drain and the exit, JetStream is shut down.

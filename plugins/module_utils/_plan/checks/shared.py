@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, Callable, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils._artifact import layout as _layout
+from ansible_collections.natsops.cluster.plugins.module_utils._core import refusals as _refusals
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._core.versions import ServerVersion
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble
 
 
 def judge(situation: Situation, target: ServerVersion | None) -> Iterator[Trouble]:
@@ -79,7 +80,7 @@ def _journals_of_others(situation: Situation) -> Iterator[Trouble]:
 def _switch(host: str, node: Mapping[str, Any], switch: Mapping[str, Any]) -> Iterator[Trouble]:
     path, version = node.get("binary_path") or switch["path"], switch["names_version"]
     if switch["managed"]:
-        said = _layout.managed(path, switch["managed"], node.get("binary_version") or "")
+        said = _refusals.managed_link(path, switch["managed"], node.get("binary_version") or "")
         yield Trouble(Finding("managed_link", f"{host}: {said}", waivable=False, seen=(host,)))
     elif version:
         yield Trouble(

@@ -6,45 +6,28 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping
 
-from ansible_collections.natsops.cluster.plugins.module_utils._container import recreate as _recreate
+from ansible_collections.natsops.cluster.plugins.module_utils._core import refusals as _refusals
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Trouble
+from ansible_collections.natsops.cluster.plugins.module_utils._values import image as _image
 
 
 def judge(situation: Situation, source: Mapping[str, Any]) -> Iterator[Trouble]:
     """Every reason that lies in where the new version comes from. C(source) is the option of nats_upgrade_plan."""
     url, pinned = str(source.get("checksums_url") or ""), source.get("sha256")
-    way = insecure_way(url, validated=source.get("validate_certs") is not False) if url and not pinned else ""
+    way = _refusals.insecure_way(url, validated=source.get("validate_certs") is not False) if url and not pinned else ""
     if way:
-        yield Trouble(Finding("insecure_source", insecure(url, way)))
+        yield Trouble(Finding("insecure_source", _refusals.insecure(url, way)))
     if not source.get("image_file"):
         yield from _movable_tags(situation)
-
-
-def insecure_way(url: str, *, validated: bool) -> str:
-    """How an answer from this address could be changed on its way; empty where it could not."""
-    scheme = url.partition(":")[0].lower()
-    if scheme == "file":
-        return ""
-    if scheme != "https":
-        return f"over plain {scheme}"
-    return "" if validated else "over https without a check of the certificate (nats_upgrade_validate_certs is false)"
-
-
-def insecure(url: str, way: str) -> str:
-    """What to say of a hash that comes in such a way. C(url) shows no password."""
-    return (
-        f"the SHA-256 of the archive comes {way}, from {url}. Anyone on the network path can replace the archive together with "
-        "its hash, and root installs it. Set nats_upgrade_archive_sha256, or use an https:// or file:// address for "
-        "nats_upgrade_checksums_url"
-    )
 
 
 def _movable_tags(situation: Situation) -> Iterator[Trouble]:
     hosts: dict[str, list[str]] = {}
     for host, node in sorted(situation.nodes.items()):
         image = (node.get("container") or {}).get("wanted_image") or ""
-        if _recreate.is_exact(image) and not _recreate.has_digest(image):
+        if _image.is_exact(image) and not _image.has_digest(image):
             hosts.setdefault(image, []).append(host)
     for image, of_it in hosts.items():
         message = (

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Trouble, named
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Trouble
 
 
 def judge(host: str, node: Mapping[str, Any]) -> Iterator[Trouble]:

@@ -14,6 +14,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._artifact import p
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._host import identity as _identity
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 from tests.lab.binaries import server_binary
 from tests.lab.ports import free_ports
 from tests.unit import modules
@@ -350,7 +351,8 @@ def test_the_program_of_a_process_is_not_kept_for_putting_it_back(
     given = {name: option.get("default") for name, option in _package.SPEC.items()}
     params = {**given, "path": str(path), "version": NEW, "running_version": OLD, "pid": server.pid}
     monkeypatch.setattr(_package, "_manager_of", lambda name, lock_timeout_seconds: NoManager())
-    package = _package.Package({**params, "service": None, "state_dir": str(attacker.base / "state")})
+    params = {**params, "service": None, "state_dir": str(attacker.base / "state")}
+    package = _package.Package(params, _facts.find(params))
     assert _package._keep(package)
     assert Path(package.kept_binary).read_bytes() == path.read_bytes()
     _process.send(server, signal.SIGKILL)

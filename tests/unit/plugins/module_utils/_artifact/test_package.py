@@ -14,6 +14,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._artifact import p
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact import package_guard as _package_guard
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
+from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 from tests.unit.processes import Processes
 from tests.unit.releases import NEW, OLD, install
 from tests.unit.systemd import Systemd
@@ -70,8 +71,12 @@ def asked(processes: Processes, tmp_path: Path) -> dict[str, Any]:
     return {**given, **server, "path": path, "version": NEW, "running_version": OLD, "state_dir": str(tmp_path / "state")}
 
 
+def acted(action: Callable[..., dict[str, Any]], given: dict[str, Any], *, check_mode: bool = False) -> dict[str, Any]:
+    return action(given, _facts.find(given), check_mode=check_mode)
+
+
 def foreseen(asked: dict[str, Any], **more: Any) -> tuple[str, str]:
-    result = _package.stage({**asked, **more}, check_mode=True)
+    result = acted(_package.stage, {**asked, **more}, check_mode=True)
     assert (result["changed"], os.path.exists(asked["state_dir"])) == (True, False)
     return result["package_version"], result["said"]
 
@@ -112,7 +117,7 @@ def test_a_manifest_that_is_none_stages_nothing(
     manifest = {"name": "nats-server", "version": NEW, "package_version": f"{NEW}-1", "units": [], "files": [], "binary": "x"}
     (staged / "manifest.json").write_text(json.dumps({**manifest, **damage}), encoding="utf-8")
     with pytest.raises(NatsError, match=f"^the package nats-server {NEW} is not staged in {staged}: nothing was installed"):
-        _package.install(asked, check_mode=False)
+        acted(_package.install, asked)
 
 
 def test_a_package_that_ends_the_server_all_the_same_is_found_out_and_told(
@@ -124,7 +129,7 @@ def test_a_package_that_ends_the_server_all_the_same_is_found_out_and_told(
     manifest = {"name": "nats-server", "version": NEW, "package_version": f"{NEW}-1", "units": [], "files": ["new.deb"]}
     manifest["binary"] = "root/nats-server"
     (staged / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert _package.install(asked, check_mode=False) == {"changed": True, "package_version": f"{NEW}-1"}
+    assert acted(_package.install, asked) == {"changed": True, "package_version": f"{NEW}-1"}
 
     server = _process.look(asked["pid"])
     assert server is not None
@@ -135,7 +140,7 @@ def test_a_package_that_ends_the_server_all_the_same_is_found_out_and_told(
 
     manager.script = kill
     with pytest.raises(NatsError) as told:
-        _package.install(asked, check_mode=False)
+        acted(_package.install, asked)
     ended = f"the server (pid {server.pid}) has ended while the package nats-server {NEW}-1 was installed"
     assert str(told.value).startswith(f"{ended}, although its scripts were kept from it: it was not drained.")
     assert str(told.value).endswith(f"Look at the log of the server and at {manager.log}")

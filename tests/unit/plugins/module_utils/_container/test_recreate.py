@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from ansible_collections.natsops.cluster.plugins.module_utils._container import recreate as _recreate
 
 OWN_ID = "52433afbc7c6ac38c34fc8590ca1b556b082ff18ce7c43d62c334ad7f4e2aa7c"
@@ -110,23 +108,3 @@ def test_a_question_is_asked_of_the_image_s_entrypoint_without_a_network_and_nev
     assert body["HostConfig"]["NetworkMode"] == "front"
     without = _recreate.asking(body, {"Config": {"Entrypoint": None, "Cmd": ["nats-server", "-c", "x"]}}, ["-t"])
     assert without["Cmd"] == ["nats-server", "-t"]
-
-
-@pytest.mark.parametrize(
-    ("reference", "exact"),
-    [
-        ("nats:2.15.1", True),
-        ("nats:2.15.1-alpine", True),
-        ("localhost:5000/team/nats:v2.15.1", True),
-        (f"nats@sha256:{'0' * 64}", True),
-        ("nats", False),
-        ("nats:latest", False),
-        ("nats:2", False),
-        ("nats:2.15", False),
-        ("nats:2.15-alpine3.22.1", False),
-        ("nats:alpine", False),
-        ("10.0.0.1:5000/nats", False),
-    ],
-)
-def test_only_a_digest_or_a_whole_version_names_one_image_for_ever(reference: str, exact: bool) -> None:
-    assert _recreate.is_exact(reference) is exact

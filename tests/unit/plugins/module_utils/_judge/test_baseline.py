@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import baseline as _baseline
 from ansible_collections.natsops.cluster.plugins.module_utils._values import assets as _assets
 from ansible_collections.natsops.cluster.plugins.module_utils._values import server as _server
@@ -83,55 +80,6 @@ def test_what_users_do_and_what_the_plan_has_said_is_no_damage(before: dict[str,
 def test_it_is_said_when_more_than_a_fifth_of_the_clients_stay_away(before: int, after: int, told: bool) -> None:
     said = _baseline.clients_lost(_baseline.take(cluster(clients=before)), _baseline.take(cluster(clients=after)))
     assert said.startswith(f"{after} clients are connected, and {before} were before") is told
-
-
-def test_what_is_kept_is_read_again_and_a_file_that_is_not_there_is_nothing(tmp_path: Path) -> None:
-    path = str(tmp_path / "new" / "before.json")
-    assert _baseline.read(path) is None
-    kept = _baseline.take(cluster(STREAM), "host-1")
-    _baseline.write(path, kept)
-    assert _baseline.read(path) == kept
-
-
-def test_a_folder_that_cannot_be_written_is_said_with_the_variable_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(NatsError, match="Set nats_upgrade_report_dir to a folder that can be written"):
-        _baseline.write(str(tmp_path / "file" / "before.json"), {})
-
-
-def test_a_damaged_file_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "before.json"
-    path.write_text("{", encoding="utf-8")
-    with pytest.raises(NatsError, match=rf"{os.fspath(path)} on the controller cannot be read .*: remove it and run again"):
-        _baseline.read(str(path))
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (lambda kept: kept["assets"].update({"APP > S": None}), "assets is "),
-        (lambda kept: kept["assets"]["APP > S"].pop("replicas"), "assets is "),
-        (lambda kept: kept["assets"]["APP > S"].update(last_sequence="40"), "assets is "),
-        (lambda kept: kept.update(clients=None), "clients is None, and has to be a whole number"),
-        (lambda kept: kept.pop("node"), "node is missing"),
-        (lambda kept: kept.update(leafs=3), "leafs is 3"),
-    ],
-)
-def test_what_is_json_and_was_not_kept_by_us_is_one_too(change: Callable[[Any], Any], why: str, tmp_path: Path) -> None:
-    path, kept = str(tmp_path / "before.json"), _baseline.take(cluster(STREAM), "host-1")
-    change(kept)
-    _baseline.write(path, kept)
-    with pytest.raises(NatsError) as wrong:
-        _baseline.read(path)
-    assert str(wrong.value).startswith(f"{path} on the controller cannot be read ({why}")
-
-
-@pytest.mark.parametrize("text", ["[]", "null", "[" * 100_000])
-def test_what_is_no_dictionary_is_one_too(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "before.json"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(NatsError, match=r"cannot be read .*: remove it and run again"):
-        _baseline.read(str(path))
 
 
 def named_streams(*names: str) -> Reading:

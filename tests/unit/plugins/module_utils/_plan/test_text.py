@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core.text import duration
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.text import duration
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Health, HealthError, Reading
 from tests.unit.situations import (
     LOCAL,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._judge import baseline as _baseline
+from ansible_collections.natsops.cluster.plugins.module_utils._wait import baseline_file as _baseline_file
 from ansible_collections.natsops.cluster.plugins.plugin_utils._page import page as _page
 from ansible_collections.natsops.cluster.plugins.plugin_utils._report import build as _build
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import events as _events
@@ -134,7 +134,7 @@ def test_a_report_is_for_its_user_and_group_whatever_the_umask_is(tmp_path: Path
     try:
         log = _events.begin(tmp_path / "deep" / "reports", "r1")
         log.write("node_done", host="n1")
-        _baseline.write(str(log.folder / "before-n1.json"), {})
+        _baseline_file.write(str(log.folder / "before-n1.json"), {})
     finally:
         os.umask(before)
     found = {path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
