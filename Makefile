@@ -85,6 +85,10 @@ molecule: $(VENV)/ready ## one Molecule scenario (SCENARIO=default)
 docs: $(VENV)/ready ## the site of the documentation, into .cache/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo ".cache/site/index.html"
 
+.PHONY: architecture
+architecture: $(VENV)/ready ## draw the picture of docs/architecture.md anew, from the imports
+	@$(BIN)/python -m tests.lint.wings
+
 .PHONY: bench
 bench: TO = 2.14.6
 bench: $(VENV)/ready ## time of the playbook against a plain script that takes the same steps

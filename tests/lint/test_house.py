@@ -3,43 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PLUGINS = ROOT / "plugins"
-PACKAGE = "ansible_collections.natsops.cluster.plugins."
-# Lowest first: a file imports of its own wing, and of those that stand before it. docs/architecture.md says what is in each.
-ORDER = (
-    "module_utils/_core",
-    "module_utils/_config",
-    "module_utils/_values",
-    "module_utils/_judge",
-    "module_utils/_policy",
-    "module_utils/_plan",
-    "module_utils/_plan/checks",
-    "module_utils/_audit",
-    "module_utils/_files",
-    "module_utils/_host",
-    "module_utils/_state",
-    "module_utils/_read",
-    "module_utils/_artifact",
-    "module_utils/_container",
-    "module_utils/_node",
-    "module_utils/_wait",
-    "plugin_utils/_ansible",
-    "plugin_utils/_report",
-    "plugin_utils/_page",
-    "plugin_utils/_run",
-    "plugin_utils/_read",
-    "plugin_utils/_variables",
-    "plugin_utils/_probe",
-    "plugin_utils/_action",
-)
-# What decides is given values, and reads nothing.
-PURE = ("_core", "_config", "_values", "_judge", "_policy", "_plan", "_plan/checks", "_audit")
+from tests.lint import wings
+from tests.lint.house import FILES, ORDER, PLUGINS, PURE, ROOT, WINGS, arrows, modules, name_of
+
 # But for what reads the rules that ship with the collection, and a user's, on the controller.
 NOT_PURE = {"module_utils/_policy/file.py"}
 OUTSIDE = ("socket", "subprocess", "urllib.request", "http", "shutil", "tempfile", "fcntl", "ctypes", "pathlib")
@@ -64,31 +34,6 @@ LONGER = {
     "module_utils/_values/server.py": 419,
     "module_utils/_artifact/package.py": 410,
 }
-FILES = sorted(path for top in ("module_utils", "plugin_utils") for path in (PLUGINS / top).rglob("*.py"))
-WINGS = sorted({path.parent.relative_to(PLUGINS).as_posix() for path in FILES})
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(PLUGINS).as_posix()
-
-
-def modules(path: Path) -> Iterator[str]:
-    """Full names of all that a file imports, those within its functions too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def arrows(path: Path) -> set[Path]:
-    """Files of ours that a file imports."""
-    found = set()
-    for module in modules(path):
-        if module.startswith(PACKAGE):
-            parts = module[len(PACKAGE) :].split(".")
-            found |= {PLUGINS.joinpath(*parts[:end]).with_suffix(".py") for end in range(2, len(parts) + 1)}
-    return {one for one in found if one.exists()}
 
 
 def test_every_wing_has_its_place_in_the_order() -> None:
@@ -127,14 +72,12 @@ def test_there_is_no_circle() -> None:
         walk(path, ())
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if name_of(path.parent) in {f"module_utils/{one}" for one in PURE}], ids=name_of
-)
+@pytest.mark.parametrize("path", [path for path in FILES if name_of(path.parent) in PURE], ids=name_of)
 def test_what_decides_reaches_no_door(path: Path) -> None:
     if name_of(path) in NOT_PURE:
         assert opened(path), "it is pure now: take it out of NOT_PURE"
         return
-    assert not {name_of(other.parent) for other in arrows(path)} - {f"module_utils/{one}" for one in PURE}
+    assert not {name_of(other.parent) for other in arrows(path)} - set(PURE)
     assert not [one for one in modules(path) if one.startswith(("ansible.", *(f"{name}." for name in OUTSIDE))) or one in OUTSIDE]
     assert not opened(path)
 
@@ -166,3 +109,14 @@ def test_what_is_allowed_to_be_long_is_still_long() -> None:
 def test_ansible_makes_the_packages_and_we_do_not() -> None:
     # Sanity of ansible-core 2.17 wants none, or empty ones.
     assert not list(PLUGINS.rglob("__init__.py"))
+
+
+def test_the_page_says_what_every_wing_is_for() -> None:
+    _unused, _heading, node = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("### `module_utils`")
+    node, _heading, controller = node.partition("### `plugin_utils`")
+    told = {"module_utils": node, "plugin_utils": controller}
+    assert [wing for wing in ORDER if f"| `{wing.partition('/')[2]}` |" not in told[wing.partition("/")[0]]] == []
+
+
+def test_the_picture_is_of_this_house() -> None:
+    assert wings.PICTURE.read_text(encoding="utf-8") == wings.drawn(), "make architecture draws it anew"
