@@ -28,6 +28,7 @@ ORDER = (
     "module_utils/_node",
     "module_utils/_wait",
     "plugin_utils/_ansible",
+    "plugin_utils/_turn",
     "plugin_utils/_report",
     "plugin_utils/_page",
     "plugin_utils/_run",
@@ -37,8 +38,9 @@ ORDER = (
     "plugin_utils/_action",
 )
 # What decides is given values, and reads nothing.
-PURE = tuple(
-    f"module_utils/{name}" for name in ("_core", "_config", "_values", "_judge", "_policy", "_plan", "_plan/checks", "_audit")
+PURE = (
+    *(f"module_utils/{name}" for name in ("_core", "_config", "_values", "_judge", "_policy", "_plan", "_plan/checks", "_audit")),
+    "plugin_utils/_turn",
 )
 FILES = sorted(path for top in ("module_utils", "plugin_utils") for path in (PLUGINS / top).rglob("*.py"))
 WINGS = sorted({path.parent.relative_to(PLUGINS).as_posix() for path in FILES})

@@ -18,11 +18,11 @@ from ansible_collections.natsops.cluster.plugins.module_utils._judge.risks impor
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import keys as _keys
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.file import load
+from ansible_collections.natsops.cluster.plugins.plugin_utils._turn.message import ENDINGS
 from tests.unit.modules import ROOT
 
 MESSAGES, WAIVERS, POLICY_FILE = (ROOT / "docs" / name for name in ("messages.md", "waivers.md", "policy-file.md"))
 ROLE = ROOT / "roles" / "nats_upgrade"
-STOPPED = ROLE / "templates" / "stopped.txt.j2"
 # Every health condition, and what cannot be left out: that a server answers at all, and that its replicas hold what they have
 # to. The quorum is a name of its own.
 WAITED_FOR = {*CONDITIONS, "reachable", "replicas"}
@@ -179,9 +179,7 @@ def test_every_condition_that_is_waited_for_has_its_entry_and_there_are_no_other
 
 
 def test_every_way_in_which_a_server_is_left_has_its_entry_with_its_words() -> None:
-    endings = re.search(r"\{\{ \{\n(.*?)\n\}\[__nats_upgrade_stage\] \}\}", STOPPED.read_text(encoding="utf-8"), re.DOTALL)
-    assert endings
-    words = dict(re.findall(r"^  '(\w+)': .*?'(.+?)'", FILLED_IN.sub(HOLE, endings[1]), re.MULTILINE))
+    words = {stage: re.sub(r"\{\w+\}", HOLE, text) for stage, text in ENDINGS.items()}
     told = entries("When a turn stops")
     assert {heading.removeprefix("Stopped: ") for heading in told if heading.startswith("Stopped: ")} == set(words)
     for stage, text in words.items():

@@ -72,10 +72,12 @@ class NatsAction(ActionBase):
     """An action whose work is in C(work), which returns a result or raises NatsError."""
 
     _requires_connection = False
+    # Whether its time belongs to the phase of the turn that its task names.
+    HAS_PHASE: ClassVar[bool] = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         result = super().run(tmp, task_vars)
-        self.told = Teller(self._task, task_vars or {}, self._templar)
+        self.told = Teller(self._task, task_vars or {}, self._templar, has_phase=self.HAS_PHASE)
         self.told.began()
         try:
             self._check_core()

@@ -33,8 +33,10 @@ display = Display()
 class Teller:
     """The events of one task. C(log) is None where there is no run, or nothing is kept of it."""
 
-    def __init__(self, task: Any, task_vars: Mapping[str, Any], templar: Any) -> None:
+    def __init__(self, task: Any, task_vars: Mapping[str, Any], templar: Any, *, has_phase: bool = True) -> None:
         self._task, self._vars, self._templar = task, task_vars, templar
+        # What only decides is no part of the phase that it decides in.
+        self._has_phase = has_phase
         began = task_vars.get("__nats_upgrade_began") or {}
         self.runs = bool(began.get("run"))
         # Why a run that only looks has no report.
@@ -51,7 +53,7 @@ class Teller:
 
     @property
     def phase(self) -> str:
-        return str(self._value("phase") or "")
+        return str(self._value("phase") or "") if self._has_phase else ""
 
     def _value(self, name: str) -> Any:
         name = f"__nats_upgrade_{name}"
@@ -157,10 +159,7 @@ class Teller:
         refusal = result.get("refusal") or next(iter(result.get("refusals") or ()), None)
         msg = str(result.get("msg") or "failed").rstrip()
         told = {"step": self._task.name, "msg": msg, **({"refusal": refusal} if refusal else {}), **self.about}
-        if self._value("stage") == "untouched":
-            # It was about to be drained, and was not.
-            told["stopped"] = False
-        else:
+        if told.get("stopped") is not False:
             self._tell_outage(back=False)
         self.log.write("failed", **{"host": self.host, **told})
         story = self.write_end()

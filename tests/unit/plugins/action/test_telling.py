@@ -310,8 +310,7 @@ def test_what_is_down_when_the_run_ends_is_told_as_open(run: Run) -> None:
 
 def test_nothing_was_down_where_nothing_was_stopped(run: Run) -> None:
     drained(run, state="failed")
-    run.host.task_vars["__nats_upgrade_stage"] = "untouched"
-    run.host.run("nats_upgrade_event", kind="failed", msg="STOPPED")
+    run.host.run("nats_upgrade_event", kind="failed", msg="STOPPED", data={"stopped": False})
     assert run.events("r1_outage") == []
     assert run.events("failed")[0]["stopped"] is False
 
