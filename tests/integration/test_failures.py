@@ -13,6 +13,7 @@ import pytest
 from tests.integration.faults import clients, finishes_alone, first_and_others, in_turn, says
 from tests.integration.helpers import START_SECONDS, events, reported, runs, said, starts, touched_by, upgrade, write_hosts
 from tests.integration.releases import pack, publish, script
+from tests.integration.test_ansible_versions import CORES, programs_of
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.load_assets import make_single
 from tests.lab.load_process import Load
@@ -21,6 +22,7 @@ from tests.lab.playbook import PlaybookRun
 from tests.lab.processes import Process, all_processes, end, has_environment
 
 BROKEN = "2.15.9"
+OLDEST, NEWEST = next(iter(CORES)), list(CORES)[-1]
 # Long enough for a run to fail, and for the next one to look, while the server still drains, however busy the machine is.
 LONG_LAME_DUCK = Settings(lame_duck_duration="300s", lame_duck_grace_period="200s")
 EXIT_SECONDS = 60.0
@@ -75,6 +77,20 @@ def test_a_new_version_that_exits_at_once_is_put_back_and_a_good_one_finishes_it
         finishes_alone(cluster, write_hosts(cluster, mirror), first)
         report = load.stop()
     assert (report.lost, report.duplicates_in_stream, report.never_delivered) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("core", [OLDEST, NEWEST])
+def test_a_failed_turn_is_put_back_and_told_the_same_on_every_ansible(core: str, tmp_path: Path) -> None:
+    source = publish(tmp_path, "2.15.1", pack("2.15.1", script("2.15.1", "exit 1")))
+    with LoopbackCluster("2.14.6") as cluster:
+        first, others = first_and_others(cluster)
+        hosts = write_hosts(cluster, source)
+        broken = upgrade(hosts, "2.15.1", programs=programs_of(CORES[core]), nats_upgrade_start_timeout_seconds=2)
+        assert broken.returncode != 0
+        assert set(cluster.versions().values()) == {"2.14.6"}
+        _says_what_happened(said(broken), first, others)
+        (put_back,) = events(runs(cluster)[-1], "put_back")
+        assert put_back["detail"] == "it was put back to 2.14.6, and is up and current."
 
 
 def _says_what_happened(output: str, first: str, others: list[str]) -> None:
