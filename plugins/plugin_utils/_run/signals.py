@@ -101,7 +101,7 @@ def _end_workers() -> None:
 
     Ansible signals each of them once, or twice within a millisecond, and then waits for them without an end. A worker that was
     just about to wait for its module keeps the signal until something wakes it, which may be as long as the drain takes
-    (measured with ansible-core 2.19.14: 5 of 100 times).
+    (measured with ansible-core 2.19.14: 9 of 94 times, interrupted in the first seconds of a drain).
     """
     end = time.monotonic() + _END_SECONDS
     while (workers := multiprocessing.active_children()) and time.monotonic() < end:
