@@ -7,13 +7,12 @@ import json
 from hypothesis import strategies as st
 
 from ansible_collections.natsops.cluster.plugins.module_utils._config import client_access as _client_access
-from ansible_collections.natsops.cluster.plugins.module_utils._config import settings as _settings
 from ansible_collections.natsops.cluster.plugins.module_utils._config import tree as _tree
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 from tests.fuzz.harness import assert_nothing_is_obeyed, fuzz
 from tests.fuzz.inputs import changed_text
 from tests.fuzz.test_nodes import CONFIG
-from tests.unit.plugins.module_utils._config.test_settings import TYPICAL
+from tests.unit.plugins.module_utils._config.test_tree_settings import TYPICAL
 
 WORDS = (
     *(
@@ -76,11 +75,11 @@ def test_whatever_a_configuration_says_it_is_read_or_refused(texts: tuple[str, s
         return files.get(path, "")
 
     tree = _tree.read("/etc/nats.conf", read, {"PORT": "4222"})
-    settings = _settings.top_level(tree)
+    settings = _tree.top_level(tree)
     _facts.lame_duck_seconds(settings, "/etc/nats.conf")
     _facts.lame_duck_grace_seconds(settings)
-    _settings.used(tree)
-    _settings.leafnode_min_version(tree)
+    _tree.used(tree)
+    _tree.leafnode_min_version(tree)
 
 
 @fuzz(st.tuples(changed_text(CONFIG + TYPICAL, WORDS, most=10), changed_text(OTHER, WORDS)), examples=400)

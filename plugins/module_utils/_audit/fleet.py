@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Collection, Iterable, Mapping
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._core.versions import ServerVersion
@@ -163,8 +163,7 @@ def require_known(names: Iterable[str]) -> frozenset[str]:
     wanted = list(names)
     for name in wanted:
         if name not in NAMES:
-            close = difflib.get_close_matches(name, list(NAMES), n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
+            hint = _text.meant(name, NAMES)
             raise NatsError(f"nats_audit_fail_on names '{name}', which is no finding{hint}. Known are {', '.join(NAMES)}")
     return frozenset(wanted)
 

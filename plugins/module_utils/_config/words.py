@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys, single values and blanks of a nats-server configuration, as the server takes its text apart. Pure.
 
-The rules are measured on 2.10.26 to 2.15.1, with all their oddities: _config/test_settings_real.py asks real servers about
+The rules are measured on 2.10.26 to 2.15.1, with all their oddities: _config/test_tree_real.py asks real servers about
 each of them. Where versions differ, the newest one is followed, which takes more.
 """
 

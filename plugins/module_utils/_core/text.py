@@ -30,6 +30,8 @@ _IN_MESSAGES = re.compile(rf"(?![\n\t])[{_HIDDEN}]")
 NAMED = 5
 # How many lines it lists.
 LISTED = 10
+# How much of a word has to be right for it to be taken for another one.
+_LIKE = 0.6
 
 
 def name(text: str) -> str:
@@ -73,6 +75,20 @@ def named(names: Iterable[str], most: int = NAMED) -> str:
     every = list(names)
     text = ", ".join(every[:most])
     return f"{text} and {len(every) - most} more" if len(every) > most else text
+
+
+def near(word: str, known: Iterable[str], like: float = _LIKE) -> str:
+    """The known word that this one was probably meant to be; empty where none is close."""
+    # Only once something is wrong: what runs on nodes need not load it.
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, list(known), 1, like)), "")
+
+
+def meant(word: str, known: Iterable[str], like: float = _LIKE) -> str:
+    """What to say behind a word that is not known."""
+    close = near(word, known, like)
+    return f" (did you mean {close}?)" if close else ""
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from typing import Any, Iterable, Mapping, Sequence
 
@@ -122,6 +121,7 @@ class Finding:
     def __post_init__(self) -> None:
         # Names are printable since they were read; what was found out on a node, as a path, is as it is there.
         object.__setattr__(self, "message", _text.message(self.message))
+        object.__setattr__(self, "waivable", self.waivable and self.name not in FINAL)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -156,15 +156,9 @@ def require_known(waive: Sequence[str]) -> frozenset[str]:
         if name in FINAL:
             raise NatsError(f"nats_upgrade_waive names {name}, which cannot be waived: {FINAL[name]}. Take it out of the list")
         if name not in NAMES:
-            raise NatsError(
-                f"nats_upgrade_waive names '{name}', which does not exist{_close_to(name)}. Known are {', '.join(NAMES)}"
-            )
+            close = _text.meant(name.lower(), [*NAMES, *FINAL])
+            raise NatsError(f"nats_upgrade_waive names '{name}', which does not exist{close}. Known are {', '.join(NAMES)}")
     return frozenset(waive)
-
-
-def _close_to(name: str) -> str:
-    close = difflib.get_close_matches(name.lower(), [*NAMES, *FINAL], n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def settle(findings: Iterable[Finding], waived: frozenset[str]) -> Settled:
@@ -175,13 +169,12 @@ def settle(findings: Iterable[Finding], waived: frozenset[str]) -> Settled:
     """
     refusals, warnings, let_go = [], [], []
     for finding in findings:
-        can_be_waived = finding.waivable and finding.name not in FINAL
-        if can_be_waived and finding.name in waived:
+        if finding.waivable and finding.name in waived:
             let_go.append(finding)
         elif not finding.refuses:
             warnings.append(finding)
         else:
-            refusals.append(finding if can_be_waived else _final(finding))
+            refusals.append(finding if finding.waivable else _final(finding))
     return Settled(tuple(refusals), tuple(warnings), tuple(let_go))
 
 
@@ -189,4 +182,4 @@ def _final(finding: Finding) -> Finding:
     message = finding.message.rstrip()
     if not message.endswith(NOT_WAIVABLE):
         message = f"{message}{'' if message.endswith(('.', '!', '?')) else '.'} {NOT_WAIVABLE}"
-    return replace(finding, message=message, waivable=False)
+    return replace(finding, message=message)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact import binary as _binary
-from ansible_collections.natsops.cluster.plugins.module_utils._config import settings as _settings
 from ansible_collections.natsops.cluster.plugins.module_utils._config import tree as _config_tree
 from ansible_collections.natsops.cluster.plugins.module_utils._config.included import Reader
 from ansible_collections.natsops.cluster.plugins.module_utils._container import mounts as _mounts
@@ -130,7 +129,7 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     rights = _rights_to_read(config_path, identity, contained=bool(container))
     tree = _tree(known, process, _config.reader(at_start, files, rights, root), given=bool(params.get("config_path")))
     read_again = _config.reader(at_start, [], rights, root)
-    settings = _settings.top_level(tree)
+    settings = _config_tree.top_level(tree)
     lame_duck, source = lame_duck_seconds(settings, config_path)
     return {
         "read_on": {"host": params.get("host") or "", "hostname": platform.node(), "machine_id": _machine_id()},
@@ -154,8 +153,8 @@ def facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "lame_duck_duration_seconds": lame_duck,
         "lame_duck_duration_source": source,
         "lame_duck_grace_period_seconds": lame_duck_grace_seconds(settings),
-        "used": sorted(_settings.used(tree)),
-        "leafnode_min_version": _settings.leafnode_min_version(tree),
+        "used": sorted(_config_tree.used(tree)),
+        "leafnode_min_version": _config_tree.leafnode_min_version(tree),
         "go_arch": GO_ARCH.get(platform.machine(), platform.machine()),
         "unit": unit_facts(unit) if unit else None,
         "differs": [*map(dict, start.differs), *_folder_differs(params, tree, process, folder)],
@@ -320,7 +319,7 @@ def lame_duck_seconds(settings: Mapping[str, str], config_path: str) -> tuple[fl
     """lame_duck_duration of the deployed configuration, and where it was found; the server's default is 2m."""
     if "lame_duck_duration" not in settings:
         return 120.0, "default: not configured"
-    duration = _settings.seconds(settings["lame_duck_duration"])
+    duration = _config_tree.seconds(settings["lame_duck_duration"])
     if duration is None:
         return 120.0, f"default: {settings['lame_duck_duration']!r} is not a duration"
     return duration, config_path
@@ -328,7 +327,7 @@ def lame_duck_seconds(settings: Mapping[str, str], config_path: str) -> tuple[fl
 
 def lame_duck_grace_seconds(settings: Mapping[str, str]) -> float:
     """lame_duck_grace_period of the deployed configuration; the server takes none, and zero, for its default of 10 s."""
-    return _settings.seconds(settings.get("lame_duck_grace_period", "")) or 10.0
+    return _config_tree.seconds(settings.get("lame_duck_grace_period", "")) or 10.0
 
 
 def _tree(config_path: str, process: Process | None, read: Reader, *, given: bool) -> _config_tree.Tree:

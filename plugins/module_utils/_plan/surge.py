@@ -74,7 +74,6 @@ def _judge_one(situation: Situation, surge: Surge) -> Iterator[Finding]:
             "surge_jetstream",
             f"{surge.host}: the temporary server has JetStream on: it would join the meta group, which goes on counting it once "
             "it has gone. Take the block jetstream out of its configuration",
-            waivable=False,
             seen=(surge.host,),
         )
     if not surge.cluster:
@@ -95,7 +94,7 @@ def _judge_one(situation: Situation, surge: Surge) -> Iterator[Finding]:
 
 
 def _final(surge: Surge, why: str) -> Finding:
-    return Finding("surge_server", f"{surge.host}: {why}", waivable=False, seen=(surge.host,))
+    return Finding("surge_server", f"{surge.host}: {why}", seen=(surge.host,))
 
 
 def _same_access(situation: Situation, surge: Surge) -> Iterator[Finding]:

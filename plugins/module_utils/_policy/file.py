@@ -8,12 +8,12 @@ the same checks, so every mistake says in which file, section, rule and key it i
 
 from __future__ import annotations
 
-import difflib
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, Mapping, Tuple
+from typing import Any, Dict, Mapping, Tuple
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import keys as _keys
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import rules as _rules
@@ -119,14 +119,9 @@ def _read(path: Path, place: _Place) -> Mapping[str, Any]:
     for section in content:
         if section not in _SECTIONS:
             raise place.wrong(
-                f"unknown section {shown(section)}{_close_to(section, _SECTIONS)}; known are {', '.join(_SECTIONS)}"
+                f"unknown section {shown(section)}{_text.meant(str(section), _SECTIONS)}; known are {', '.join(_SECTIONS)}"
             )
     return content
-
-
-def _close_to(word: Any, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(word), list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _attribute(name: str) -> str:
@@ -140,7 +135,7 @@ def _checked(given: Any, known: Mapping[str, Key], place: _Place) -> Values:
     values: Values = {}
     for name, value in given.items():
         if name not in known:
-            raise place.wrong(f"unknown key {shown(name)}{_close_to(name, known)}; known are {', '.join(known)}")
+            raise place.wrong(f"unknown key {shown(name)}{_text.meant(str(name), known)}; known are {', '.join(known)}")
         try:
             values[_attribute(name)] = known[name].read(value)
         except WrongValueError as exc:
@@ -177,7 +172,7 @@ def _add_rules(found: dict[str, Values], content: Any, place: _Place) -> None:
         here.add(name)
         if values.pop("disabled", False):
             if found.pop(name, None) is None:
-                raise at.wrong(f"disabled, but there is no such rule{_close_to(name, found)}; known are {', '.join(found)}")
+                raise at.wrong(f"disabled, but there is no such rule{_text.meant(name, found)}; known are {', '.join(found)}")
         else:
             found[name] = _filled(values, known, at)
 

@@ -99,32 +99,35 @@ class Health:
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What /varz says. C(used) names what of a server is in use here, in the words of the version policy."""
+    """What /varz says. C(used) names what of a server is in use here, in the words of the version policy.
 
-    server_id: str
+    Facts that a user has put together may have no more than a name and a version.
+    """
+
     server_name: str
     version: str
-    git_commit: str
-    go: str
-    start: str
-    uptime: str
-    now: str
-    cluster: str
-    monitor_port: int
-    client_port: int
-    connections: int
-    max_connections: int
-    configured_routes: tuple[str, ...]
-    connect_urls: tuple[str, ...]
-    used: frozenset[str]
-    jetstream: bool
-    store_dir: str
-    api_level: int | None
-    meta_leader: str
-    meta_cluster_size: int
-    config_digest: str
-    config_load_time: str
-    system_account: str
+    server_id: str = ""
+    git_commit: str = ""
+    go: str = ""
+    start: str = ""
+    uptime: str = ""
+    now: str = ""
+    cluster: str = ""
+    monitor_port: int = 0
+    client_port: int = 0
+    connections: int = 0
+    max_connections: int = 0
+    configured_routes: tuple[str, ...] = ()
+    connect_urls: tuple[str, ...] = ()
+    used: frozenset[str] = frozenset()
+    jetstream: bool = False
+    store_dir: str = ""
+    api_level: int | None = None
+    meta_leader: str = ""
+    meta_cluster_size: int = 0
+    config_digest: str = ""
+    config_load_time: str = ""
+    system_account: str = ""
     # Names of the other clusters that this one is configured to have gateways to.
     configured_gateways: tuple[str, ...] = ()
     leafnodes: int = 0
@@ -390,24 +393,7 @@ def from_dict(told: Mapping[str, Any]) -> ServerFacts:
     """The facts that C(as_dict) has told; raises KeyError without a name or a version."""
     return ServerFacts(
         **{
-            "server_id": "",
-            "git_commit": "",
-            "go": "",
-            "start": "",
-            "cluster": "",
-            "monitor_port": 0,
-            "client_port": 0,
-            "connections": 0,
-            "max_connections": 0,
-            "jetstream": False,
-            "store_dir": "",
-            "api_level": None,
-            "meta_leader": "",
-            "meta_cluster_size": 0,
-            "config_digest": "",
-            "config_load_time": "",
-            **{one.name: told[one.name] for one in fields(ServerFacts) if one.name in told},
-            **dict.fromkeys(_NOT_TOLD, ""),
+            **{one.name: told[one.name] for one in fields(ServerFacts) if one.name in told and one.name not in _NOT_TOLD},
             "server_name": told["server_name"],
             "version": told["version"],
             "used": frozenset(told.get("used", ())),

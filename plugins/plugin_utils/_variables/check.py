@@ -14,11 +14,12 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
 from ansible_collections.natsops.cluster.plugins.plugin_utils._read import inventory as _inventory
-from ansible_collections.natsops.cluster.plugins.plugin_utils._variables.kinds import Problem, near
+from ansible_collections.natsops.cluster.plugins.plugin_utils._variables.kinds import NEAR, Problem
 from ansible_collections.natsops.cluster.plugins.plugin_utils._variables.table import (
     ALL,
     DERIVED,
@@ -197,7 +198,7 @@ def _unknown(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in raw:
         prefix = next((prefix for prefix in PREFIXES if str(name).startswith(prefix)), "")
         if prefix and name not in ALL and name not in GIVEN and not _is_used(name, raw):
-            close = near(name[len(prefix) :], [one[len(prefix) :] for one in ALL if one.startswith(prefix)])
+            close = _text.near(name[len(prefix) :], [one[len(prefix) :] for one in ALL if one.startswith(prefix)], NEAR)
             yield str(name), prefix + close if close else ""
 
 

@@ -8,13 +8,13 @@ and refused otherwise, never guessed. No text is repeated that may be a password
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Iterable, Iterator, Mapping, Tuple
+from typing import Any, ClassVar, Iterator, Mapping, Tuple
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 
@@ -23,24 +23,13 @@ Problem = Tuple[str, str]
 
 _SHOWN = 60
 # Closer than a word with one letter more, less or changed in six is to the right one: a name of one's own is further away.
-_NEAR = 0.8
+NEAR = 0.8
 _TRUTH = re.compile(r"(true|false|yes|no|on|off|1|0)\Z", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
 _WORD = r"(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)"
 _DURATION = re.compile(rf"(\d+(?:\.\d+)?\s*{_WORD}\s*)+\Z", re.IGNORECASE)
 _PART = re.compile(rf"(\d+(?:\.\d+)?)\s*{_WORD}", re.IGNORECASE)
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0, "s": 1.0}
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """The known name that this one was probably meant to be; empty where none is close."""
-    close = difflib.get_close_matches(name, list(known), 1, _NEAR)
-    return close[0] if close else ""
-
-
-def meant(name: str, known: Iterable[str]) -> str:
-    close = near(name, known)
-    return f" (did you mean {close}?)" if close else ""
 
 
 def in_seconds(text: str) -> float | None:
@@ -150,7 +139,10 @@ class Choice(Kind):
 
     def wrong(self, name: str, value: Any) -> Iterator[Problem]:
         if str(value) not in self.choices:
-            yield name, f"{shown(value)} is none of {', '.join(self.choices)}{meant(str(value).lower(), self.choices)}"
+            yield (
+                name,
+                f"{shown(value)} is none of {', '.join(self.choices)}{_text.meant(str(value).lower(), self.choices, NEAR)}",
+            )
 
 
 @dataclass(frozen=True)
@@ -163,7 +155,7 @@ class Progress(Kind):
     def wrong(self, name: str, value: Any) -> Iterator[Problem]:
         text = "off" if value is False else str(value).strip().lower()
         if text not in self.words:
-            yield name, f"{shown(value)} is none of {', '.join(self.words)}{meant(text, self.words)}"
+            yield name, f"{shown(value)} is none of {', '.join(self.words)}{_text.meant(text, self.words, NEAR)}"
 
 
 @dataclass(frozen=True)
@@ -203,7 +195,8 @@ class Mapped(Kind):
             return
         for key, one in value.items():
             if key not in self.keys:
-                yield name, f"has no key {shown(str(key))}{meant(str(key), self.keys)}; it may have {', '.join(self.keys)}"
+                close = _text.meant(str(key), self.keys, NEAR)
+                yield name, f"has no key {shown(str(key))}{close}; it may have {', '.join(self.keys)}"
             elif one not in (None, ""):
                 yield from self.keys[key].wrong(f"{name}.{key}", one)
 

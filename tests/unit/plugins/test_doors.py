@@ -94,7 +94,6 @@ def test_nothing_but_the_doors_to_a_network_does_several_things_at_once() -> Non
         "_plan/checks/source",
         "_plan/checks/trust",
         "_config/client_access",
-        "_config/settings",
         "_config/tree",
         "_audit/drift",
         "_audit/members",

@@ -116,7 +116,6 @@ def _needs_more(situation: Situation, policy: Policy, target: ServerVersion) -> 
                 "downgrade_assets",
                 f"nats-server {target} (API level {level}) cannot serve {len(lines)} streams and consumers that exist:\n{shown}\n"
                 "They would go offline, or be broken for good. Delete or recreate them without these features first",
-                waivable=False,
                 seen=tuple(label for label, _unused in lines),
             )
         )

@@ -52,7 +52,7 @@ def _judge(situation: Situation) -> Iterator[Trouble]:
     yield from _troubles(situation)
     if situation.diverged:
         seen = _diverged.seen(situation.diverged)
-        yield Trouble(Finding("diverged_replica", _diverged.told(situation.diverged), waivable=False, seen=seen))
+        yield Trouble(Finding("diverged_replica", _diverged.told(situation.diverged), seen=seen))
 
 
 def clusters(situation: Situation) -> dict[str, list[Server]]:

@@ -20,14 +20,14 @@ def judge(situation: Situation, host: str, container: Mapping[str, Any], *, stay
             f"{host}: nats_upgrade_image is '{image}', which may name another image on each host and on each day: give an exact "
             "tag, such as nats:2.15.1 or nats:2.15.1-alpine, or a digest (name@sha256:...)"
         )
-        yield Trouble(Finding("floating_image", message, waivable=False, seen=(host,)))
+        yield Trouble(Finding("floating_image", message, seen=(host,)))
     if container["removed_on_exit"]:
         message = (
             f"{host}: container {name} was started with --rm, so that docker removes it as soon as its server has drained, and "
             "nothing could be put back. Start it without --rm, and have docker restart it (--restart=always) instead of whatever "
             "runs it"
         )
-        yield Trouble(Finding("removed_on_exit", message, waivable=False, seen=(host,)))
+        yield Trouble(Finding("removed_on_exit", message, seen=(host,)))
     if container["started_by_units"]:
         yield Trouble(Finding("started_by_unit", _started(host, container), seen=(host,)))
     for server in () if stays else situation.servers:
@@ -39,7 +39,7 @@ def judge(situation: Situation, host: str, container: Mapping[str, Any], *, stay
                 f"volumes ({volumes}): what is stored would be lost with the old container. Put store_dir on a volume or a "
                 "folder of the host first, one node at a time"
             )
-            yield Trouble(Finding("no_data_volume", message, waivable=False, seen=(host,)))
+            yield Trouble(Finding("no_data_volume", message, seen=(host,)))
     yield from _composed(host, container)
 
 

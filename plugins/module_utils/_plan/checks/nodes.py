@@ -59,7 +59,6 @@ def _foreign_facts(situation: Situation) -> Iterator[Trouble]:
                 "switched and put back, so nothing is done by them. From ansible-core 2.21 on, all hosts share one set of "
                 "ansible_facts after a task with run_once that returned facts: give the registered result of "
                 "nats_node_facts (as_facts: false) of each host, and not its ansible_facts",
-                waivable=False,
                 seen=(host,),
             )
         )
@@ -97,7 +96,6 @@ def _lame_duck_settings(host: str, node: Mapping[str, Any]) -> Iterator[Trouble]
                 f"{host}: lame_duck_grace_period is {grace:g} s and lame_duck_duration {duration:g} s in "
                 f"{node.get('config_path')}. A server starts only where the grace period is the shorter one, and nats-server -t "
                 "does not look at that: the server would not come up again. Mend the configuration",
-                waivable=False,
                 seen=(host,),
             )
         )
@@ -181,7 +179,6 @@ def _other_processes(situation: Situation) -> Iterator[Trouble]:
                     f"found there ({node.get('program')}, pid {node.get('pid')}) listens on {named(map(str, ports)) or 'none'}. "
                     f"That is another server, and draining it would take the wrong one away: set {variable}, or "
                     f"{own}",
-                    waivable=False,
                     seen=(server.host,),
                 )
             )
@@ -200,7 +197,6 @@ def _others_in_its_place(situation: Situation) -> Iterator[Trouble]:
                     f"there ({node.get('program')}, pid {node.get('pid')}) runs with {found or 'no configuration file'}, not "
                     f"{own}. That is another server, and draining it would take the wrong one away: remove the pid file if it "
                     "is stale",
-                    waivable=False,
                     seen=(reading.name,),
                 )
             )
@@ -224,7 +220,6 @@ def _spaces(situation: Situation, target: ServerVersion) -> Iterator[Trouble]:
                 "names_with_spaces",
                 f"{which}: from 2.11 a server with a space in server_name, cluster or gateway name does not start. Rename it "
                 "first",
-                waivable=False,
                 seen=tuple(sorted({host for host, _unused in names})),
             )
         )

@@ -51,7 +51,6 @@ def _state_folders(situation: Situation) -> Iterator[Trouble]:
                     "over by the next, so that a turn which breaks off is finished, or put back, as another server's. Set "
                     "nats_upgrade_state_dir to a folder of its own for each of them, such as "
                     "/var/lib/natsops/{{ inventory_hostname }}",
-                    waivable=False,
                     seen=tuple(hosts),
                 )
             )
@@ -71,7 +70,6 @@ def _journals_of_others(situation: Situation) -> Iterator[Trouble]:
                     f"server ({name}, with {config}): this host answers as {server.facts.server_name}, with {own}. That one "
                     "would be finished, or put back, in the place of this one. Set nats_upgrade_state_dir to a folder of its "
                     "own for each of them, and have the other cluster's roll finished by its own inventory",
-                    waivable=False,
                     seen=(server.host,),
                 )
             )
@@ -81,7 +79,7 @@ def _switch(host: str, node: Mapping[str, Any], switch: Mapping[str, Any]) -> It
     path, version = node.get("binary_path") or switch["path"], switch["names_version"]
     if switch["managed"]:
         said = _refusals.managed_link(path, switch["managed"], node.get("binary_version") or "")
-        yield Trouble(Finding("managed_link", f"{host}: {said}", waivable=False, seen=(host,)))
+        yield Trouble(Finding("managed_link", f"{host}: {said}", seen=(host,)))
     elif version:
         yield Trouble(
             Finding(

@@ -16,7 +16,7 @@ def judge(host: str, node: Mapping[str, Any]) -> Iterator[Trouble]:
     differs = list(node.get("differs") or ())
     if differs:
         said = " And ".join(_difference(node, one) for one in differs)
-        yield Trouble(Finding("other_program", f"{host}: {said}", waivable=False, seen=(host,)))
+        yield Trouble(Finding("other_program", f"{host}: {said}", seen=(host,)))
     places = list(node.get("unsafe_paths") or ())
     refusing = [place for place in places if place["refuses"]]
     if refusing:

@@ -86,3 +86,9 @@ def test_what_a_task_says_is_a_message_or_several() -> None:
 def test_an_error_and_a_finding_say_nothing_that_a_terminal_obeys_whatever_they_quote() -> None:
     assert str(NatsError("refused:\n  /tmp/\x1b]0;x\x07")) == "refused:\n  /tmp/\\x1b]0;x\\x07"
     assert Finding("locked", "n1: \u202e").message == "n1: \\u202e"
+
+
+def test_the_word_that_was_meant_is_offered_where_one_is_close_enough() -> None:
+    assert _text.meant("pasword", ["user", "password"]) == " (did you mean password?)"
+    assert _text.meant("x", ["user", "password"]) == _text.near("x", ["user"]) == ""
+    assert (_text.near("passed", ["password"]), _text.near("passed", ["password"], 0.8)) == ("password", "")

@@ -11,7 +11,6 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._config import settings as _settings
 from ansible_collections.natsops.cluster.plugins.module_utils._config import tree as _tree
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._files import config as _config
@@ -38,7 +37,7 @@ def _ends() -> Iterator[None]:
 
 
 def settings(files: dict[str, str]) -> Any:
-    return _settings.top_level(tree(files))
+    return _tree.top_level(tree(files))
 
 
 def tree(files: dict[str, str]) -> Any:
@@ -133,7 +132,7 @@ def test_what_variables_repeat_comes_to_an_end() -> None:
 
 
 def test_a_duration_of_a_million_digits_is_none() -> None:
-    assert [_settings.seconds(text) for text in ("1" * 1_000_000, "9" * 60 + "s", "1e400s", "45s")] == [None, None, None, 45.0]
+    assert [_tree.seconds(text) for text in ("1" * 1_000_000, "9" * 60 + "s", "1e400s", "45s")] == [None, None, None, 45.0]
 
 
 def facts(path: Path, processes: Processes, **options: Any) -> dict[str, Any]:

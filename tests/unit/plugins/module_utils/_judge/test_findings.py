@@ -76,6 +76,11 @@ def test_a_final_name_is_never_waived_whatever_the_finding_says(name: str) -> No
     assert [(f.name, f.waivable) for f in settled.refusals] == [(name, False)]
 
 
+def test_a_finding_of_a_final_name_is_not_waivable_though_nothing_says_so() -> None:
+    assert not Finding("quorum", "n1: the last majority").waivable
+    assert Finding("downgrade", "n1: older").waivable
+
+
 def test_a_warning_that_cannot_be_waived_stays_a_warning_as_it_was() -> None:
     warning = Finding("stepping_stone", "no stepping stone", refuses=False, waivable=False)
     assert settle([warning], frozenset({"stepping_stone"})).warnings == (warning,)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.plugin_utils._variables import kinds as _kinds
 from ansible_collections.natsops.cluster.plugins.plugin_utils._variables.table import ALL
 
@@ -145,4 +146,4 @@ def test_a_long_value_is_not_shown_whole() -> None:
     [("soak_second", "soak_seconds"), ("versoin", "version"), ("monitor_uri", "monitor_url"), ("our_mirror", ""), ("x", "")],
 )
 def test_the_name_that_was_meant_is_found_and_one_of_the_users_own_is_left_alone(given: str, meant: str) -> None:
-    assert _kinds.near(given, ["soak_seconds", "version", "monitor_url", "max_nodes"]) == meant
+    assert _text.near(given, ["soak_seconds", "version", "monitor_url", "max_nodes"], _kinds.NEAR) == meant

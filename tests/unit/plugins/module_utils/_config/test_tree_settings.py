@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._config import settings as _settings
 from ansible_collections.natsops.cluster.plugins.module_utils._config import tree as _tree
 from tests.lab.node import Node, Settings, config_text
 from tests.lab.ports import Ports
@@ -28,7 +27,7 @@ log_file: "/var/log/nats.log"
 
 
 def top_level(text: str, files: dict[str, str] | None = None, environment: dict[str, str] | None = None) -> dict[str, str]:
-    return _settings.top_level(tree(text, files, environment))
+    return _tree.top_level(tree(text, files, environment))
 
 
 def tree(text: str, files: dict[str, str] | None = None, environment: dict[str, str] | None = None) -> dict[str, Any]:
@@ -172,7 +171,7 @@ def test_variables_are_looked_up_as_the_server_does(text: str, environment: dict
     ],
 )
 def test_a_duration_is_read_as_go_writes_it(text: str, seconds: float | None) -> None:
-    assert _settings.seconds(text) == (None if seconds is None else pytest.approx(seconds))
+    assert _tree.seconds(text) == (None if seconds is None else pytest.approx(seconds))
 
 
 @pytest.mark.parametrize(
@@ -196,17 +195,17 @@ def test_a_duration_is_read_as_go_writes_it(text: str, seconds: float | None) ->
     ],
 )
 def test_what_is_in_use_is_known_by_its_key_wherever_it_stands(text: str, expected: set[str]) -> None:
-    assert _settings.used(tree(text)) == expected
+    assert _tree.used(tree(text)) == expected
 
 
 def test_what_an_included_file_uses_is_in_use() -> None:
     files = {"/etc/auth.conf": "auth_callout { issuer: A }"}
-    assert _settings.used(tree("authorization { include auth.conf }", files)) == {"auth_callout"}
+    assert _tree.used(tree("authorization { include auth.conf }", files)) == {"auth_callout"}
 
 
 def test_what_a_variable_holds_is_in_use() -> None:
-    assert _settings.used(tree("jetstream: $JS", environment={"JS": "{ key: x }"})) == {"encryption"}
-    assert _settings.leafnode_min_version(tree("leafnodes { min_version: $V }", environment={"V": '"2.11.0"'})) == "2.11.0"
+    assert _tree.used(tree("jetstream: $JS", environment={"JS": "{ key: x }"})) == {"encryption"}
+    assert _tree.leafnode_min_version(tree("leafnodes { min_version: $V }", environment={"V": '"2.11.0"'})) == "2.11.0"
 
 
 @pytest.mark.parametrize(
@@ -220,4 +219,4 @@ def test_what_a_variable_holds_is_in_use() -> None:
     ],
 )
 def test_the_oldest_leaf_nodes_that_a_hub_takes_are_known(text: str, expected: str) -> None:
-    assert _settings.leafnode_min_version(tree(text)) == expected
+    assert _tree.leafnode_min_version(tree(text)) == expected
