@@ -19,7 +19,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._plan import situa
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._read import monitor as _monitor
 from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
-from ansible_collections.natsops.cluster.plugins.modules.nats_audit import SPEC
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import ReadingAction, Result, node_of
 from ansible_collections.natsops.cluster.plugins.plugin_utils._read import inventory as _inventory
 from ansible_collections.natsops.cluster.plugins.plugin_utils._variables import check as _check
@@ -33,7 +33,7 @@ class ActionModule(ReadingAction):
         # Here and not by a task of its own, which would put together all variables of a large fleet once more.
         found = _check.of_group("nats_audit", task_vars, self._templar)
         found.refuse()
-        _unused, params = self.validate_argument_spec(argument_spec=SPEC)
+        _unused, params = self.validate_argument_spec(argument_spec=_specs.AUDIT)
         self.fill(params, task_vars)
         failing = _fleet.FAILING if params["fail_on"] is None else _fleet.require_known(params["fail_on"])
         if params["max_mismatch_seconds"] < 0 or params["active_seconds"] < 0:

@@ -16,7 +16,7 @@ from ansible.release import __version__ as ansible_version
 from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import plan as _plan
-from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_event import REQUIRED_IF, SPEC
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NatsAction, Result
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import events as _events
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import resume as _run_resume
@@ -33,7 +33,7 @@ class ActionModule(NatsAction):
     """See the module of the same name."""
 
     def work(self, task_vars: dict[str, Any]) -> Result:
-        _unused, params = self.validate_argument_spec(argument_spec=SPEC, required_if=REQUIRED_IF)
+        _unused, params = self.validate_argument_spec(argument_spec=_specs.EVENT, required_if=_specs.EVENT_REQUIRED_IF)
         data = dict(params["data"])
         if params["kind"] == "run_began":
             return self._begin(params, data, task_vars)

@@ -15,8 +15,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._plan import text 
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, apart, is_meta_leader
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._read import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 from ansible_collections.natsops.cluster.plugins.module_utils._values import known as _known
-from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_plan import REQUIRED_IF, SPEC
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import LookingAction, Result, without_credentials
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Log
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.teller import stats_of
@@ -27,7 +27,7 @@ class ActionModule(LookingAction):
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         _unused, params = self.validate_argument_spec(
-            argument_spec=SPEC, mutually_exclusive=[("servers", "hosts")], required_if=REQUIRED_IF
+            argument_spec=_specs.PLAN, mutually_exclusive=[("servers", "hosts")], required_if=_specs.PLAN_REQUIRED_IF
         )
         most = _plan.most_nodes(params["max_nodes"])
         policy = _judge.load(params["policy_file"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import status as _status
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
-from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_status import SPEC
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import LookingAction, Result
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import controller as _controller
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import watch as _watch
@@ -18,7 +18,7 @@ class ActionModule(LookingAction):
     """See the module of the same name."""
 
     def work(self, task_vars: dict[str, Any]) -> Result:
-        _unused, params = self.validate_argument_spec(argument_spec=SPEC)
+        _unused, params = self.validate_argument_spec(argument_spec=_specs.STATUS)
         situation = self.situation(params, task_vars)
         us = _controller.controller()
         locks = [node["lock"] for node in situation.nodes.values() if node.get("lock")]

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any, Callable, Mapping
 
-from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_turn import SPEC
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NatsAction, Result
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.turn_values import Known
 from ansible_collections.natsops.cluster.plugins.plugin_utils._turn import machine as _machine
@@ -22,7 +22,7 @@ class ActionModule(NatsAction):
     HAS_PHASE = False
 
     def work(self, task_vars: dict[str, Any]) -> Result:
-        _unused, params = self.validate_argument_spec(argument_spec=SPEC)
+        _unused, params = self.validate_argument_spec(argument_spec=_specs.TURN)
         known = Known(task_vars, self._templar)
         step, task = params["step"], params["task"]
         # Read as it is: a template of ansible-core 2.17 and 2.18 makes text of it, and not always the same again.

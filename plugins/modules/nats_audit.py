@@ -128,25 +128,12 @@ failure:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
-
-SPEC = {
-    **_options.HOW_TO_READ,
-    "hosts": {"type": "list", "elements": "str", "required": True},
-    "expected": {"type": "list", "elements": "str", "default": []},
-    "nodes": {"type": "dict", "default": {}},
-    "max_mismatch_seconds": {"type": "float", "default": 86400},
-    "active_seconds": {"type": "float", "default": 3600},
-    "fail_on": {"type": "list", "elements": "str"},
-    "format": {"type": "str", "default": "table", "choices": ["table", "json", "prometheus"]},
-    "output": {"type": "path"},
-    "policy_file": {"type": "path"},
-}
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_specs.AUDIT, supports_check_mode=True)
     module.fail_json(msg="natsops.cluster.nats_audit works on the controller, through its action plugin: call it from a playbook")
 
 

@@ -74,23 +74,12 @@ msg:
 
 from ansible.module_utils.basic import AnsibleModule
 
-SPEC = {
-    "kind": {
-        "type": "str",
-        "choices": ["run_began", "resumed", "note", "put_back", "client_probe", "log", "failed", "run_ended"],
-        "required": True,
-    },
-    "msg": {"type": "str"},
-    "data": {"type": "dict", "default": {}},
-    "report_dir": {"type": "path"},
-    "looks_only": {"type": "bool", "default": False},
-}
-REQUIRED_IF = [("kind", "failed", ["msg"]), ("kind", "run_began", ["report_dir"])]
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=SPEC, required_if=REQUIRED_IF, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_specs.EVENT, required_if=_specs.EVENT_REQUIRED_IF, supports_check_mode=True)
     module.fail_json(
         msg="natsops.cluster.nats_upgrade_event works on the controller, through its action plugin: call it from a playbook"
     )

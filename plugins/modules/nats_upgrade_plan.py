@@ -214,32 +214,16 @@ plan:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
-
-SPEC = {
-    **_options.LOOKING,
-    "version": {"type": "str"},
-    "mode": {"type": "str", "choices": ["upgrade", "restart"], "default": "upgrade"},
-    "restart_all": {"type": "bool", "default": False},
-    "reboot": {"type": "bool", "default": False},
-    "config_digests": {"type": "dict"},
-    "hosts": {"type": "list", "elements": "str"},
-    "servers": {"type": "list", "elements": "dict"},
-    "waive": {"type": "list", "elements": "str", "default": []},
-    "refuse_r1": {"type": "bool", "default": False},
-    "rebalance": {"type": "bool", "default": False},
-    "order": {"type": "raw"},
-    "source": {"type": "dict"},
-    "max_nodes": {"type": "raw", "default": "all"},
-    "fail_when_refused": {"type": "bool", "default": True},
-}
-REQUIRED_IF = [("mode", "upgrade", ["version"])]
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
     module = AnsibleModule(
-        argument_spec=SPEC, mutually_exclusive=[("servers", "hosts")], required_if=REQUIRED_IF, supports_check_mode=True
+        argument_spec=_specs.PLAN,
+        mutually_exclusive=[("servers", "hosts")],
+        required_if=_specs.PLAN_REQUIRED_IF,
+        supports_check_mode=True,
     )
     module.fail_json(
         msg="natsops.cluster.nats_upgrade_plan works on the controller, through its action plugin: call it from a playbook"

@@ -89,19 +89,12 @@ status:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.natsops.cluster.plugins.module_utils._read import options as _options
-
-SPEC = {
-    **_options.LOOKING,
-    "hosts": {"type": "list", "elements": "str", "required": True},
-    "inventory": {"type": "list", "elements": "str", "default": []},
-    "group": {"type": "str", "default": "nats"},
-}
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_specs.STATUS, supports_check_mode=True)
     module.fail_json(
         msg="natsops.cluster.nats_upgrade_status works on the controller, through its action plugin: call it from a playbook"
     )

@@ -76,33 +76,12 @@ refusal:
 
 from ansible.module_utils.basic import AnsibleModule
 
-SPEC = {
-    "step": {
-        "type": "str",
-        "choices": [
-            "begin",
-            "close",
-            "failed",
-            "failed_too",
-            "ended",
-            "revived",
-            "not_revived",
-            "looked",
-            "decided",
-            "proved",
-            "is_back",
-            "is_not_back",
-            "stopped",
-        ],
-        "required": True,
-    },
-    "task": {"type": "str", "default": ""},
-}
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_specs.TURN, supports_check_mode=True)
     module.fail_json(
         msg="natsops.cluster.nats_upgrade_turn works on the controller, through its action plugin: call it from a playbook"
     )

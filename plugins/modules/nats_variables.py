@@ -47,15 +47,12 @@ checked:
 
 from ansible.module_utils.basic import AnsibleModule
 
-SPEC = {
-    "role": {"type": "str", "choices": ["nats_upgrade", "nats_audit"], "default": "nats_upgrade"},
-    "wants_version": {"type": "bool", "default": False},
-}
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_specs.VARIABLES, supports_check_mode=True)
     module.fail_json(
         msg="natsops.cluster.nats_variables works on the controller, through its action plugin: call it from a playbook"
     )

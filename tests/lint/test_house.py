@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lint import wings
-from tests.lint.house import FILES, ORDER, PLUGINS, PURE, ROOT, WINGS, arrows, modules, name_of
+from tests.lint.house import FILES, ORDER, PACKAGE, PLUGINS, PURE, ROOT, WINGS, arrows, modules, name_of
 
 # But for what reads the rules that ship with the collection, and a user's, on the controller.
 NOT_PURE = {"module_utils/_policy/file.py"}
@@ -104,6 +104,12 @@ def test_no_file_is_too_long(path: Path) -> None:
 
 def test_what_is_allowed_to_be_long_is_still_long() -> None:
     assert [name for name in LONGER if len((PLUGINS / name).read_text(encoding="utf-8").splitlines()) <= MOST_LINES] == []
+
+
+def test_nothing_imports_a_module() -> None:
+    """What a module and its action share, as their options, is in module_utils."""
+    found = {path: [one for one in modules(path) if one.startswith(f"{PACKAGE}modules.")] for path in PLUGINS.rglob("*.py")}
+    assert {name_of(path): ones for path, ones in found.items() if ones} == {}
 
 
 def test_ansible_makes_the_packages_and_we_do_not() -> None:
