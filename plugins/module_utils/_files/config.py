@@ -18,8 +18,7 @@ from typing import Callable, Sequence, Tuple
 from ansible_collections.natsops.cluster.plugins.module_utils._config.included import MOST_BYTES, Reader
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._files import rights as _rights
-
-_MOST_LINKS = 40
+from ansible_collections.natsops.cluster.plugins.module_utils._files import trust as _trust
 
 # A user, their group and their other groups.
 Rights = Tuple[int, int, Sequence[int]]
@@ -86,7 +85,7 @@ def inside(root: str, path: str) -> str:
             found = f"{found}/{name}"
             continue
         links += 1
-        if links > _MOST_LINKS:
+        if links > _trust.MOST_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
         found = "" if target.startswith("/") else found
         names = [*target.split("/"), *names]

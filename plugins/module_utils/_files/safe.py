@@ -23,6 +23,21 @@ from ansible_collections.natsops.cluster.plugins.module_utils._files import trus
 # A link that is older than this was left by a run that died.
 _LEFT_SECONDS = 3600.0
 _FOLDER = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+# Makes the error of a link of another user: of its name, the path on whose way it is, and the user.
+_Foreign = Callable[[str, str, int], Exception]
+
+
+def _unsafe(name: str, path: str, uid: int) -> Exception:
+    return NatsError(
+        f"refused: unsafe_path: {of_another(name, path, uid)}. Make it anew as root, or give it to root (chown "
+        "--no-dereference root), and run again",
+        refusal=_trust.REFUSAL,
+    )
+
+
+def of_another(name: str, path: str, uid: int) -> str:
+    """What is wrong with a link of another user."""
+    return f"{name} on the way to {path} is a link of user {_trust.user_name(uid)}, who can lead it anywhere"
 
 
 @contextlib.contextmanager
@@ -32,27 +47,29 @@ def folder(path: str, *, make: bool = False) -> Iterator[int]:
     With C(make) what is missing is made, with mode 0755 whatever the umask is.
     """
     with contextlib.ExitStack() as stack:
-        yield _walked(path, stack, make)[0]
+        yield _walked(path, stack, make=make)[0]
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
-    """A regular file, to be read. Links as in C(folder)."""
+def opened(path: str, *, foreign: _Foreign = _unsafe) -> Iterator[BinaryIO]:
+    """A regular file, to be read. Links as in C(folder); C(foreign) makes the error of one of another user."""
     with contextlib.ExitStack() as stack:
-        parent, name = _walked(path, stack, make=False, to_file=True)
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, dir_fd=parent), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OSError(errno.EINVAL, "it is not a regular file", path)
-            yield file
+        parent, name = _walked(path, stack, to_file=True, foreign=foreign)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+        descriptor = _kept(stack, os.open(name, flags, dir_fd=parent))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", path)
+        yield stack.enter_context(open(descriptor, "rb", closefd=False))
 
 
-def _walked(path: str, stack: contextlib.ExitStack, make: bool, to_file: bool = False) -> tuple[int, str]:
+def _walked(
+    path: str, stack: contextlib.ExitStack, *, make: bool = False, to_file: bool = False, foreign: _Foreign = _unsafe
+) -> tuple[int, str]:
     """The folder at a path or, of a file, its parent and its name there once links are followed."""
     here, rest, links = _kept(stack, os.open("/", _FOLDER)), _trust.names(os.path.join(os.getcwd(), path)), 0
     while rest:
         name = rest.pop(0)
-        target = _target(here, name, path)
+        target = _target(here, name, path, foreign)
         if target is not None:
             links += 1
             if links > _trust.MOST_LINKS:
@@ -70,8 +87,8 @@ def _kept(stack: contextlib.ExitStack, descriptor: int) -> int:
     return descriptor
 
 
-def _target(parent: int, name: str, path: str) -> str | None:
-    """What a link leads to; None where it is no link, or nothing is there. Raises NatsError where another user has made it."""
+def _target(parent: int, name: str, path: str, foreign: _Foreign = _unsafe) -> str | None:
+    """What a link leads to; None where it is no link, or nothing is there. Raises what is C(foreign) of another user's."""
     try:
         entry = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     except FileNotFoundError:
@@ -81,11 +98,7 @@ def _target(parent: int, name: str, path: str) -> str | None:
         if not stat.S_ISLNK(seen.st_mode):
             return None
         if seen.st_uid not in _trust.trusted_users():
-            raise NatsError(
-                f"refused: unsafe_path: {name} on the way to {path} is a link of user {_trust.user_name(seen.st_uid)}, who "
-                "can lead it anywhere. Make it anew as root, or give it to root (chown --no-dereference root), and run again",
-                refusal=_trust.REFUSAL,
-            )
+            raise foreign(name, path, seen.st_uid)
         return os.readlink("", dir_fd=entry)
     finally:
         os.close(entry)

@@ -19,6 +19,7 @@ from typing import Callable, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._files import rights as _rights
+from ansible_collections.natsops.cluster.plugins.module_utils._files import safe as _safe
 from ansible_collections.natsops.cluster.plugins.module_utils._host import identity as _identity
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
 
@@ -26,7 +27,6 @@ MOST_BYTES = 64 * 1024
 MOST_IN_LINE = 2000
 # Of a command that does not stop talking.
 _MOST_SAID = 16 * 2**20
-_MOST_LINKS = 40
 _READ, _FAILED = b"+", b"-"
 
 
@@ -87,7 +87,17 @@ def of_command(argv: Sequence[str], most_lines: int, *, seconds: float = 30.0) -
 
 def _end_of(path: str, uid: int) -> bytes:
     """The last bytes of a file, from a line's beginning on."""
-    descriptor = _opened(path, uid)
+    if uid == os.geteuid():
+        with _safe.opened(path, foreign=_foreign) as file:
+            return _last_of(file.fileno())
+    return _last_of(_opened(path, uid))
+
+
+def _foreign(name: str, path: str, uid: int) -> Exception:
+    return OSError(errno.EPERM, _safe.of_another(name, path, uid))
+
+
+def _last_of(descriptor: int) -> bytes:
     seen = os.fstat(descriptor)
     if not stat.S_ISREG(seen.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file")
@@ -97,14 +107,8 @@ def _end_of(path: str, uid: int) -> bytes:
 
 
 def _opened(path: str, uid: int) -> int:
-    """A file, opened without waiting, such as for the other end of a FIFO; as a user or, of our own, past no link of others."""
+    """A file of another user, opened as that user, and without waiting, such as for the other end of a FIFO."""
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-    if uid == os.geteuid():
-        real = _real(path)
-        descriptor = os.open(real, flags | os.O_NOFOLLOW)
-        if os.readlink(f"/proc/self/fd/{descriptor}") != real:
-            raise OSError(errno.ESTALE, "somebody has moved what is on the way to it meanwhile")
-        return descriptor
     if os.geteuid() == 0:
         # Groups are asked for as root.
         user = _identity.of_user(uid)
@@ -114,29 +118,6 @@ def _opened(path: str, uid: int) -> int:
     if os.fstat(descriptor).st_uid != uid:
         raise OSError(errno.EPERM, f"it is another user's, and user {os.geteuid()} cannot become {uid}: run with become (-b)")
     return descriptor
-
-
-def _real(path: str) -> str:
-    """The path without links. Raises OSError at one that somebody else than root or this user has made."""
-    rest, found, links = path.split("/"), "", 0
-    while rest:
-        name = rest.pop(0)
-        if name in ("", ".", ".."):
-            found = os.path.dirname(found).rstrip("/") if name == ".." else found
-            continue
-        seen = os.lstat(f"{found}/{name}")
-        if not stat.S_ISLNK(seen.st_mode):
-            found = f"{found}/{name}"
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        if seen.st_uid not in (0, os.geteuid()):
-            raise OSError(errno.EPERM, f"{found}/{name} is a link of user {seen.st_uid}, who can lead it anywhere")
-        target = os.readlink(f"{found}/{name}")
-        found = "" if target.startswith("/") else found
-        rest = [*target.split("/"), *rest]
-    return found
 
 
 def _reader(path: str, uid: int) -> Callable[[], bytes]:

@@ -40,7 +40,7 @@ def test_links_of_our_own_are_followed_and_a_circle_of_them_ends(tmp_path: Path)
 def test_what_is_no_file_is_not_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match=r"not a regular file|directory"):
+    with pytest.raises(OSError, match="it is not a regular file"):
         _safe.sha256_of(str(tmp_path / name))
 
 

@@ -278,7 +278,7 @@ def test_a_pid_file_without_a_pid_is_refused_and_shown(tmp_path: Path, text: str
 
 
 def test_a_pid_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NatsError, match=r"cannot be read \(Is a directory\): run with become"):
+    with pytest.raises(NatsError, match=r"cannot be read \(it is not a regular file\): run with become"):
         _process.find_by_pid_file(str(tmp_path))
 
 
