@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.natsops.cluster.plugins.plugin_utils._page import page as _page
 from ansible_collections.natsops.cluster.plugins.plugin_utils._report import build as _build
-from ansible_collections.natsops.cluster.plugins.plugin_utils._run import outcome as _outcome
+from ansible_collections.natsops.cluster.plugins.plugin_utils._report import outcome as _outcome
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import resume as _resume
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import turns as _turns
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import EVENTS, Log
 from tests.fuzz.harness import SCRATCH, assert_nothing_is_obeyed, fuzz
 from tests.fuzz.inputs import changed, changed_bytes
@@ -82,12 +83,12 @@ def test_whatever_events_there_are_a_run_can_say_how_it_ended(data: bytes) -> No
     log = Log(folder, "r1")
     events = log.own()
     story = _outcome.story(events)
-    said: list[Any] = [story.outcome, story.next, story.lines, _outcome.so_far(events), story.summary("failed", "x")]
-    said.append(_outcome.last_words("n2: no room", story, events))
+    said: list[Any] = [story.outcome, story.next(), story.lines, _turns.so_far(events), story.summary("failed", "x")]
+    said.append(story.last_words("n2: no room"))
     json.dumps(said)
     for host in ("n1", "n2"):
-        _outcome.outage(events, host, 1.7e9)
-        _outcome.turn_seconds(events, host, 1.7e9)
+        _turns.outage(events, host, 1.7e9)
+        _turns.turn_seconds(events, host, 1.7e9)
 
 
 @fuzz(whole, examples=150)

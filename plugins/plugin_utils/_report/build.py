@@ -52,7 +52,7 @@ def build(events: Iterable[Any]) -> dict[str, Any]:
     plan = _servers.plan(read)
     spans = _timeline.spans(read)
     servers = _servers.servers(read, plan, spans)
-    outcome = _outcome.outcome(read, asked, spans, servers)
+    outcome = _outcome.outcome(read, spans, servers)
     order = [server["host"] for server in servers]
     return {
         "schema": SCHEMA,

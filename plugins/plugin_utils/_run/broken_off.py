@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.natsops.cluster.plugins.plugin_utils._run import outcome as _outcome
+from ansible_collections.natsops.cluster.plugins.plugin_utils._report import outcome as _outcome
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Event
 
 # Phases of a turn, of which a node is in its turn until it is done or put back.

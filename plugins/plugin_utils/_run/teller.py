@@ -14,9 +14,10 @@ from typing import Any, Mapping
 
 from ansible.utils.display import Display
 
+from ansible_collections.natsops.cluster.plugins.plugin_utils._report import outcome as _outcome
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import broken_off as _broken_off
-from ansible_collections.natsops.cluster.plugins.plugin_utils._run import outcome as _outcome
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import signals as _signals
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import turns as _turns
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import verbose as _verbose
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import watch as _watch
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Log
@@ -137,9 +138,9 @@ class Teller:
         if self.log is None:
             return
         self._tell_outage(back=True)
-        seconds = _outcome.turn_seconds(self.log.own(), self.host, time.time())
+        seconds = _turns.turn_seconds(self.log.own(), self.host, time.time())
         self.log.write("node_done", host=self.host, seconds=seconds, **about)
-        line = _outcome.so_far(self.log.own())
+        line = _turns.so_far(self.log.own())
         if line:
             _watch.screen(self._vars, self._templar).say_now(line)
 
@@ -147,7 +148,7 @@ class Teller:
         """What was down while the server of this host was away, or still is."""
         if self.log is None:
             return
-        outage = _outcome.outage(self.log.read(), self.host, time.time(), back)
+        outage = _turns.outage(self.log.read(), self.host, time.time(), back)
         if outage:
             self.log.write("r1_outage", host=self.host, **outage.as_dict())
 
@@ -163,13 +164,13 @@ class Teller:
             self._tell_outage(back=False)
         self.log.write("failed", **{"host": self.host, **told})
         story = self.write_end()
-        result["msg"] = f"{_outcome.last_words(msg, story, self.log.own())}\nReport: {self.log.page}"
+        result["msg"] = f"{story.last_words(msg)}\nReport: {self.log.page}"
 
     def write_end(self) -> _outcome.Story:
         if self.log is None:
             return _outcome.Story()
         story = _outcome.story(self.log.own())
-        self.log.write("run_ended", outcome=story.outcome, upgraded=story.upgraded, left=story.left, next=story.next)
+        self.log.write("run_ended", **story.as_event())
         return story
 
     def fold(self, result: Result) -> None:

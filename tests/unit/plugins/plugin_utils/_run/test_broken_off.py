@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import broken_off as _broken_off
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.broken_off import Place
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Event
-from tests.unit.plugins.plugin_utils._run.test_outcome import began, done, event, failed, planned
+from tests.unit.plugins.plugin_utils._report.test_outcome import began, done, event, failed, planned
 
 PLACE = Place(run="r1", folder="/reports/r1", host="n2", step="Wait for n2", lease="120")
 MAY = "What was under way there may run to its end, or not: the next run finds out."

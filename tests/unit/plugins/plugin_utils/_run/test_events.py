@@ -13,8 +13,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._core.errors impor
 from ansible_collections.natsops.cluster.plugins.module_utils._wait import baseline_file as _baseline_file
 from ansible_collections.natsops.cluster.plugins.plugin_utils._page import page as _page
 from ansible_collections.natsops.cluster.plugins.plugin_utils._report import build as _build
+from ansible_collections.natsops.cluster.plugins.plugin_utils._report import outcome as _outcome
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import events as _events
-from ansible_collections.natsops.cluster.plugins.plugin_utils._run import outcome as _outcome
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Event, Log
 
 
@@ -124,7 +124,7 @@ def test_a_line_that_is_no_event_of_ours_ends_no_run_in_a_traceback(log: Log, od
     assert [event["kind"] for event in log.read()] == kinds
     story = _outcome.story(log.own())
     assert (story.left, story.outcome, story.versions) == (["n1", "n2"], "part_done", {"n1": "2.14.6"})
-    assert _outcome.last_words("no room", story, log.own()).startswith("no room\nNo server was stopped.")
+    assert story.last_words("no room").startswith("no room\nNo server was stopped.")
     assert (log.folder / "report.json").exists()
 
 
