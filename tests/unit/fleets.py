@@ -7,6 +7,7 @@ from typing import Any, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._audit import drift as _drift
 from ansible_collections.natsops.cluster.plugins.module_utils._audit import fleet as _fleet
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._values import server as _server
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
@@ -50,7 +51,7 @@ def names(drift: _drift.Drift) -> list[str]:
     return sorted({finding.name for finding in drift.findings})
 
 
-def found(drift: _drift.Drift, name: str) -> _fleet.DriftFinding:
+def found(drift: _drift.Drift, name: str) -> Finding:
     """The one finding of this name."""
     (finding,) = [finding for finding in drift.findings if finding.name == name]
     return finding

@@ -8,7 +8,7 @@ For the controller only, as _policy/judge.py is.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._audit import members as _members
@@ -17,15 +17,15 @@ from ansible_collections.natsops.cluster.plugins.module_utils._audit.fleet impor
     FAIL,
     FAILING,
     SEVERITIES,
-    DriftFinding,
     Fleet,
     Limits,
-    Server,
     severity_of,
     span,
 )
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _core_versions
 from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.judge import Policy
 
@@ -114,21 +114,25 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Drift:
-    """The judgement. C(findings) are in the order of their severity."""
+    """The judgement. C(findings) are in the order of their severity; C(failing) names those that make an audit fail."""
 
     fleet: Fleet
     limits: Limits
     clusters: tuple[Cluster, ...]
-    findings: tuple[DriftFinding, ...]
+    findings: tuple[Finding, ...]
+    failing: Collection[str]
+
+    def severity(self, finding: Finding) -> str:
+        return severity_of(finding.name, self.failing)
 
     @property
     def failed(self) -> tuple[str, ...]:
         """Names of the findings that make an audit fail."""
-        return tuple(dict.fromkeys(finding.name for finding in self.findings if finding.severity == FAIL))
+        return tuple(dict.fromkeys(finding.name for finding in self.findings if self.severity(finding) == FAIL))
 
     def brief(self) -> dict[str, Any]:
         """All but the single servers, of which there may be thousands."""
-        by_severity = Counter(finding.severity for finding in self.findings)
+        by_severity = Counter(map(self.severity, self.findings))
         return {
             "schema": SCHEMA,
             "at": self.fleet.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -143,8 +147,13 @@ class Drift:
             },
             "failed": list(self.failed),
             "clusters": [cluster.as_dict() for cluster in self.clusters],
-            "findings": [finding.as_dict() for finding in self.findings],
+            "findings": [self._told(finding) for finding in self.findings],
         }
+
+    def _told(self, finding: Finding) -> dict[str, Any]:
+        told = {one: getattr(finding, one) for one in ("cluster", "message", "next", "source")}
+        named_first = {"name": finding.name, "severity": self.severity(finding)}
+        return {**named_first, **told, "servers": list(finding.seen), **finding.details}
 
     def as_dict(self) -> dict[str, Any]:
         return {**self.brief(), "servers": [_server(server) for server in self.fleet.servers]}
@@ -159,8 +168,8 @@ def judge(fleet: Fleet, policy: Policy, limits: Limits | None = None, failing: C
         *_members.judge(fleet),
         *_audit_versions.judge(fleet, policy),
     ]
-    severe = (replace(finding, severity=severity_of(finding.name, failing)) for finding in found)
-    return Drift(fleet, limits, clusters, tuple(sorted(severe, key=lambda finding: SEVERITIES.index(finding.severity))))
+    found.sort(key=lambda finding: SEVERITIES.index(severity_of(finding.name, failing)))
+    return Drift(fleet, limits, clusters, tuple(found), failing)
 
 
 def _whole(seconds: float | None) -> int | None:
@@ -237,7 +246,7 @@ def _not_of(servers: Sequence[Server], up: Mapping[str, Sequence[float]], longes
     return tuple(server.host for server in servers if server.facts.version != first)
 
 
-def _mismatch_finding(cluster: Cluster, limits: Limits) -> Iterator[DriftFinding]:
+def _mismatch_finding(cluster: Cluster, limits: Limits) -> Iterator[Finding]:
     if cluster.mismatch is None:
         return
     mismatch = cluster.mismatch
@@ -253,13 +262,13 @@ def _mismatch_finding(cluster: Cluster, limits: Limits) -> Iterator[DriftFinding
         todo = (
             f"{maybe} the roll or take it back; what to run for either says: ansible-playbook natsops.cluster.status -i INVENTORY"
         )
-    yield DriftFinding(
+    yield Finding(
         f"mismatch_{mismatch.state}",
         f"{cluster.name} runs {len(cluster.versions)} versions, {_since(mismatch)}. {most} of {len(cluster.servers)} servers run "
         f"{cluster.majority}; {which}",
-        todo,
-        cluster.name,
-        tuple(one.server.host for one in cluster.outliers),
+        next=todo,
+        cluster=cluster.name,
+        seen=tuple(one.server.host for one in cluster.outliers),
         details={
             "majority": cluster.majority,
             "age_seconds": _whole(mismatch.age_seconds),

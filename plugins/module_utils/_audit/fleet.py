@@ -12,9 +12,8 @@ from functools import cached_property
 from typing import Any, Collection, Iterable, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
-from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._core.versions import ServerVersion
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading, ServerFacts
 
 FAIL, WARN, NOTE = SEVERITIES = ("fail", "warn", "note")
@@ -57,38 +56,6 @@ class Limits:
 
     max_mismatch_seconds: float = 86400.0
     active_seconds: float = 3600.0
-
-
-@dataclass(frozen=True)
-class DriftFinding:
-    """Something that is not as it should be: what was seen, why it matters, and what to do next.
-
-    C(servers) are hosts of the inventory, or names of servers that no host has. C(details) are as the docs say for each name.
-    """
-
-    name: str
-    message: str
-    next: str = ""
-    cluster: str = ""
-    servers: tuple[str, ...] = ()
-    source: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-    severity: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        told = {one: getattr(self, one) for one in ("name", "severity", "cluster", "message", "next", "source")}
-        return {**told, "servers": list(self.servers), **self.details}
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server that answered, by the host that it counts for. C(uptime_seconds) is None where it does not say."""
-
-    host: str
-    facts: ServerFacts
-    reading: Reading
-    version: ServerVersion | None
-    uptime_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -144,7 +111,7 @@ class Fleet:
         started, now = time_of(facts.start), time_of(facts.now) or self.now
         # By the server's own clock where it tells it: that of the controller may be another.
         uptime = max(0.0, (now - started).total_seconds()) if started else None
-        return Server(reading.name, facts, reading, _versions.parse_or_none(facts.version), uptime)
+        return Server(reading.name, facts, reading, uptime)
 
 
 def time_of(text: str) -> datetime | None:

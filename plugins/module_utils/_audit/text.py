@@ -10,9 +10,10 @@ from collections import Counter
 from typing import Any, Iterable, Iterator, Mapping, Sequence, Tuple
 
 from ansible_collections.natsops.cluster.plugins.module_utils._audit.drift import Cluster, Drift
-from ansible_collections.natsops.cluster.plugins.module_utils._audit.fleet import FAIL, NAMES, DriftFinding, span, time_of
+from ansible_collections.natsops.cluster.plugins.module_utils._audit.fleet import FAIL, NAMES, severity_of, span, time_of
 from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
+from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
 
 FORMATS = ("table", "json", "prometheus")
 # Fits 80 columns behind what Ansible writes before each line.
@@ -31,18 +32,18 @@ def lines(drift: Drift) -> list[str]:
     head += (
         f"{_count(len(summary['versions']), 'version')} | {summary['fail']} fail, {summary['warn']} warn, {summary['note']} note"
     )
-    told = [head, *_outliers(drift), *_clusters(drift.clusters), *_findings(drift.findings)]
+    told = [head, *_outliers(drift), *_clusters(drift.clusters), *_findings(drift)]
     return [_text.line(line).rstrip() for line in told]
 
 
 def failure(drift: Drift) -> str:
     """What an audit fails with; empty where nothing is severe enough."""
-    failing = [finding for finding in drift.findings if finding.severity == FAIL]
+    failing = [finding for finding in drift.findings if drift.severity(finding) == FAIL]
     if not failing:
         return ""
     by_name: dict[str, list[str]] = {}
     for finding in failing:
-        by_name.setdefault(finding.name, []).extend([finding.cluster] if finding.name == "mismatch_overdue" else finding.servers)
+        by_name.setdefault(finding.name, []).extend([finding.cluster] if finding.name == "mismatch_overdue" else finding.seen)
     which = "; ".join(f"{name}: {named(dict.fromkeys(seen))}" for name, seen in by_name.items())
     fail = "fails" if len(failing) == 1 else "fail"
     return _text.line(
@@ -115,13 +116,13 @@ def _clusters(clusters: Sequence[Cluster]) -> Iterator[str]:
         yield f"and {_count(len(left), 'cluster')} more ({mixed} with several versions), mostly of {which}"
 
 
-def _findings(findings: Sequence[DriftFinding]) -> Iterator[str]:
-    if not findings:
+def _findings(drift: Drift) -> Iterator[str]:
+    if not drift.findings:
         yield from ("", "Nothing to tell: each cluster runs one version, and nothing is known against it.")
         return
     yield from ("", "FINDINGS")
-    for severity, name, texts, todo in _folded(findings):
-        yield f"{severity}  {name}"
+    for name, texts, todo in _folded(drift.findings):
+        yield f"{severity_of(name, drift.failing)}  {name}"
         yield from _wrapped(texts[0])
         for text in texts[1:]:
             yield from _wrapped(f"* {text}")
@@ -137,38 +138,33 @@ def _next(todo: str) -> Iterator[str]:
         yield f"    ansible-playbook {command}"
 
 
-def _folded(findings: Sequence[DriftFinding]) -> Iterator[tuple[str, str, list[str], str]]:
+def _folded(findings: Sequence[Finding]) -> Iterator[tuple[str, list[str], str]]:
     """The findings as they are shown: the known faults of one version as one, and so is what many servers have alike."""
-    alike: dict[tuple[str, str], list[DriftFinding]] = {}
+    alike: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         version = finding.details["version"] if finding.name == "known_fault" else ""
         alike.setdefault((finding.name, version), []).append(finding)
     for (name, _unused), same in alike.items():
-        severity = same[0].severity
         if name == "known_fault" and len(same) > 1:
-            yield severity, name, _faults(same), same[0].next
+            yield name, _faults(same), same[0].next
         elif len(same) > _ALIKE:
-            rest = [server for one in same[_ALIKE:] for server in one.servers or (one.cluster,)]
-            yield (
-                severity,
-                name,
-                [*(one.message for one in same[:_ALIKE]), f"and {len(same) - _ALIKE} more: {named(rest, 10)}"],
-                same[0].next,
-            )
+            rest = [server for one in same[_ALIKE:] for server in one.seen or (one.cluster,)]
+            some = [*(one.message for one in same[:_ALIKE]), f"and {len(same) - _ALIKE} more: {named(rest, 10)}"]
+            yield name, some, same[0].next
         else:
-            yield from ((severity, name, [one.message], one.next) for one in same)
+            yield from ((name, [one.message], one.next) for one in same)
 
 
-def _faults(same: Sequence[DriftFinding]) -> list[str]:
+def _faults(same: Sequence[Finding]) -> list[str]:
     # What concerns everybody comes before what concerns those who use something.
     ordered = sorted(same, key=lambda one: (not one.details["advisories"], bool(one.details["when"])))
     more = [f"and {len(same) - _FAULTS} more, see nats_audit_format=json"] if len(same) > _FAULTS else []
-    hosts = dict.fromkeys(host for one in same for host in one.servers)
+    hosts = dict.fromkeys(host for one in same for host in one.seen)
     runs = f"{named(hosts)} {'run' if len(hosts) > 1 else 'runs'} {same[0].details['version']}"
     return [f"{runs}: {len(same)} known faults", *(_why(one) for one in ordered[:_FAULTS]), *more]
 
 
-def _why(finding: DriftFinding) -> str:
+def _why(finding: Finding) -> str:
     where = f" (where you use {' and '.join(finding.details['when'])})" if finding.details["when"] else ""
     return f"{finding.details['why']}{where}"
 
@@ -231,11 +227,10 @@ def _metrics(drift: Drift, at: float) -> dict[str, tuple[str, _Samples]]:
 
 
 def _by_name(drift: Drift) -> _Samples:
-    counted = Counter((finding.name, finding.severity) for finding in drift.findings)
-    severities = {finding.name: finding.severity for finding in drift.findings}
+    counted = Counter(finding.name for finding in drift.findings)
     for name in NAMES:
-        severity = severities.get(name, NAMES[name][0])
-        yield {"name": name, "severity": severity}, float(counted[name, severity])
+        severity = severity_of(name, drift.failing) if name in counted else NAMES[name][0]
+        yield {"name": name, "severity": severity}, float(counted[name])
 
 
 def _labels(server: Any) -> dict[str, str]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
@@ -98,11 +98,11 @@ NOT_WAIVABLE = "It cannot be waived."
 
 @dataclass(frozen=True)
 class Finding:
-    """A reason not to begin, or a warning.
+    """Something that is not as it should be: to a plan a reason not to begin, or a warning.
 
-    C(message) says what was seen, where, why it matters and what to do next, without the word refused; C(seen) names the
-    hosts, servers or assets concerned. C(offered) is false where a waiver is taken, but not put into anybody's mouth: going on
-    could cost a majority, or is for nobody whose variable has a typo.
+    C(message) says what was seen, where, why it matters and, where C(next) does not, what to do, without the word refused;
+    C(seen) names the hosts, servers or assets concerned. C(offered) is false where a waiver is taken, but not put into anybody's
+    mouth: going on could cost a majority, or is for nobody whose variable has a typo. C(details) are for programs.
     """
 
     name: str
@@ -112,6 +112,9 @@ class Finding:
     seen: tuple[str, ...] = ()
     source: str = ""
     offered: bool = True
+    next: str = ""
+    cluster: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def risk(self) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
+from ansible_collections.natsops.cluster.plugins.module_utils._core.versions import ServerVersion
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import watch_groups as _watch_groups
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.agreement import Difference
@@ -21,11 +23,16 @@ from ansible_collections.natsops.cluster.plugins.module_utils._values.server imp
 
 @dataclass(frozen=True)
 class Server:
-    """A server that was read, by the name of its host."""
+    """A server that was read, by the name of its host. C(uptime_seconds) is None where it does not say, or nobody asked."""
 
     host: str
     facts: ServerFacts
     reading: Reading
+    uptime_seconds: float | None = None
+
+    @property
+    def version(self) -> ServerVersion | None:
+        return _versions.parse_or_none(self.facts.version)
 
 
 def is_meta_leader(server: Server) -> bool:

@@ -124,8 +124,8 @@ def test_what_a_step_expects_of_its_node_is_no_old_trouble_and_is_never_tolerate
 
 
 def findings_in_the_code() -> Iterator[str]:
-    """The name of every Finding that is made: written there, or looked up in a table of names."""
-    for path in sorted((ROOT / "plugins").rglob("*.py")):
+    """The name of every Finding that is made: written there, or looked up in a table of names. An audit has names of its own."""
+    for path in sorted(path for path in (ROOT / "plugins").rglob("*.py") if path.parent.name != "_audit"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding":

@@ -51,7 +51,7 @@ def test_several_versions_are_a_roll_or_one_that_stopped_or_overdue(
     assert mismatch is not None
     assert (mismatch.state, mismatch.age_seconds, mismatch.sure_seconds) == (state, age, sure)
     finding = found(drift, f"mismatch_{state}")
-    assert finding.severity == {"active": "note", "stale": "warn", "overdue": "fail"}[state]
+    assert drift.severity(finding) == {"active": "note", "stale": "warn", "overdue": "fail"}[state]
     assert (finding.details["age_seconds"], finding.details["sure_seconds"]) == (age, sure)
     assert drift.failed == (("mismatch_overdue",) if state == "overdue" else ())
 
@@ -140,7 +140,7 @@ def test_clusters_are_told_apart_and_single_servers_are_not_compared() -> None:
     ]
     assert (drift.clusters[2].name, drift.clusters[2].outliers) == ("", ())
     assert names(drift) == ["no_cluster", "patch_available"]
-    assert found(drift, "no_cluster").servers == ("a1", "a2")
+    assert found(drift, "no_cluster").seen == ("a1", "a2")
 
 
 @pytest.mark.parametrize("version", OLDEST_AND_NEWEST)
@@ -153,12 +153,12 @@ def test_recorded_servers_are_judged(version: str) -> None:
 def test_findings_come_in_the_order_of_their_severity_and_the_user_says_what_fails() -> None:
     fleet = _fleet.Fleet((*three(n2="2.14.6"), silent("n4")), NOW)
     usual = _drift.judge(fleet, POLICY)
-    ranks = [_fleet.SEVERITIES.index(finding.severity) for finding in usual.findings]
+    ranks = [_fleet.SEVERITIES.index(usual.severity(finding)) for finding in usual.findings]
     assert ranks == sorted(ranks)
     assert usual.failed == ("mismatch_overdue", "silent_server")
     other = _drift.judge(fleet, POLICY, failing=["patch_available"])
     assert other.failed == ("patch_available",)
-    assert found(other, "silent_server").severity == "warn"
+    assert other.severity(found(other, "silent_server")) == "warn"
     assert _drift.judge(fleet, POLICY, failing=[]).failed == ()
 
 

@@ -21,7 +21,7 @@ from tests.unit.fleets import found, judged, names, server, three
 )
 def test_what_speaks_against_a_version_is_told_once_for_all_that_run_it(version: str, name: str, words: str) -> None:
     finding = found(judged(three(n1=version, n2=version, n3=version)), name)
-    assert finding.servers == ("n1", "n2", "n3")
+    assert finding.seen == ("n1", "n2", "n3")
     assert words in finding.message
 
 
@@ -62,10 +62,10 @@ def test_what_the_configuration_on_the_node_says_is_no_longer_a_guess() -> None:
 def test_configurations_are_compared_where_servers_share_one() -> None:
     digests = {"n1": "sha256:1", "n2": "sha256:2", "n3": "sha256:1"}
     finding = found(judged([server(host, config_digest=digest) for host, digest in digests.items()]), "config_mismatch")
-    assert finding.servers == ("n2",)
+    assert finding.seen == ("n2",)
     assert finding.details["digests"] == {"sha256:1": ["n1", "n3"], "sha256:2": ["n2"]}
     own = judged([server(host, config_digest=host) for host in digests])
-    assert (names(own), found(own, "own_configs").severity) == (["own_configs"], "note")
+    assert (names(own), own.severity(found(own, "own_configs"))) == (["own_configs"], "note")
     # 2.10 tells none.
     assert names(judged([server("n1"), server("n2"), server("n3", config_digest="")])) == []
 
@@ -75,7 +75,7 @@ def test_looked_at_on_the_nodes_what_is_a_servers_own_is_no_difference() -> None
     nodes = {host: {"binary_version": servers[0].facts.version, "config_common": "c"} for host in ("n1", "n2", "n3")}
     assert not {"own_configs", "config_mismatch"} & set(names(judged(servers, nodes=nodes)))
     finding = found(judged(servers, nodes={**nodes, "n2": {**nodes["n2"], "config_common": "d"}}), "config_mismatch")
-    assert finding.servers == ("n2",)
+    assert finding.seen == ("n2",)
 
 
 def test_one_version_in_two_builds_is_told() -> None:
@@ -95,7 +95,7 @@ def test_what_lies_on_the_disk_is_compared_with_what_runs() -> None:
     newer = found(drift, "newer_on_disk")
     assert newer.message.startswith("n1 runs 2.15.2, and /usr/bin/nats-server is nats-server 2.15.9: the next start brings that")
     assert newer.next.endswith("ansible-playbook natsops.cluster.restart -i INVENTORY")
-    assert found(drift, "older_on_disk").servers == ("n2",)
+    assert found(drift, "older_on_disk").seen == ("n2",)
 
 
 def test_a_disk_that_could_not_be_looked_at_is_told_and_that_of_a_container_says_nothing() -> None:

@@ -170,7 +170,7 @@ def test_an_audit_counts_one_cluster_and_tells_its_names_and_versions() -> None:
     assert not {"not_in_cluster", "unlisted_server", "duplicate_name"} & set(fleets.names(drift))
     finding = fleets.found(drift, "cluster_names")
     said = [reading.said.cluster for reading in nameless()]
-    assert (finding.severity, finding.servers) == ("note", ("n1", "n2", "n3"))
+    assert (drift.severity(finding), finding.seen) == ("note", ("n1", "n2", "n3"))
     assert f"n1: {said[0]}; n2, n3: {said[1]}" in finding.message
     assert "cluster_names" not in fleets.names(fleets.judged(fleets.three()))
 
