@@ -40,7 +40,7 @@ def _be_of_the_collection() -> None:
     paths: dict[str, list[str]] = {
         "ansible_collections": [],
         "ansible_collections.natsops": [],
-        "ansible_collections.natsops.cluster": [str(here.parents[1])],
+        "ansible_collections.natsops.cluster": [str(here.parents[2])],
     }
     for name, path in paths.items():
         module = types.ModuleType(name)
