@@ -33,28 +33,39 @@ class Roll(Protocol):
     """What is done to every server. C(target) is empty where each goes to what is installed on its node."""
 
     @property
-    def target(self) -> str: ...
+    def target(self) -> str:
+        """The version that every server goes to, or empty."""
 
     @property
-    def reboot(self) -> bool: ...
+    def reboot(self) -> bool:
+        """Whether hosts are rebooted."""
 
-    def is_downgrade(self, situation: Situation) -> bool: ...
+    def is_downgrade(self, situation: Situation) -> bool:
+        """Whether a server would go to an older version."""
 
-    def reasons(self, situation: Situation, server: Server) -> tuple[str, ...] | None: ...
+    def reasons(self, situation: Situation, server: Server) -> tuple[str, ...] | None:
+        """Why a server is taken, as it is told; None where it is left alone."""
 
-    def goes_to(self, situation: Situation, server: Server) -> str: ...
+    def goes_to(self, situation: Situation, server: Server) -> str:
+        """The version that a server runs after its turn."""
 
-    def is_known(self, situation: Situation, host: str) -> bool: ...
+    def is_known(self, situation: Situation, host: str) -> bool:
+        """Whether a host that is not taken may be called done."""
 
-    def troubles(self, situation: Situation, policy: Policy, steps: Sequence[Step], *, refuse_r1: bool) -> Iterator[Trouble]: ...
+    def troubles(self, situation: Situation, policy: Policy, steps: Sequence[Step], *, refuse_r1: bool) -> Iterator[Trouble]:
+        """Reasons not to begin that lie in the cluster, its nodes and the version rules."""
 
-    def of_source(self, situation: Situation, steps: Sequence[Step]) -> Iterator[Trouble]: ...
+    def of_source(self, situation: Situation, steps: Sequence[Step]) -> Iterator[Trouble]:
+        """Reasons not to begin that lie in where the new version comes from."""
 
-    def of_steps(self, situation: Situation, steps: Sequence[Step]) -> Iterator[Trouble]: ...
+    def of_steps(self, situation: Situation, steps: Sequence[Step]) -> Iterator[Trouble]:
+        """Reasons that lie in the hosts that are taken."""
 
-    def notes(self, situation: Situation, policy: Policy, steps: Sequence[Step]) -> tuple[_judge.Note, ...]: ...
+    def notes(self, situation: Situation, policy: Policy, steps: Sequence[Step]) -> tuple[_judge.Note, ...]:
+        """What the version brings."""
 
-    def ways_back(self, left: Sequence[Server], policy: Policy) -> tuple[str, ...]: ...
+    def ways_back(self, left: Sequence[Server], policy: Policy) -> tuple[str, ...]:
+        """What is to be said of the way back."""
 
 
 def plan_upgrade(
