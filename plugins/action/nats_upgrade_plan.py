@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import order as _order
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import plan as _plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import planner as _planner
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import restart as _restart
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, apart, is_meta_leader
@@ -37,9 +38,10 @@ class ActionModule(LookingAction):
         accepted = {"waive": params["waive"], "refuse_r1": params["refuse_r1"], "order": order}
         if params["mode"] == "restart":
             situation = _restart.with_digests(situation, params["config_digests"] or {})
-            plan = _restart.make_plan(situation, policy, every=params["restart_all"], reboot=params["reboot"], **accepted)
+            plan = _planner.plan_restart(situation, policy, every=params["restart_all"], reboot=params["reboot"], **accepted)
         else:
-            plan = _plan.make_plan(situation, params["version"], policy, source=without_credentials(params["source"]), **accepted)
+            source = without_credentials(params["source"])
+            plan = _planner.plan_upgrade(situation, params["version"], policy, source=source, **accepted)
         if most:
             plan = plan.only(most, situation.nodes)
         told = {**plan.as_dict(), "lines": _text.lines(plan), "note_lines": _text.notes(plan)}

@@ -15,7 +15,7 @@ from typing import Any, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import quorum as _quorum
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import plan as _plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import planner as _planner
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
@@ -131,7 +131,7 @@ def main() -> None:
     watch = Watch()
     readings = _monitor.read_state(fleet, fleet.targets, assets=True)
     print(f"plan: read in {watch}")
-    plan = _plan.make_plan(Situation.of(readings), "2.15.1", _judge.load(), waive=["stepping_stone"])
+    plan = _planner.plan_upgrade(Situation.of(readings), "2.15.1", _judge.load(), waive=["stepping_stone"])
     text = _text.lines(plan)
     print(f"plan: judged and told in {watch}; {len(plan.steps)} steps, {len(text)} lines")
     polled = _monitor.read_state(fleet, fleet.targets)

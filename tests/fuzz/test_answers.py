@@ -16,11 +16,12 @@ from ansible_collections.natsops.cluster.plugins.module_utils._judge import clie
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import quorum as _quorum
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.busy_replicas import Steady
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import planner as _planner
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import restart as _restart
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import status as _status
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import surge as _surge
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _plan_text
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._read import clients as _clients
 from ansible_collections.natsops.cluster.plugins.module_utils._read import facts as _facts
@@ -95,9 +96,9 @@ def judge_all(readings: Sequence[Reading], nodes: Mapping[str, Any] | None = Non
     if surge:
         situation = Situation(situation.readings, situation.verdicts, situation.nodes, tuple(surge))
     for plan in (
-        make_plan(situation, TARGET, POLICY, refuse_r1=True),
-        make_plan(situation, "2.14.6", POLICY),
-        _restart.make_plan(_restart.with_digests(situation, {"n1": "x"}), POLICY, every=True, reboot=True),
+        plan_upgrade(situation, TARGET, POLICY, refuse_r1=True),
+        plan_upgrade(situation, "2.14.6", POLICY),
+        _planner.plan_restart(_restart.with_digests(situation, {"n1": "x"}), POLICY, every=True, reboot=True),
     ):
         said = [_plan_text.lines(plan), _plan_text.notes(plan)]
         if plan.settled.refusals:
@@ -147,7 +148,7 @@ def test_facts_that_come_back_from_a_playbook_are_judged_or_refused(told: Any) -
     reading = _facts.reading_of(told)
     drift = _drift.judge(_fleet.Fleet((reading,), NOW, whole=False), POLICY)
     assert_nothing_is_obeyed(_audit_text.lines(drift), drift.brief())
-    make_plan(Situation((reading,), ()), TARGET, POLICY).as_dict()
+    plan_upgrade(Situation((reading,), ()), TARGET, POLICY).as_dict()
 
 
 @fuzz(clusters("/connz"), examples=100)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any, Callable, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._state import journal as _journal
@@ -30,7 +31,7 @@ def cluster(situation: str = "", version: str = RUNNING) -> list[Reading]:
 
 
 def plan_of(readings: Sequence[Reading], *waive: str, target: str = TARGET, refuse_r1: bool = False, **nodes: Any) -> Plan:
-    return make_plan(Situation.of(readings, nodes), target, POLICY, waive=waive, refuse_r1=refuse_r1)
+    return plan_upgrade(Situation.of(readings, nodes), target, POLICY, waive=waive, refuse_r1=refuse_r1)
 
 
 def refusals(plan: Plan) -> list[str]:

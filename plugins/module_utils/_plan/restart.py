@@ -9,105 +9,92 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
-from ansible_collections.natsops.cluster.plugins.module_utils._judge import findings as _findings
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import order as _order
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import plan as _plan
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import surge as _surge
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import assets as _assets
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import cluster as _cluster
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import gateways as _gateways
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import identity as _identity
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import nodes as _nodes
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Trouble
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Step
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.judge import Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import ServerFacts
 
 ASKED_FOR = "asked for"
-# A guess: virtual machines take less, and large hosts several minutes.
-REBOOT_SECONDS = 60.0
 # What systemd starts by itself at boot; enabled-runtime lies in /run, and is forgotten by then.
 STARTED_AT_BOOT = ("enabled", "alias", "generated")
 
 
-def make_plan(
-    situation: Situation,
-    policy: Policy,
-    *,
-    every: bool = False,
-    reboot: bool = False,
-    waive: Sequence[str] = (),
-    refuse_r1: bool = False,
-    order: _order.Order = (),
-) -> _plan.Plan:
-    """Plan a rolling restart of what would not start as it runs, or of every server; each goes to what is installed there."""
-    waived = _findings.require_known(waive)
-    ordered = _order.in_order(situation, order)
-    why = {server.host: reasons(server.facts, situation.nodes.get(server.host), every=every) for server in ordered}
-    left = [server for server in ordered if why[server.host] or situation.unfinished(server.host)]
-    steps = _plan.steps_of_the_down(situation)
-    for number, server in enumerate(left):
-        to = version_after(server.facts, situation.nodes.get(server.host))
-        step = _plan.step_of(situation, server, to, _order.after(situation, left, number, order))
-        steps.append(replace(step, why=why[server.host]))
-    if reboot:
-        steps = [replace(step, seconds=step.seconds + REBOOT_SECONDS) for step in steps]
-    troubles = [*_troubles(situation, policy, steps, refuse_r1), *_order.judge(situation, ordered, order)]
-    troubles += _identity.judge(situation, [server.host for server in left])
-    if steps:
-        troubles += _surge.judge(situation)
-    if reboot:
-        troubles += judge_reboot(situation, [step.host for step in steps])
-    taken = {step.host for step in steps}
-    return _plan.Plan(
-        target="",
-        steps=tuple(steps),
-        done=tuple(s.host for s in ordered if s.host not in taken and s.host in situation.nodes),
-        left_out=_plan.left_out_of(situation),
-        clusters=_plan.clusters_of(ordered, steps),
-        domains=_plan.domains_of(situation),
-        **_plan.settled_of(troubles, waived),
-        notes=(),
-        ways_back=(),
-        versions={**{s.host: s.facts.version for s in ordered}, **{step.host: step.to for step in steps}},
-        reboot=reboot,
-        surge=_surge.places(situation, {step.cluster for step in steps}),
-    ).seen()
+class Restart:
+    """What a rolling restart is in a plan: of C(every) server, or of those that would not start as they run."""
+
+    target = ""
+
+    def __init__(self, *, every: bool, reboot: bool) -> None:
+        self._every, self.reboot = every, reboot
+
+    def is_downgrade(self, situation: Situation) -> bool:
+        return False
+
+    def reasons(self, situation: Situation, server: Server) -> tuple[str, ...] | None:
+        """None where the server is left alone."""
+        return reasons(server.facts, situation.nodes.get(server.host), every=self._every) or None
+
+    def goes_to(self, situation: Situation, server: Server) -> str:
+        return version_after(server.facts, situation.nodes.get(server.host))
+
+    def is_known(self, situation: Situation, host: str) -> bool:
+        """Whether the host may be called done: only its node says whether its server needs a restart."""
+        return host in situation.nodes
+
+    def troubles(self, situation: Situation, policy: Policy, steps: Sequence[Step], *, refuse_r1: bool) -> Iterator[Trouble]:
+        """Of a restart that changes no version only what lies in the cluster, else what the rules say of that version too."""
+        targets: dict[str, dict[str, str]] = {}
+        for step in steps:
+            if step.version != step.to:
+                targets.setdefault(step.to, {})[step.host] = step.version
+        parsed = []
+        for text, running in targets.items():
+            target = _versions.parse_or_none(text)
+            if target is None:
+                said = f"{named(running)}: the installed binary says {text}, of which nothing is known: find out what it is"
+                yield Trouble(Finding("unknown_version", said, seen=tuple(running)))
+                continue
+            parsed.append(target)
+            yield from map(Trouble, _judge.judge_target(policy, target))
+            yield from map(Trouble, _judge.judge_bad_release(policy, target, _assets.used(situation)))
+            yield from map(Trouble, _judge.judge_way(policy, running, target))
+        runs = [version for version in (_versions.parse_or_none(s.facts.version) for s in situation.servers) if version]
+        # Where no version is changed, what exists is served by what runs.
+        lowest = min(parsed) if parsed else max(runs, default=None)
+        if lowest:
+            yield from _assets.judge(situation, policy, lowest, refuse_r1=refuse_r1)
+            yield from _gateways.judge(situation, lowest)
+        yield from _cluster.judge(situation)
+        yield from _nodes.judge(situation, None)
+
+    def of_source(self, situation: Situation, steps: Sequence[Step]) -> Iterator[Trouble]:
+        yield from ()
+
+    def of_steps(self, situation: Situation, steps: Sequence[Step]) -> Iterator[Trouble]:
+        if steps:
+            yield from _surge.judge(situation)
+        if self.reboot:
+            yield from judge_reboot(situation, [step.host for step in steps])
+
+    def notes(self, situation: Situation, policy: Policy, steps: Sequence[Step]) -> tuple[_judge.Note, ...]:
+        return ()
+
+    def ways_back(self, left: Sequence[Server], policy: Policy) -> tuple[str, ...]:
+        return ()
 
 
 def with_digests(situation: Situation, digests: Mapping[str, str]) -> Situation:
     """The situation with what the configuration files are now."""
     nodes = {host: {**node, "config_digest": digests.get(host, "")} for host, node in situation.nodes.items()}
     return replace(situation, nodes=nodes)
-
-
-def _troubles(situation: Situation, policy: Policy, steps: Sequence[_plan.Step], refuse_r1: bool) -> Iterator[Trouble]:
-    """Of a restart that changes nothing, only what lies in the cluster; the rules about versions where one is changed by it."""
-    targets: dict[str, dict[str, str]] = {}
-    for step in steps:
-        if step.version != step.to:
-            targets.setdefault(step.to, {})[step.host] = step.version
-    parsed = []
-    for text, running in targets.items():
-        target = _versions.parse_or_none(text)
-        if target is None:
-            said = f"{named(running)}: the installed binary says {text}, of which nothing is known: find out what it is"
-            yield Trouble(Finding("unknown_version", said, seen=tuple(running)))
-            continue
-        parsed.append(target)
-        yield from map(Trouble, _judge.judge_target(policy, target))
-        yield from map(Trouble, _judge.judge_bad_release(policy, target, _assets.used(situation)))
-        yield from map(Trouble, _judge.judge_way(policy, running, target))
-    runs = [version for version in (_versions.parse_or_none(s.facts.version) for s in situation.servers) if version]
-    # Where no version is changed, what exists is served by what runs.
-    lowest = min(parsed) if parsed else max(runs, default=None)
-    if lowest:
-        yield from _assets.judge(situation, policy, lowest, refuse_r1=refuse_r1)
-        yield from _gateways.judge(situation, lowest)
-    yield from _cluster.judge(_plan.without_wedge(situation))
-    yield from _nodes.judge(situation, None)
 
 
 def reasons(facts: ServerFacts, node: Mapping[str, Any] | None, *, every: bool) -> tuple[str, ...]:

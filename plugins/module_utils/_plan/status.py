@@ -12,8 +12,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import findings as _findings
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import plan as _plan
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import restart as _restart
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import planner as _planner
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import nodes as _nodes
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
@@ -99,11 +98,11 @@ def status(
 
 def _ways(situation: Situation, policy: Policy, roll: Roll, inventory: Sequence[str], group: str) -> dict[str, Way]:
     if roll.restart:
-        plan = _restart.make_plan(situation, policy, waive=roll.waive)
+        plan = _planner.plan_restart(situation, policy, waive=roll.waive)
         return {"finish": Way(_command(RESTART, "", roll.waive, inventory, group), plan.settled.refusals)}
 
     def way(version: str, waive: Sequence[str]) -> Way:
-        plan = _plan.make_plan(situation, version, policy, waive=waive)
+        plan = _planner.plan_upgrade(situation, version, policy, waive=waive)
         return Way(_command(UPGRADE, version, waive, inventory, group), plan.settled.refusals)
 
     running = {server.host: server.facts.version for server in situation.servers}

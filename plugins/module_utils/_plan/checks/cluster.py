@@ -12,6 +12,7 @@ from typing import Collection, Container, Iterable, Iterator, Sequence
 from ansible_collections.natsops.cluster.plugins.module_utils._core.text import listed, named
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import client_balance as _client_balance
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import diverged as _diverged
+from ansible_collections.natsops.cluster.plugins.module_utils._judge import feature_wedge as _feature_wedge
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import quorum as _quorum
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.health import Missing
@@ -28,6 +29,7 @@ _MAX_LAG = 100
 
 def judge(situation: Situation) -> Iterator[Trouble]:
     """Every reason that lies in the cluster. No waiver is offered of what could cost a majority."""
+    situation = _without_wedge(situation)
     troubles = list(_judge(situation))
     weakened = any(trouble.finding.name in _WEAKENED for trouble in troubles)
     if not (weakened and (_silent_hosts(situation) or _quorum.at_risk(situation.readings, max_lag=_MAX_LAG))):
@@ -362,3 +364,15 @@ def _of_a_turn(situation: Situation, reading: Reading, missing: Missing) -> bool
 
 def _is(names: Iterable[str]) -> str:
     return "is" if len(list(names)) == 1 else "are"
+
+
+def _without_wedge(situation: Situation) -> Situation:
+    """The situation without what the wedge explains, which is told as the wedge."""
+    labels = [asset.label for asset, _unused in _feature_wedge.wedged(situation.readings)]
+    if not labels:
+        return situation
+    verdicts = tuple(
+        v.only(lambda missing: not any(_feature_wedge.is_about(missing.subject, label) for label in labels))
+        for v in situation.verdicts
+    )
+    return replace(situation, verdicts=verdicts)

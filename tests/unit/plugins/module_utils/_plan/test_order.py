@@ -7,7 +7,8 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.order import parse
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
@@ -20,7 +21,7 @@ LEADER = "n2"  # of the recorded cluster
 
 
 def plan_in(order: tuple[tuple[str, ...], ...], readings: list[Reading] | None = None, **nodes: Any) -> Plan:
-    return make_plan(Situation.of(readings or cluster(), nodes), "2.15.2", _judge.load(), order=order)
+    return plan_upgrade(Situation.of(readings or cluster(), nodes), "2.15.2", _judge.load(), order=order)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _text
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, make_plan, most_nodes
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, most_nodes
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._read import facts as _facts
@@ -39,7 +40,7 @@ def silent(name: str) -> dict[str, Any]:
 
 def plan_of(servers: list[dict[str, Any]], version: str = "2.14.7", *waive: str, **nodes: Any) -> Plan:
     situation = Situation(tuple(map(_facts.reading_of, servers)), (), nodes)
-    return make_plan(situation, version, POLICY, waive=["unlisted_server", *waive])
+    return plan_upgrade(situation, version, POLICY, waive=["unlisted_server", *waive])
 
 
 def names(plan: Plan) -> list[str]:
@@ -222,7 +223,7 @@ def test_what_is_left_out_is_neither_a_server_that_answers_nor_one_whose_turn_br
 def test_a_healthy_recorded_cluster_is_planned_with_what_each_step_costs(version: str) -> None:
     readings = [replace(reading, assets=()) for reading in read(version)]
     target = {"2.10.26": "2.11.17", "2.11.11": "2.12.15", "2.12.8": "2.14.7", "2.14.6": "2.14.7", "2.15.1": "2.15.2"}[version]
-    plan = make_plan(Situation.of(readings), target, POLICY)
+    plan = plan_upgrade(Situation.of(readings), target, POLICY)
     assert names(plan) == []
     assert sorted(plan.order) == ["n1", "n2", "n3"]
     leaders = [step.host for step in plan.steps if step.leader]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import planner as _planner
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import restart as _restart
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import nodes as _nodes
@@ -25,7 +26,7 @@ def node(**other: Any) -> dict[str, Any]:
 def restart_of(*, version: str = RUNNING, digest: str = DIGEST, options: dict[str, Any] | None = None, **nodes: Any) -> Plan:
     readings = with_facts(cluster(version=version), config_digest=digest, config_load_time=LOADED)
     found_out = {name: node(binary_version=version) for name in NAMES} | nodes
-    return _restart.make_plan(Situation.of(readings, found_out), POLICY, **options or {})
+    return _planner.plan_restart(Situation.of(readings, found_out), POLICY, **options or {})
 
 
 def why(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -83,10 +84,10 @@ def test_a_file_that_was_replaced_under_a_container_counts_whatever_its_time_but
 def test_a_node_that_was_not_looked_at_is_left_alone_and_said_to_be() -> None:
     readings = with_facts(cluster(), config_digest=DIGEST)
     situation = Situation.of(readings, {"n1": node(), "n3": node(config_digest=OTHER)})
-    plan = _restart.make_plan(situation, POLICY)
+    plan = _planner.plan_restart(situation, POLICY)
     assert (plan.order, plan.done) == (("n3",), ("n1",))
     assert "  n1 needs no restart; n2 not looked at" in _text.lines(plan)
-    assert set(_restart.make_plan(situation, POLICY, every=True).order) == {"n1", "n2", "n3"}
+    assert set(_planner.plan_restart(situation, POLICY, every=True).order) == {"n1", "n2", "n3"}
 
 
 def test_another_binary_on_disk_is_taken_to_its_version_and_judged_as_an_upgrade() -> None:
@@ -125,7 +126,7 @@ def test_a_reboot_wants_a_unit_that_is_started_at_boot(unit: dict[str, Any] | No
         assert f"n1: {refused}: the host would come back" in found(plan, "not_started_at_boot").message
     else:
         assert "restart and reboot" in _text.lines(plan)[0]
-        assert plan.seconds == restart_of(options={"every": True}).seconds + 3 * _restart.REBOOT_SECONDS
+        assert plan.seconds == restart_of(options={"every": True}).seconds + 3 * _planner.REBOOT_SECONDS
 
 
 def test_a_turn_that_broke_off_is_taken_up_first_with_its_server_down_or_started() -> None:
@@ -133,7 +134,7 @@ def test_a_turn_that_broke_off_is_taken_up_first_with_its_server_down_or_started
     plan = restart_of(n2=broken)
     assert (plan.order, plan.steps[0].resumes) == (("n2",), "starting")
     readings = silent(with_facts(cluster(), config_digest=DIGEST), "n2")
-    plan = _restart.make_plan(Situation.of(readings, {"n1": node(), "n2": broken, "n3": node()}), POLICY)
+    plan = _planner.plan_restart(Situation.of(readings, {"n1": node(), "n2": broken, "n3": node()}), POLICY)
     assert (plan.order, plan.steps[0].away, plan.steps[0].to, refusals(plan)) == (("n2",), True, RUNNING, [])
 
 
@@ -162,7 +163,7 @@ def test_a_reboot_of_a_host_of_containers_cannot_be_waived() -> None:
 
 def test_a_server_that_does_not_answer_is_left_out_where_that_is_waived() -> None:
     readings = with_facts(silent(cluster(), "n2"), config_digest=DIGEST, config_load_time=LOADED)
-    plan = _restart.make_plan(
+    plan = _planner.plan_restart(
         Situation.of(readings, {name: node() for name in NAMES}), POLICY, every=True, waive=["missing_server", "degraded_group"]
     )
     assert (sorted(plan.order), plan.done, plan.left_out) == (["n1", "n3"], (), ("n2",))

@@ -7,7 +7,7 @@ from typing import Any, Sequence
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.status import status
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Health, HealthError, Reading
@@ -154,13 +154,13 @@ def test_of_two_nodes_the_printed_commands_are_not_refused_because_the_other_one
     assert list(state["commands"]) == ["finish", "take_back"]
     situation = Situation.of(two_without_jetstream(), {"n2": node})
     for version in ("2.15.1", "2.15.2"):
-        plan = make_plan(situation, version, POLICY)
+        plan = plan_upgrade(situation, version, POLICY)
         assert (refusals(plan), plan.order[0]) == ([], "n2")
 
 
 def test_a_server_that_is_alone_is_so_though_a_turn_of_another_cluster_broke_off() -> None:
     node = journal("switching", data={"cluster": "another"})
-    assert refusals(make_plan(Situation.of(two_without_jetstream(), {"n2": node}), "2.15.2", POLICY)) == ["single_server"]
+    assert refusals(plan_upgrade(Situation.of(two_without_jetstream(), {"n2": node}), "2.15.2", POLICY)) == ["single_server"]
 
 
 def test_what_has_to_be_well_first_is_said_before_the_commands() -> None:

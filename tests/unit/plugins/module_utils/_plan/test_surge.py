@@ -12,7 +12,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._config import tre
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import status as _status
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import surge as _surge
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _text
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Surge
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Health, Reading
 from tests.unit.situations import (
@@ -54,7 +55,7 @@ def plan_with(*temporary: Surge, readings: list[Reading] | None = None, target: 
     readings = cluster() if readings is None else readings
     known = {reading.name: node() for reading in readings}
     situation = replace(Situation.of(readings, {**known, **nodes}), surge=temporary)
-    return make_plan(situation, target, POLICY)
+    return plan_upgrade(situation, target, POLICY)
 
 
 def beside(readings: list[Reading]) -> list[Reading]:

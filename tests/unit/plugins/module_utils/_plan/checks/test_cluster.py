@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.health import Missing
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._values import peers as _peers
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import META_GROUP, Health, HealthError, Reading
@@ -43,7 +43,7 @@ def test_a_healthy_cluster_is_not_refused_and_nothing_is_warned_of() -> None:
 
 
 def test_clients_cannot_be_asked_to_move_without_a_system_account() -> None:
-    plan = make_plan(replace(Situation.of(cluster()), asks_without_account=True), TARGET, POLICY)
+    plan = plan_upgrade(replace(Situation.of(cluster()), asks_without_account=True), TARGET, POLICY)
     assert refusals(plan) == ["rebalance_account"]
     assert "nats_upgrade_system_account" in found(plan, "rebalance_account").message
 

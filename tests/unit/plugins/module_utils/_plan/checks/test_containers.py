@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import restart as _restart
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import planner as _planner
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from tests.unit.situations import POLICY, changed, cluster, found, plan_of, refusals, warnings, with_facts
 
@@ -67,7 +67,7 @@ def test_a_container_that_a_unit_starts_again_is_refused_with_what_to_do() -> No
 def test_a_restart_leaves_the_data_in_a_container_of_docker_where_they_are() -> None:
     of_docker = {**node(data_paths=[], wanted_image=""), "unit": None}
     of_podman = {**of_docker, "unit": {"name": "container-nats.service", "enabled": "enabled"}}
-    plan = _restart.make_plan(Situation.of(READINGS, {"n1": of_docker, "n3": of_podman}), POLICY, every=True)
+    plan = _planner.plan_restart(Situation.of(READINGS, {"n1": of_docker, "n3": of_podman}), POLICY, every=True)
     assert (refusals(plan), found(plan, "no_data_volume").seen) == (["no_data_volume"], ("n3",))
 
 

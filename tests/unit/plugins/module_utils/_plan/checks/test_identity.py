@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import NOT_WAIVABLE, Finding
-from ansible_collections.natsops.cluster.plugins.module_utils._plan import restart as _restart
+from ansible_collections.natsops.cluster.plugins.module_utils._plan import planner as _planner
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
@@ -200,5 +200,5 @@ def test_a_restart_is_judged_by_the_same() -> None:
         for r in cluster()
     }
     nodes["n1"]["next_start"]["server_name"] = "nats-1"
-    plan = _restart.make_plan(Situation.of(with_facts(cluster(), config_digest="a"), nodes), POLICY, waive=[PENDING])
+    plan = _planner.plan_restart(Situation.of(with_facts(cluster(), config_digest="a"), nodes), POLICY, waive=[PENDING])
     assert (refusals(plan), plan.order[0]) == ([PENDING], "n1")

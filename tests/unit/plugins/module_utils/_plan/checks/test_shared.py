@@ -6,7 +6,8 @@ from typing import Any, Mapping, Sequence
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation, Surge
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Reading
 from tests.unit.situations import POLICY, RUNNING, TARGET, cluster, found, journal, plan_of, refusals, warnings, with_facts
@@ -74,8 +75,8 @@ def test_a_temporary_server_is_a_host_of_the_run() -> None:
     situation = Situation.of(cluster(), {"n1": node(1, 77)})
     surge = Surge("spare", {"pid": 77}, "", Reading("spare", "http://spare:8222", error="connection refused"))
     with_surge = Situation(situation.readings, situation.verdicts, situation.nodes, (surge,))
-    assert "shared_binary" not in refusals(make_plan(with_surge, TARGET, POLICY))
-    assert "shared_binary" in refusals(make_plan(situation, TARGET, POLICY))
+    assert "shared_binary" not in refusals(plan_upgrade(with_surge, TARGET, POLICY))
+    assert "shared_binary" in refusals(plan_upgrade(situation, TARGET, POLICY))
 
 
 def test_servers_of_several_clusters_with_one_binary_are_refused() -> None:

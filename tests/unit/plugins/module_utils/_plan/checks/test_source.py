@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from tests.unit.plugins.module_utils._plan.checks.test_containers import READINGS, node
 from tests.unit.situations import POLICY, RUNNING, TARGET, cluster, found, refusals, warnings
@@ -17,7 +18,7 @@ DIGEST = f"nats@sha256:{'0' * 64}"
 
 def plan_of(source: dict[str, Any], *waive: str, target: str = TARGET, **nodes: Any) -> Plan:
     readings = READINGS if nodes else cluster()
-    return make_plan(Situation.of(readings, nodes), target, POLICY, waive=waive, source=source)
+    return plan_upgrade(Situation.of(readings, nodes), target, POLICY, waive=waive, source=source)
 
 
 def test_a_hash_that_comes_over_plain_http_refuses_the_plan_and_can_be_waived() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import text as _text
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan, make_plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Plan
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.planner import plan_upgrade
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Situation
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._read import facts as _facts
@@ -20,7 +21,7 @@ def server(name: str, version: str, cluster: str = "lab", leader: str = "n1") ->
 
 def down(servers: list[dict[str, Any]], target: str = "2.14.6", **nodes: Any) -> Plan:
     situation = Situation(tuple(map(_facts.reading_of, servers)), (), nodes)
-    return make_plan(situation, target, POLICY, waive=["unlisted_server", "downgrade"])
+    return plan_upgrade(situation, target, POLICY, waive=["unlisted_server", "downgrade"])
 
 
 @pytest.mark.parametrize("leader", ["n1", "n2", "n3"])
