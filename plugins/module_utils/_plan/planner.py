@@ -88,7 +88,7 @@ def plan_upgrade(
     except NatsError as exc:
         waived = _findings.require_known(waive)
         message = str(exc).replace("refused: ", "", 1)
-        settled = _findings.settle([Finding("not_exact", message, waivable=False)], waived)
+        settled = _findings.settle([Finding("not_exact", message)], waived)
         return Plan(version, (), (), {}, (), settled, (), (), (), {})
     return make_plan(situation, policy, Upgrade(target, source or {}), waive=waive, refuse_r1=refuse_r1, order=order)
 

@@ -9,7 +9,6 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core import versions as _versions
 from ansible_collections.natsops.cluster.plugins.module_utils._core.text import named
-from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import Finding
 from ansible_collections.natsops.cluster.plugins.module_utils._plan import surge as _surge
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import assets as _assets
@@ -17,7 +16,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks impor
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import gateways as _gateways
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import nodes as _nodes
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Step
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, Trouble, written_since
 from ansible_collections.natsops.cluster.plugins.module_utils._policy import judge as _judge
 from ansible_collections.natsops.cluster.plugins.module_utils._policy.judge import Policy
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import ServerFacts
@@ -107,7 +106,7 @@ def _reasons(facts: ServerFacts, node: Mapping[str, Any]) -> Iterator[str]:
     installed = node.get("binary_version")
     if installed and installed != facts.version:
         yield f"{installed} is installed and does not run yet"
-    digest, modified = node.get("config_digest"), node.get("config_modified")
+    digest = node.get("config_digest")
     if not node.get("config_path"):
         return
     if facts.config_digest and digest:
@@ -116,9 +115,9 @@ def _reasons(facts: ServerFacts, node: Mapping[str, Any]) -> Iterator[str]:
     elif (node.get("container") or {}).get("config_replaced"):
         # Whatever its times are: the container goes on with the file that was there before, also when its server reloads.
         yield "its configuration was changed"
-    elif not facts.config_load_time or not modified:
+    elif not facts.config_load_time or not node.get("config_modified"):
         yield "nobody can tell whether its configuration was changed"
-    elif _health.is_later(modified, facts.config_load_time):
+    elif written_since(facts, node):
         # A server before 2.11 does not say what it has loaded, only when.
         yield "its configuration was written after it was loaded"
 

@@ -39,6 +39,12 @@ def is_meta_leader(server: Server) -> bool:
     return bool(server.facts.meta_leader) and server.facts.meta_leader == server.facts.server_name
 
 
+def written_since(facts: ServerFacts, node: Mapping[str, Any]) -> bool:
+    """Whether the configuration on a node was written after its server has read it, as far as times tell."""
+    modified = str(node.get("config_modified") or "")
+    return bool(modified) and _health.is_later(modified, facts.config_load_time or facts.start)
+
+
 @dataclass(frozen=True)
 class Surge:
     """A temporary server: its host, what was found out there (or why nothing was), and a reading, silent where it does not run.

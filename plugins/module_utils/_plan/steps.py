@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Sequence
 
-from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import assets as _assets
 from ansible_collections.natsops.cluster.plugins.module_utils._plan.plan import Step
-from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import Server, Situation, is_meta_leader
-from ansible_collections.natsops.cluster.plugins.module_utils._values.server import ServerFacts
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.situation import (
+    Server,
+    Situation,
+    is_meta_leader,
+    written_since,
+)
 
 # What a node takes besides its clients: hold, swap, start, two gates. Measured with the demo, 2 cores, local connection.
 STEP_SECONDS = 9.0
@@ -41,14 +44,9 @@ def step_of(situation: Situation, server: Server, to: str, yields_to: tuple[str,
         seconds=STEP_SECONDS + (LEADERS_SECONDS if leads else 0.0) + drain,
         resumes=str(situation.journal(server.host).get("step", "")) if resumes else "",
         away=resumes and bool(health and health.draining_or_starting),
-        stale=resumes and _is_stale(server.facts, situation.nodes.get(server.host) or {}),
+        stale=resumes and written_since(server.facts, situation.nodes.get(server.host) or {}),
         yields_to=yields_to,
     )
-
-
-def _is_stale(facts: ServerFacts, node: Mapping[str, Any]) -> bool:
-    modified = node.get("config_modified")
-    return bool(modified) and _health.is_later(str(modified), facts.config_load_time or facts.start)
 
 
 def _lame_duck(situation: Situation, host: str) -> tuple[float, float]:
