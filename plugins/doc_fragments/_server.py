@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the natsops maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Options that name the server's process on a node; the spec is SERVER_SPEC in module_utils/_node/facts.py."""
+"""Options that name the server's process on a node; the spec is SERVER_SPEC in module_utils/_node/supervisor.py."""
 
 from __future__ import annotations
 

@@ -112,6 +112,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._artifact import b
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact.proofs import Proofs
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 from ansible_collections.natsops.cluster.plugins.module_utils._state import files as _files
 
 
@@ -178,9 +179,9 @@ def main() -> None:
             "sha256": {"type": "str"},
             "keep_versions": {"type": "int", "default": 2},
             "state_dir": {"type": "path", "default": _files.FOLDER},
-            **_facts.OPTIONAL_SPEC,
+            **_supervisor.OPTIONAL_SPEC,
         },
-        mutually_exclusive=[tuple(_facts.OPTIONAL_SPEC)],
+        mutually_exclusive=[tuple(_supervisor.OPTIONAL_SPEC)],
         supports_check_mode=True,
     )
     params = module.params

@@ -72,6 +72,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._host import config_check as _config_check
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 
 
 def main() -> None:
@@ -80,9 +81,9 @@ def main() -> None:
         argument_spec={
             "binary": {"type": "path", "required": True},
             "config_path": {"type": "path", "required": True},
-            **_facts.OPTIONAL_SPEC,
+            **_supervisor.OPTIONAL_SPEC,
         },
-        mutually_exclusive=[tuple(_facts.OPTIONAL_SPEC)],
+        mutually_exclusive=[tuple(_supervisor.OPTIONAL_SPEC)],
         supports_check_mode=True,
     )
     params = module.params

@@ -1,13 +1,13 @@
 #!/usr/bin/python
 # SPDX-FileCopyrightText: 2026 the natsops maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Make a node ready for another image of its NATS server, hold its container's restarts, or put the old container back."""
+"""Make a node ready for another image of its NATS server, or put the old container back."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nats_container
-short_description: Stage an image for a NATS container, hold its restarts, or put the old container back
+short_description: Stage an image for a NATS container, or put the old container back
 version_added: "0.1.0"
 description:
   - Works on containers of the docker engine of this host, by its client and its socket. Draining a server and having the new
@@ -16,21 +16,15 @@ description:
     it accept O(config_path) with the mounts, the environment and the user of the running container, in a container of its own
     without a network, which is removed again. Without O(image) it asks the image that a restart starts anyhow, the one that the
     container has or that the unit names, also in check mode, and fetches nothing.
-  - V(held) sets the restart policy to C(no), after writing the one that it was to C(container.json) in O(state_dir). Measured
-    with docker 20.10, a server that drains by a signal that docker has not sent is restarted with C(always) and
-    C(unless-stopped).
-  - V(released) gives the policy back, to whatever container has the name by then.
-  - V(started) starts the container, V(ended) ends what runs in it and does not come up.
   - V(put_back) gives the name back to the container that was replaced, and removes the one that took its place. It fails where
     no container is kept, and the one that has the name is of O(image).
   - With O(service) instead of O(container), it is a container that a systemd unit runs by C(podman run). V(staged) is the same
-    then, V(put_back) gives the unit the file back that M(natsops.cluster.nats_swap) has changed, and V(released) removes the
-    copy of it with O(remove_previous). The other states are those of the unit, for M(natsops.cluster.nats_unit_hold) and others.
+    then, and V(put_back) gives the unit the file back that M(natsops.cluster.nats_swap) has changed.
 options:
   state:
     description: What to do.
     type: str
-    choices: [staged, held, released, started, ended, put_back]
+    choices: [staged, put_back]
     required: true
   container:
     description: Name of the container. Needed unless O(service) is given.
@@ -51,14 +45,6 @@ options:
   config_path:
     description: Configuration file in the container. Without it, nothing is asked of the configuration.
     type: str
-  remove_previous:
-    description: Whether V(released) removes the container, or the unit file, that was replaced, because the server is back.
-    type: bool
-    default: false
-  state_dir:
-    description: Folder on the node that the restart policy is remembered in. Each server needs a folder of its own.
-    type: path
-    default: /var/lib/natsops
 extends_documentation_fragment:
   - natsops.cluster._attributes
 author: The natsops maintainers (@natsops)
@@ -89,15 +75,6 @@ digest:
   description: Digest of the configuration as it is mounted now, as the server tells it from 2.11 on; else empty.
   type: str
   returned: with O(state=staged)
-restart:
-  description: The restart policy of the container now.
-  type: str
-  returned: with O(state=held)
-removed:
-  description: Containers, or paths of unit files, that were removed.
-  type: list
-  elements: str
-  returned: with O(state=released)
 refusal:
   description: V(no_image), V(wrong_image) or V(config).
   type: str
@@ -109,56 +86,31 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
+from ansible_collections.natsops.cluster.plugins.module_utils._container import podman as _podman
+from ansible_collections.natsops.cluster.plugins.module_utils._container import stage as _stage
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._state import files as _files
 
 
 def act(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """Do it, or in check mode say whether it would change anything."""
-    state, name, folder = params["state"], params["container"], params["state_dir"]
-    if state == "staged":
-        return _docker.stage(params, check_mode=check_mode)
+    if params["state"] == "staged":
+        return _stage.stage(params, check_mode=check_mode)
     if params["service"]:
-        return _act_on_unit(params, check_mode=check_mode)
-    if state == "held":
-        return _docker.hold(name, folder, check_mode=check_mode)
-    if state == "released":
-        return _docker.release(name, folder, remove_previous=params["remove_previous"], check_mode=check_mode)
-    if state == "started":
-        return _docker.start(name, check_mode=check_mode)
-    if state == "ended":
-        return _docker.end(name, check_mode=check_mode)
-    return _docker.put_back(name, params["image"], check_mode=check_mode)
-
-
-def _act_on_unit(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    # Here and not above: a module on a node compiles whatever it imports each time it runs.
-    from ansible_collections.natsops.cluster.plugins.module_utils._container import podman as _podman
-
-    if params["state"] == "put_back":
         return _podman.put_back(params["service"], params["image"], check_mode=check_mode)
-    if params["state"] == "released":
-        return _podman.release(params["service"], remove_previous=params["remove_previous"], check_mode=check_mode)
-    raise NatsError(f"{params['state']} is done to the unit {params['service']} itself, and not by this module")
+    return _docker.put_back(params["container"], params["image"], check_mode=check_mode)
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "state": {
-                "type": "str",
-                "choices": ["staged", "held", "released", "started", "ended", "put_back"],
-                "required": True,
-            },
+            "state": {"type": "str", "choices": ["staged", "put_back"], "required": True},
             "container": {"type": "str"},
             "service": {"type": "str"},
             "image": {"type": "str"},
             "image_file": {"type": "path"},
             "version": {"type": "str"},
             "config_path": {"type": "str"},
-            "remove_previous": {"type": "bool", "default": False},
-            "state_dir": {"type": "path", "default": _files.FOLDER},
         },
         mutually_exclusive=[("container", "service")],
         required_one_of=[("container", "service")],

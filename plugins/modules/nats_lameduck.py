@@ -75,15 +75,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._node import drain as _drain
-from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**_facts.SERVER_SPEC, **_drain.SPEC},
-        mutually_exclusive=[_facts.SERVER],
-        required_one_of=[_facts.SERVER],
+        argument_spec={**_supervisor.SERVER_SPEC, **_drain.SPEC},
+        mutually_exclusive=[_supervisor.SERVER],
+        required_one_of=[_supervisor.SERVER],
         supports_check_mode=True,
     )
     try:

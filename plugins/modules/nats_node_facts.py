@@ -280,8 +280,8 @@ ansible_facts:
           type: dict
         hold:
           description: >-
-            Whether M(natsops.cluster.nats_unit_hold) holds the automatic restart of the unit, or
-            M(natsops.cluster.nats_container) that of the container; false without either. With O(state_dir).
+            Whether M(natsops.cluster.nats_service) holds the automatic restart of the unit, or
+            that of the container; false without either. With O(state_dir).
           type: bool
         package_guard:
           description: >-
@@ -294,13 +294,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            **_facts.SERVER_SPEC,
+            **_supervisor.SERVER_SPEC,
             "as_facts": {"type": "bool", "default": True},
             "host": {"type": "str"},
             "binary_path": {"type": "path"},
@@ -315,8 +316,8 @@ def main() -> None:
             "waive": {"type": "list", "elements": "str", "default": []},
             "fingerprint_key": {"type": "str", "no_log": True},
         },
-        mutually_exclusive=[_facts.SERVER],
-        required_one_of=[_facts.SERVER],
+        mutually_exclusive=[_supervisor.SERVER],
+        required_one_of=[_supervisor.SERVER],
         supports_check_mode=True,
     )
     try:

@@ -113,6 +113,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact import package as _package
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 
 WORK = {"staged": _package.stage, "installed": _package.install, "reverted": _package.revert}
 NEEDED = ["path", "version", "running_version"]
@@ -136,7 +137,7 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": [*WORK, "released"], "required": True},
             **_package.SPEC,
-            **_facts.SERVER_SPEC,
+            **_supervisor.SERVER_SPEC,
         },
         mutually_exclusive=[SERVER],
         required_if=[("state", state, NEEDED) for state in WORK] + [("state", state, SERVER, True) for state in WORK],

@@ -178,16 +178,16 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._node import drain as _drain
-from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 from ansible_collections.natsops.cluster.plugins.module_utils._node import replacement as _replacement
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={**_facts.SERVER_SPEC, **_drain.SPEC, **_drain.TURN_SPEC, **_replacement.SPEC},
-        mutually_exclusive=[_facts.SERVER, _replacement.ONE_START, ("path", "install_argv", "image")],
-        required_one_of=[_facts.SERVER, (*_replacement.ONE_START, "container")],
+        argument_spec={**_supervisor.SERVER_SPEC, **_drain.SPEC, **_drain.TURN_SPEC, **_replacement.SPEC},
+        mutually_exclusive=[_supervisor.SERVER, _replacement.ONE_START, ("path", "install_argv", "image")],
+        required_one_of=[_supervisor.SERVER, (*_replacement.ONE_START, "container")],
         required_together=[_drain.TURN, _replacement.STAGED],
         supports_check_mode=True,
     )

@@ -13,10 +13,12 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
 from ansible_collections.natsops.cluster.plugins.module_utils._container import engine as _engine
+from ansible_collections.natsops.cluster.plugins.module_utils._container import stage as _stage
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._node import drain as _drain
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 from ansible_collections.natsops.cluster.plugins.module_utils._node import replacement as _replacement
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 from tests.lab import engine
 from tests.lab.docker import PREFIX, docker, labels, remove, remove_leftovers, run
 from tests.lab.processes import wait_until
@@ -63,7 +65,7 @@ def image_of(name: str) -> str:
 
 
 def swap(name: str, **given: Any) -> dict[str, Any]:
-    specs = {**_facts.SERVER_SPEC, **_drain.SPEC, **_drain.TURN_SPEC, **_replacement.SPEC}
+    specs = {**_supervisor.SERVER_SPEC, **_drain.SPEC, **_drain.TURN_SPEC, **_replacement.SPEC}
     params = {option: spec.get("default") for option, spec in specs.items()}
     params.update({"container": name, "image": server_image(NEW), "timeout_seconds": 20.0, **given})
     return _drain.swap(params, _replacement.of(params), check_mode=False)
@@ -163,7 +165,7 @@ def stage(name: str, **given: Any) -> dict[str, Any]:
         "version": NEW,
         "config_path": "/nats-server.conf",
     }
-    return _docker.stage({**params, **given}, check_mode=False)
+    return _stage.stage({**params, **given}, check_mode=False)
 
 
 def test_an_image_by_digest_is_pulled_proven_and_started(name: str, tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ case "$1" in
       sed -i -e 's/^Restart=.*/Restart=no/' -e "s|^DropInPaths=.*|DropInPaths=$drop_in|" loaded
     done ;;
   start) echo "started $2"; exit "$(cat code 2>/dev/null || echo 0)" ;;
+  kill)
+    kill -s "${{3#--signal=SIG}}" "$(sed -n 's/^MainPID=//p' loaded)"
+    sed -i -e 's/^ActiveState=.*/ActiveState=inactive/' -e 's/^MainPID=.*/MainPID=0/' loaded written ;;
 esac
 """
 UNIT = {

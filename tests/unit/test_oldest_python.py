@@ -28,23 +28,27 @@ def play(folder: Path, cluster: LoopbackCluster) -> Results:
     node, url = cluster.nodes["n1"], cluster.monitor_url("n1")
     path, archive = install(folder / "nats-server", OLD), release(folder)
     versions = {"path": str(path), "running_version": OLD, "version": NEW}
-    found = {"pid": "{{ nats_node.pid }}", "start_ticks": "{{ nats_node.start_ticks }}"}
     state = {"state_dir": str(folder / "state"), "run_id": "r1"}
-    log = folder / "nats.log"
+    log, pid_file = folder / "nats.log", {"pid_file": str(node.pid_file)}
     log.write_text("ready\nstopped\n", encoding="utf-8")
     asked: dict[str, dict[str, Any]] = {
         "nats_lock": {"state": "acquired", **state},
         "nats_journal": {"state": "began", "target": NEW, "old_version": OLD, **state},
         "nats_version_facts": {"probe_from": "node", "monitor_url": url},
         "nats_health_wait": {"probe_from": "node", "monitor_url": url, "version": NEW},
-        "nats_node_facts": {"pid_file": str(node.pid_file), "state_dir": state["state_dir"]},
-        "nats_config_check": {"binary": str(node.binary), "config_path": str(node.config), "pid": found["pid"]},
-        "nats_log_tail": {"paths": [str(log)], "uid": "{{ nats_node.uid }}", "lines": 1},
-        "nats_process": {"state": "stopped", **found},
+        "nats_node_facts": {**pid_file, "state_dir": state["state_dir"]},
+        "nats_config_check": {"binary": str(node.binary), "config_path": str(node.config), "pid": "{{ nats_node.pid }}"},
+        "nats_service": {
+            "state": "log",
+            "pid_file": str(node.pid_file),
+            "output_path": str(log),
+            "uid": "{{ nats_node.uid }}",
+            "lines": 1,
+        },
         "nats_binary": {"state": "staged", **versions, "archive": str(archive), "sha256": hash_of(archive)},
-        "nats_lameduck": {"pid_file": str(node.pid_file), "monitor_url": url},
+        "nats_lameduck": {**pid_file, "monitor_url": url},
     }
-    tasks = [task_of(name, args, check_mode=name == "nats_process") for name, args in asked.items()]
+    tasks = [task_of(name, args) for name, args in asked.items()]
     kept = folder / "results.json"
     given = {name: f"{{{{ result_{name} }}}}" for name in asked}
     tasks.append({"ansible.builtin.copy": {"content": "{{ results | to_json }}", "dest": str(kept)}, "vars": {"results": given}})
@@ -58,12 +62,11 @@ def play(folder: Path, cluster: LoopbackCluster) -> Results:
     return results
 
 
-def task_of(name: str, args: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+def task_of(name: str, args: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         f"natsops.cluster.{name}": args,
         "register": f"result_{name}",
-        "check_mode": check_mode,
         "ignore_errors": True,
     }
 
@@ -105,11 +108,7 @@ def test_a_configuration_is_checked(on: str, results: Results) -> None:
 
 
 def test_the_end_of_a_file_is_read(on: str, results: Results) -> None:
-    assert results["nats_log_tail"]["stdout"] == "stopped", on
-
-
-def test_a_check_of_stopping_finds_the_process(on: str, results: Results) -> None:
-    assert (results["nats_process"]["changed"], results["nats_process"]["signals"]) == (True, []), on
+    assert results["nats_service"]["stdout"] == "stopped", on
 
 
 def test_a_version_is_staged(on: str, results: Results) -> None:

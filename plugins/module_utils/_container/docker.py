@@ -9,7 +9,7 @@ is taken up: NAME is the server, NAME-natsops-next the successor, NAME-natsops-p
 from __future__ import annotations
 
 import signal
-from typing import Any, Callable, Mapping
+from typing import Any, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._container import compose as _compose
 from ansible_collections.natsops.cluster.plugins.module_utils._container import docker_units as _docker_units
@@ -67,11 +67,6 @@ def lame_duck(name: str, process: Process) -> bool:
     return _process.send(process, signal.SIGUSR2)
 
 
-def root_of(process: Process | None) -> str:
-    """Where the files of a process in a container are, seen from the host."""
-    return str(_process.PROC / str(process.pid) / "root") if process else ""
-
-
 def facts(name: str, wanted_image: str | None) -> dict[str, Any] | None:
     """What of a container bears on an upgrade; of one that is being replaced, what it was."""
     container = _engine.inspect(name) or _engine.inspect(previous_name(name))
@@ -103,126 +98,18 @@ def policy_text(policy: Mapping[str, Any]) -> str:
     return f"{name}:{count}" if name == "on-failure" and count else str(name)
 
 
-def stage(params: Mapping[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Have the image on the node, prove its version, and have it accept the deployed configuration.
-
-    Without C(image) it is the one that a restart starts anyhow: nothing is fetched then, and check mode asks it too.
-    """
-    given, service = params["image"], params.get("service")
-    program = _engine.PODMAN if service else _engine.DOCKER
-    reference = given or _image_of_a_restart(params)
-    result: dict[str, Any] = {"changed": False, "image": reference, "said": "", "digest": ""}
-    if given:
-        result["changed"] = _engine.image(reference, program) is None
-        if check_mode:
-            return {**result, "said": "not checked until staged"}
-        if result["changed"]:
-            _fetch(reference, params["image_file"], program)
-    if service:
-        # Here and not above: a module on a node compiles whatever it imports each time it runs.
-        from ansible_collections.natsops.cluster.plugins.module_utils._container import podman as _podman
-
-        running, ask = _podman.asker(service, reference)
-    else:
-        running, ask = _asker(params["container"], reference)
-    said = ask(["--version"])
-    version = said.stdout.split()[-1].lstrip("v") if said.returncode == 0 and "nats-server" in said.stdout else ""
-    if not version or version != (params["version"] or version):
-        what = f"nats-server {version}" if version else f"no nats-server that answers --version: {_words(said)}"
-        raise _wrong_image(params, reference, what)
-    if params["config_path"] and running:
-        result.update(_config_checked(params, version, reference, ask))
-    return result
-
-
-def _image_of_a_restart(params: Mapping[str, Any]) -> str:
-    """Docker starts the same container again, whatever its tag names by now; a unit of podman makes another one, of the tag."""
-    if not params.get("service"):
-        return str(find(params["container"])[1]["Image"])
-    from ansible_collections.natsops.cluster.plugins.module_utils._container import podman as _podman
-
-    return _podman.image_of(_process.systemctl_show(params["service"]))
-
-
-def _wrong_image(params: Mapping[str, Any], reference: str, what: str) -> NatsError:
-    if params["image"]:
-        return NatsError(
-            f"the image {reference} holds {what}, and not nats-server {params['version']}: nothing was touched. Set "
-            "nats_upgrade_image to an image of that version",
-            refusal="wrong_image",
-        )
-    return NatsError(
-        f"the image {reference} of a restart holds {what}, and not nats-server {params['version']}, which runs: nothing was "
-        "touched. Upgrade to what it holds with natsops.cluster.upgrade, or give its name back to the image that runs",
-        refusal="wrong_image",
-    )
-
-
-def _config_checked(
-    params: Mapping[str, Any], version: str, reference: str, ask: Callable[[list[str]], _process.Output]
-) -> dict[str, Any]:
-    """What the server says of the configuration as it is mounted now, and the digest of that where it tells one."""
-    from ansible_collections.natsops.cluster.plugins.module_utils._host import config_check as _config_check
-
-    said = ask(["-c", params["config_path"], "-t"])
-    if said.returncode != 0:
-        where = f"unit {params['service']}" if params.get("service") else f"container {params['container']}"
-        raise NatsError(
-            f"nats-server {version} of the image {reference} refuses {params['config_path']} of {where}: "
-            f"{_words(said)}. A server that refuses its configuration does not start: mend the configuration (keys of a "
-            "newer version go in after the last node has it), and run again. Nothing was changed",
-            refusal="config",
-        )
-    return {"said": _words(said), "digest": _config_check.digest_in(said.stdout + said.stderr)}
-
-
-def _fetch(reference: str, file: str | None, program: str) -> None:
-    try:
-        if file:
-            _engine.say("load", "--input", file, timeout_seconds=_engine.LONG_SECONDS, program=program)
-        else:
-            _engine.say("pull", "--quiet", reference, timeout_seconds=_engine.LONG_SECONDS, program=program)
-    except NatsError as exc:
-        raise NatsError(
-            f"the image {reference} cannot be had: {exc}. Nothing was touched. Set nats_upgrade_image to one that this host can "
-            "pull, or nats_upgrade_image_file to a file of docker save on the controller",
-            refusal="no_image",
-        ) from exc
-    if _engine.image(reference, program) is None:
-        raise NatsError(
-            f"nats_upgrade_image_file was loaded and holds no image named {reference}: set nats_upgrade_image to the name that "
-            "was given to docker save",
-            refusal="no_image",
-        )
-
-
-def _image(reference: str) -> _engine.Inspected:
+def image_here(reference: str) -> _engine.Inspected:
     image = _engine.image(reference)
     if image is None:
         raise NatsError(f"docker has no image {reference} (any more): run again, which fetches it. Nothing was signalled")
     return image
 
 
-def _body(container: Mapping[str, Any], reference: str) -> _recreate.Body:
+def body_like(container: Mapping[str, Any], reference: str) -> _recreate.Body:
     # The image of a container stays as long as the container does.
-    body = _recreate.like(container, _image(container["Image"]), reference)
-    body["Labels"].update(_compose.labels(container, reference, _image(reference)["Id"]))
+    body = _recreate.like(container, image_here(container["Image"]), reference)
+    body["Labels"].update(_compose.labels(container, reference, image_here(reference)["Id"]))
     return body
-
-
-def _asker(name: str, reference: str) -> tuple[bool, Callable[[list[str]], _process.Output]]:
-    """Whether the server runs, and what asks an image one question in a container like the server's."""
-    found, container = find(name)
-    body, image = _body(container, reference), _image(reference)
-
-    def ask(words: list[str]) -> _process.Output:
-        return _engine.run(f"{name}-natsops-check", _recreate.asking(body, image, words))
-
-    return found.process is not None, ask
-
-
-def _words(output: _process.Output) -> str:
-    return (output.stderr.strip() or output.stdout.strip() or "(it said nothing)").replace("nats-server: ", "")
 
 
 def hold(name: str, state_dir: str, *, check_mode: bool) -> dict[str, Any]:
@@ -372,7 +259,7 @@ class Recreated:
             previous = None
         _engine.remove(self._next)
         # With both there, what has the name now is a successor that did not come up.
-        _engine.create(self._next, _body(previous or container, self._reference))
+        _engine.create(self._next, body_like(previous or container, self._reference))
 
     def switch(self) -> None:
         container = _engine.inspect(self._name)
@@ -394,4 +281,51 @@ class Recreated:
         return []
 
     def _is_new(self, container: Mapping[str, Any]) -> bool:
-        return bool(container["Image"] == _image(self._reference)["Id"])
+        return bool(container["Image"] == image_here(self._reference)["Id"])
+
+
+class Docker:
+    """The server in a container of the engine."""
+
+    contained = True
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._params, self._name = params, params["container"]
+        self.unit: dict[str, str] = {}
+
+    def find(self) -> Found:
+        return find(self._name)[0]
+
+    def container(self) -> dict[str, Any] | None:
+        return facts(self._name, self._params.get("image"))
+
+    def is_held(self) -> bool:
+        return held(self._params["state_dir"], self._name) is not None
+
+    def hold(self, *, check_mode: bool) -> dict[str, Any]:
+        return hold(self._name, self._params["state_dir"], check_mode=check_mode)
+
+    def require_held(self) -> None:
+        require_held(self._name)
+
+    def release(self, *, check_mode: bool) -> dict[str, Any]:
+        """What was replaced goes once the new one is known to be back, and not before: it is what would be put back."""
+        remove = bool(self._params["is_back"])
+        return release(self._name, self._params["state_dir"], remove_previous=remove, check_mode=check_mode)
+
+    def lame_duck(self, process: Process) -> bool:
+        return lame_duck(self._name, process)
+
+    def start(self, *, check_mode: bool) -> dict[str, Any]:
+        return start(self._name, check_mode=check_mode)
+
+    def end(self, *, check_mode: bool) -> dict[str, Any]:
+        return end(self._name, check_mode=check_mode)
+
+    def log(self) -> tuple[list[str], str | None, list[str]]:
+        """What a server says goes to its standard error, which docker keeps apart."""
+        return [], None, ["docker", "logs", "--tail", str(self._params["lines"]), self._name]
+
+    def status(self) -> dict[str, Any]:
+        """The engine was asked for the process itself."""
+        return {"changed": False}

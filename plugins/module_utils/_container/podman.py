@@ -17,6 +17,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._container import 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
 from ansible_collections.natsops.cluster.plugins.module_utils._host import start as _start
+from ansible_collections.natsops.cluster.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.natsops.cluster.plugins.module_utils._host import unit_start as _unit_start
 from ansible_collections.natsops.cluster.plugins.module_utils._host.process import Found, Output
 
@@ -232,6 +233,29 @@ def release(service: str, *, remove_previous: bool, check_mode: bool) -> dict[st
 
 def _left(service: str) -> list[str]:
     return [path for path in _files(_process.systemctl_show(service)) if os.path.exists(f"{path}{PREVIOUS}")]
+
+
+class Podman(_systemd.Systemd):
+    """The server of a unit that runs it by podman. The unit is held, started and ended as any: podman itself restarts nothing."""
+
+    contained = True
+
+    def find(self) -> Found:
+        return find(self.unit)
+
+    def container(self) -> dict[str, Any] | None:
+        return facts(self.unit, self._params.get("image"))
+
+    def release(self, *, check_mode: bool) -> dict[str, Any]:
+        """The copy of the old file goes once the new server is known to be back, or where nothing was stopped."""
+        let_go = super().release(check_mode=check_mode)
+        remove = bool(self._params["is_back"] or self._params["untouched"])
+        removed = release(self._name, remove_previous=remove, check_mode=check_mode)
+        return {**let_go, "changed": let_go["changed"] or removed["changed"], "removed": removed["removed"]}
+
+    def log(self) -> tuple[list[str], str | None, list[str]]:
+        """The journal, which outlives the container; a log file of its own is in that."""
+        return [], None, _systemd.journal(self._name, self._params["lines"])
 
 
 class Switched:

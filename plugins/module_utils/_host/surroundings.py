@@ -39,3 +39,8 @@ def environment_of(process: Process | None) -> dict[str, str]:
     except OSError:
         return {}
     return dict(entry.split("=", 1) for entry in raw.split("\0") if "=" in entry)
+
+
+def root_of(process: Process | None) -> str:
+    """Where the files of a process in a container are, seen from the host."""
+    return str(_process.PROC / str(process.pid) / "root") if process else ""

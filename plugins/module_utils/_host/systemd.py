@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 the natsops maintainers
 # SPDX-License-Identifier: Apache-2.0
-"""Hold the automatic restart of a systemd unit by a runtime drop-in."""
+"""A server that systemd runs as a unit. The automatic restart of a unit is held by a runtime drop-in."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
@@ -71,3 +72,82 @@ def release(unit: str, *, check_mode: bool) -> dict[str, Any]:
     if str(path) in after.get("DropInPaths", ""):
         raise NatsError(f"systemd still uses {path} although it is removed: run systemctl daemon-reload on the host")
     return {"changed": True, "restart": after["Restart"]}
+
+
+def start(unit: str, timeout_seconds: float) -> None:
+    """Start a unit whose server has exited."""
+    _process.wait_for_unit_end(unit, timeout_seconds)
+    _process.done(["systemctl", "start", unit], timeout_seconds=timeout_seconds)
+
+
+class Systemd:
+    """The server of a unit. C(unit) are its properties."""
+
+    contained = False
+
+    def __init__(self, params: Mapping[str, Any], unit: dict[str, str]) -> None:
+        self._params, self._name = params, params["service"]
+        self.unit = unit
+
+    def find(self) -> _process.Found:
+        return _process.find_by_unit(self.unit)
+
+    def container(self) -> dict[str, Any] | None:
+        """None: it runs in none."""
+        return None
+
+    def is_held(self) -> bool:
+        return is_held(self.unit["Id"])
+
+    def hold(self, *, check_mode: bool) -> dict[str, Any]:
+        return hold(self._name, check_mode=check_mode)
+
+    def require_held(self) -> None:
+        """A hold of a unit lies in /run: a host that was restarted since has lost it."""
+        restart = self.unit["Restart"]
+        if restart != "no":
+            raise NatsError(
+                f"systemd says Restart={restart} for {self._name}: its restarts are not held, or not any more, as when the host "
+                "was restarted meanwhile, so that it could bring the old version back before the new one is in its place. "
+                "Nothing was signalled. Run again: restarts are held (natsops.cluster.nats_service) before this step"
+            )
+
+    def release(self, *, check_mode: bool) -> dict[str, Any]:
+        return release(self._name, check_mode=check_mode)
+
+    def lame_duck(self, process: _process.Process) -> bool:
+        return _process.send(process, signal.SIGUSR2)
+
+    def start(self, *, check_mode: bool) -> dict[str, Any]:
+        """Start the unit. One whose server runs is left alone."""
+        if self._runs():
+            return {"changed": False}
+        if not check_mode:
+            start(self._name, self._params["start_timeout_seconds"])
+        return {"changed": True}
+
+    def _runs(self) -> bool:
+        try:
+            return self.find().process is not None
+        except NatsError:  # what runs there is no server, such as a wrapper that has more to do after its server has exited
+            return False
+
+    def end(self, *, check_mode: bool) -> dict[str, Any]:
+        """End all of the unit, not one process: a version that does not come up may have left a wrapper, or be no nats-server."""
+        if check_mode:
+            return {"changed": self.unit["ActiveState"] not in ("inactive", "failed"), "signals": []}
+        sent = _process.end_unit(self._name, self._params["timeout_seconds"])
+        return {"changed": bool(sent), "signals": sent}
+
+    def log(self) -> tuple[list[str], str | None, list[str]]:
+        """Its file, or the journal where that holds nothing."""
+        return [path for path in (self._params["log_path"],) if path], None, journal(self._name, self._params["lines"])
+
+    def status(self) -> dict[str, Any]:
+        """systemd was asked for the process itself."""
+        return {"changed": False}
+
+
+def journal(unit: str, lines: int) -> list[str]:
+    """The command that shows the end of what a unit has said."""
+    return ["journalctl", "--unit", unit, "--lines", str(lines), "--no-pager", "--output", "cat"]

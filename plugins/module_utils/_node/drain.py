@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from typing import Any, Mapping, Protocol
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
 from ansible_collections.natsops.cluster.plugins.module_utils._host import process as _process
-from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 from ansible_collections.natsops.cluster.plugins.module_utils._node.replacement import Successor
 from ansible_collections.natsops.cluster.plugins.module_utils._read import reply as _reply
 
@@ -60,7 +59,8 @@ def drain(params: Mapping[str, Any], *, check_mode: bool, turn: Turn | None = No
     turn = turn or Unkept()
     if params["timeout_seconds"] <= 0:
         raise NatsError("timeout_seconds has to be greater than 0")
-    found, _unit = _facts.find(params)
+    supervisor = _supervisor.of(params)
+    found = supervisor.find()
     process = found.process
     _require_expected(process, params.get("expected_process"))
     result: dict[str, Any] = {
@@ -79,7 +79,7 @@ def drain(params: Mapping[str, Any], *, check_mode: bool, turn: Turn | None = No
     try:
         turn.step("draining", must_be_written=True)
         # False: it has exited between the look and the signal.
-        result["changed"] = _lame_duck(params, process)
+        result["changed"] = supervisor.lame_duck(process)
         exited, elapsed = _process.wait_for_exit(process, params["timeout_seconds"], sleep=turn.sleep)
     except NatsError as exc:
         raise NatsError(str(exc), **{**result, **exc.details}) from exc
@@ -111,15 +111,6 @@ def _named(process: Mapping[str, Any]) -> str:
     return f"pid {process.get('pid')}, start time {process.get('start_ticks')}, user {process.get('uid')}"
 
 
-def _lame_duck(params: Mapping[str, Any], process: _process.Process) -> bool:
-    if params.get("container"):
-        # Here and not above, as for counting clients.
-        from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
-
-        return _docker.lame_duck(params["container"], process)
-    return _process.send(process, signal.SIGUSR2)
-
-
 def swap(params: Mapping[str, Any], successor: Successor, *, check_mode: bool) -> dict[str, Any]:
     """Drain the server, switch to its successor, and start that; return the result of the module.
 
@@ -142,7 +133,7 @@ def swap(params: Mapping[str, Any], successor: Successor, *, check_mode: bool) -
 
     try:
         if not check_mode:
-            _require_hold(params)
+            _supervisor.of(params).require_held()
         turn = Unkept() if check_mode else _turn(params)
         result.update(drain(params, check_mode=check_mode, turn=turn))
         if check_mode:
@@ -167,24 +158,6 @@ def swap(params: Mapping[str, Any], successor: Successor, *, check_mode: bool) -
         result["warnings"] = turn.warnings
     result["removed"] = successor.tidy()
     return result
-
-
-def _require_hold(params: Mapping[str, Any]) -> None:
-    """A hold of a unit lies in /run: a host that was restarted since has lost it."""
-    if params.get("container"):
-        from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
-
-        _docker.require_held(params["container"])
-    unit = params.get("service")
-    if not unit:
-        return
-    restart = _process.systemctl_show(unit)["Restart"]
-    if restart != "no":
-        raise NatsError(
-            f"systemd says Restart={restart} for {unit}: its restarts are not held, or not any more, as when the host was "
-            "restarted meanwhile, so that it could bring the old version back before the new one is in its place. Nothing was "
-            "signalled. Run again: restarts are held (natsops.cluster.nats_unit_hold) before this step"
-        )
 
 
 def _turn(params: Mapping[str, Any]) -> Turn:

@@ -26,6 +26,8 @@ from ansible_collections.natsops.cluster.plugins.module_utils._host import surro
 from ansible_collections.natsops.cluster.plugins.module_utils._host import unit_start as _unit_start
 from ansible_collections.natsops.cluster.plugins.module_utils._host.process import Found, Process
 from ansible_collections.natsops.cluster.plugins.module_utils._node import stored as _stored
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
+from ansible_collections.natsops.cluster.plugins.module_utils._node.supervisor import Supervisor
 
 # Go's names of architectures, as in the names of NATS release archives.
 GO_ARCH = {
@@ -41,42 +43,19 @@ GO_ARCH = {
     "mips64el": "mips64le",
     "loongarch64": "loong64",
 }
-SERVER_SPEC: dict[str, dict[str, Any]] = {
-    "pid": {"type": "int"},
-    "pid_file": {"type": "path"},
-    "service": {"type": "str"},
-    "container": {"type": "str"},
-}
-# The same for a module that may do without, and has no use for containers.
-OPTIONAL_SPEC = {name: option for name, option in SERVER_SPEC.items() if name != "container"}
-# One of these names the server.
-SERVER = tuple(SERVER_SPEC)
 _TIME_SPAN = re.compile(r"(\d+(?:\.\d+)?)(us|ms|min|s|h|d|w)")
 _SPAN_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
 def find(params: Mapping[str, Any]) -> tuple[Found, dict[str, str]]:
     """The server that the options pid, pid_file, service or container name, and the properties of its unit where it has one."""
-    if params.get("container"):
-        # Here and not above: a module on a node compiles whatever it imports each time it runs.
-        from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
-
-        return _docker.find(params["container"])[0], {}
-    if params.get("service"):
-        unit = _unit(params)
-        if runs_podman(unit):
-            from ansible_collections.natsops.cluster.plugins.module_utils._container import podman as _podman
-
-            return _podman.find(unit), unit
-        return _process.find_by_unit(unit), unit
-    if params.get("pid_file"):
-        return _process.find_by_pid_file(params["pid_file"]), {}
-    return _process.find_by_pid(params["pid"]), {}
+    supervisor = _supervisor.of(params)
+    return supervisor.find(), supervisor.unit
 
 
 def find_if_named(params: Mapping[str, Any]) -> tuple[Found | None, dict[str, str]]:
     """As C(find), of a server that need not be named."""
-    return find(params) if any(params.get(name) for name in OPTIONAL_SPEC) else (None, {})
+    return find(params) if any(params.get(name) for name in _supervisor.OPTIONAL_SPEC) else (None, {})
 
 
 def identity_of(params: Mapping[str, Any]) -> _identity.Identity | None:
@@ -87,33 +66,20 @@ def identity_of(params: Mapping[str, Any]) -> _identity.Identity | None:
     try:
         found, unit = find_if_named(params)
     except NatsError:
-        return _identity.of(None, _unit(params)) if params.get("service") else None
+        return _identity.of(None, _supervisor.unit_of(params)) if params.get("service") else None
     return _identity.of(found.process if found else None, unit)
-
-
-def _unit(params: Mapping[str, Any]) -> dict[str, str]:
-    try:
-        return _process.systemctl_show(params["service"])
-    except NatsError as exc:
-        if not params.get("image"):
-            raise
-        raise NatsError(
-            f"{exc}. A container of podman that no unit runs cannot be upgraded, for podman would start it again while it is: "
-            "have a unit run it (podman generate systemd --new). Nothing was touched"
-        ) from exc
-
-
-def runs_podman(unit: Mapping[str, str]) -> bool:
-    """Whether a unit runs its server in a container of podman."""
-    return [os.path.basename(program) for program in _unit_start.exec_argv(unit.get("ExecStart", ""))[:1]] == ["podman"]
 
 
 def facts(params: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of the server on this node: C(nats_node) of M(natsops.cluster.nats_node_facts)."""
-    found, unit = find(params)
+    supervisor = _supervisor.of(params)
+    found, unit = supervisor.find(), supervisor.unit
     process = found.process
-    container, root, at_start = _container(params, unit, process)
-    kept, turn = _kept(params, unit) if params.get("state_dir") else ({}, {})
+    container = supervisor.container()
+    # Where its files are, and what tells where its next start reads one.
+    root = _surroundings.root_of(process) if supervisor.contained else ""
+    at_start = _mounts.at_start(root, (container or {}).get("mounts", ())) if supervisor.contained else str
+    kept, turn = _kept(params, supervisor) if params.get("state_dir") else ({}, {})
     start = _start(params, unit, process, {} if process else turn, contained=bool(container))
     believed = process is not None and not container and _identity.decides(process)
     folder = _unit_start.folder(unit) if unit else _surroundings.cwd_of(process) if believed else None
@@ -263,30 +229,10 @@ def _access_facts(params: Mapping[str, Any], tree: _config_tree.Tree, argv: Sequ
     return {"access": _client_access.facts(tree, argv, params["fingerprint_key"])}
 
 
-def _container(
-    params: Mapping[str, Any], unit: Mapping[str, str], process: Process | None
-) -> tuple[dict[str, Any] | None, str, Callable[[str], str]]:
-    """The facts of the container that the server runs in, where its files are, and what tells where its next start reads one."""
-    podman = runs_podman(unit)
-    if not podman and not params.get("container"):
-        return None, "", str
-    from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
-
-    root, image = _docker.root_of(process), params.get("image")
-    if podman:
-        from ansible_collections.natsops.cluster.plugins.module_utils._container import podman as _podman
-
-        found: dict[str, Any] | None = _podman.facts(unit, image)
-    else:
-        found = _docker.facts(params["container"], image)
-    return found, root, _mounts.at_start(root, (found or {}).get("mounts", ()))
-
-
-def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+def _kept(params: Mapping[str, Any], supervisor: Supervisor) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """What runs have left on this node, as facts; and the journal of its last turn where that has not come to its end."""
     # Here and not above: a module on a node compiles whatever it imports each time it runs, and most runs need none of it.
     from ansible_collections.natsops.cluster.plugins.module_utils._artifact import package_guard as _package_guard
-    from ansible_collections.natsops.cluster.plugins.module_utils._host import systemd as _systemd
     from ansible_collections.natsops.cluster.plugins.module_utils._node import shared as _shared
     from ansible_collections.natsops.cluster.plugins.module_utils._state import files as _files
     from ansible_collections.natsops.cluster.plugins.module_utils._state import journal as _journal
@@ -294,17 +240,13 @@ def _kept(params: Mapping[str, Any], unit: Mapping[str, str]) -> tuple[dict[str,
     from ansible_collections.natsops.cluster.plugins.module_utils._state import lock as _lock
 
     _files.require_own(params["state_dir"])
-    state_dir, held = params["state_dir"], bool(unit) and _systemd.is_held(unit["Id"])
-    if params.get("container"):
-        from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
-
-        held = _docker.held(state_dir, params["container"]) is not None
+    state_dir = params["state_dir"]
     journal = _journal.look(state_dir)
     kept = {
         "journal": _journal.as_dict(journal),
         "lock": _lock.look(state_dir).as_dict(),
         "state_place": _shared.place_of(state_dir),
-        "hold": held,
+        "hold": supervisor.is_held(),
         "package_guard": _package_guard.left(),
     }
     return kept, (journal.fields or {}) if _keys.unfinished(journal.fields) else {}

@@ -13,6 +13,7 @@ from ansible_collections.natsops.cluster.plugins.module_utils._host import proce
 from ansible_collections.natsops.cluster.plugins.module_utils._host import start as _start
 from ansible_collections.natsops.cluster.plugins.module_utils._host import started_by as _started_by
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 
 START: dict[str, dict[str, Any]] = {
     "start_unit": {"type": "str"},
@@ -55,18 +56,9 @@ class Successor(Protocol):
 
 def of(params: Mapping[str, Any]) -> Successor:
     """The successor that the options of a module describe."""
-    if params.get("container"):
-        # Here and not above: a module on a node compiles whatever it imports each time it runs.
-        from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
-
-        name, image = params["container"], params["image"]
-        return _docker.Recreated(name, image) if image else _docker.Again(name)
-    if params.get("image"):
-        if not params.get("service"):
-            raise NatsError("image is for a server that container or service names")
-        from ansible_collections.natsops.cluster.plugins.module_utils._container import podman as _podman
-
-        return _podman.Switched(params)
+    own: Successor | None = _supervisor.successor(params)
+    if own is not None:
+        return own
     return Staged(params) if params["path"] else Installed(params)
 
 

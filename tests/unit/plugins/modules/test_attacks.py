@@ -167,7 +167,7 @@ def test_a_program_that_others_can_change_is_not_run_as_root(run: Run, attacker:
         (str(program), str(UID), True),
     ]
     asked = run("nats_config_check", binary=str(program), config_path="/dev/null", pid=server.pid)
-    started = run("nats_process", state="started", argv=[str(program)])
+    started = run("nats_service", state="started", pid_file="/none", start_argv=[str(program)])
     assert (asked["refusal"], started["refusal"], attacker.ran_as) == ("unsafe_path", "unsafe_path", [])
     swapped = run("nats_swap", pid=server.pid, start_argv=[str(program)])
     assert (swapped["refusal"], swapped["exit_seen"], _process.alive(server)) == ("unsafe_path", False, True)
@@ -224,7 +224,7 @@ def test_a_log_that_leads_elsewhere_is_not_written_to(run: Run, attacker: Attack
         os.link(passwords, log)
     else:
         attacker.file(log, b"", 0o644)
-    said = run("nats_process", state="started", argv=["/bin/echo", "x:x:0:0"], log_path=str(log))
+    said = run("nats_service", state="started", pid_file="/none", start_argv=["/bin/echo", "x:x:0:0"], output_path=str(log))
     assert (said["failed"], "/bin/echo cannot be started" in said["msg"]) == (True, True)
     assert passwords.read_text(encoding="ascii") == "root:x:0:0\n"
 

@@ -246,45 +246,46 @@ def test_a_swap_is_refused_where_nothing_is_staged(run: Run, processes: Processe
 
 def test_a_process_is_started(run: Run, tmp_path: Path) -> None:
     log = tmp_path / "out.log"
-    given = {"state": "started", "argv": [sys.executable, "-c", "print('hello')"], "log_path": str(log)}
-    assert run("nats_process", check=True, **given) == run("nats_process", check=True, **given)
+    given = {"state": "started", "pid_file": str(tmp_path / "none"), "output_path": str(log)}
+    hello = [sys.executable, "-c", "print('hello')"]
+    assert run("nats_service", check=True, start_argv=hello, **given)["pid"] is None
     assert not log.exists()
-    ended(run("nats_process", **given)["pid"])
+    ended(run("nats_service", start_argv=hello, **given)["pid"])
     assert log.read_text(encoding="utf-8") == "hello\n"
-    assert "argv" in run("nats_process", state="started")["msg"]
+    assert "set nats_upgrade_start_command" in run("nats_service", **given)["msg"]
 
 
 def test_exactly_one_process_is_stopped(run: Run, processes: Processes) -> None:
     server = processes.server()
-    given = {"state": "stopped", "pid": server.pid, "start_ticks": server.start_ticks}
-    assert run("nats_process", check=True, **given)["signals"] == []
-    other = run("nats_process", **{**given, "start_ticks": server.start_ticks - 1})
+    given = {"state": "ended", "pid": server.pid, "start_ticks": server.start_ticks}
+    assert run("nats_service", check=True, **given)["signals"] == []
+    other = run("nats_service", **{**given, "start_ticks": server.start_ticks - 1})
     assert (other["changed"], other["signals"]) == (False, [])
     assert _process.alive(server)
-    result = run("nats_process", **given)
+    result = run("nats_service", **given)
     assert (result["changed"], result["signals"]) == (True, ["SIGTERM"])
     assert processes.reap(server) == -signal.SIGTERM
 
 
 def test_a_process_that_ignores_the_first_signal_gets_the_second(run: Run, processes: Processes) -> None:
     server = processes.start(processes.program(), "60", preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN))
-    result = run("nats_process", state="stopped", pid=server.pid, start_ticks=server.start_ticks, timeout_seconds=0.1)
+    result = run("nats_service", state="ended", pid=server.pid, start_ticks=server.start_ticks, timeout_seconds=0.1)
     assert result["signals"] == ["SIGTERM", "SIGKILL"]
 
 
 def test_what_was_started_is_stopped_whatever_it_is(run: Run, processes: Processes) -> None:
     other = processes.server("start-nats")
-    result = run("nats_process", state="stopped", pid=other.pid, start_ticks=other.start_ticks)
+    result = run("nats_service", state="ended", pid=other.pid, start_ticks=other.start_ticks)
     assert (result["changed"], result["signals"]) == (True, ["SIGTERM"])
 
 
 def test_a_unit_is_held_and_let_go(run: Run, systemd: Systemd) -> None:
-    assert run("nats_unit_hold", unit="nats-server", state="held", check=True)["changed"]
-    held = run("nats_unit_hold", unit="nats-server", state="held")
+    assert run("nats_service", service="nats-server", state="held", check=True)["changed"]
+    held = run("nats_service", service="nats-server", state="held")
     assert (held["changed"], held["restart"]) == (True, "no")
-    assert run("nats_unit_hold", unit="nats-server", state="released")["restart"] == "always"
+    assert run("nats_service", service="nats-server", state="released")["restart"] == "always"
     systemd.set(LoadState="not-found")
-    assert run("nats_unit_hold", unit="nats-server", state="held")["failed"]
+    assert run("nats_service", service="nats-server", state="held")["failed"]
 
 
 def test_a_container_that_is_not_there_is_neither_ended_nor_put_back(
@@ -296,18 +297,16 @@ def test_a_container_that_is_not_there_is_neither_ended_nor_put_back(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert "docker has no container named nats" in run("nats_container", state="staged", container="nats")["msg"]
     for state in ("held", "ended", "released"):
-        assert not run("nats_container", state=state, container="nats", state_dir=str(tmp_path / "state"))["changed"]
+        assert not run("nats_service", state=state, container="nats", state_dir=str(tmp_path / "state"))["changed"]
     nothing = run("nats_container", state="put_back", container="nats", image="nats:2.15.1", check=True)["msg"]
     assert "docker has no container nats-natsops-previous, and nats is not there" in nothing
-    assert run("nats_container", state="started", container="nats", check=True)["changed"]
+    assert run("nats_service", state="started", container="nats", check=True)["changed"]
     assert "container inspect nats" in (tmp_path / "docker.calls").read_text(encoding="utf-8")
     assert "docker has no container named nats" in run("nats_node_facts", container="nats")["msg"]
 
 
 def test_an_image_takes_the_place_of_a_container_only(run: Run, systemd: Systemd) -> None:
     assert "that container or service names" in run("nats_swap", pid=1, image="nats:2.15.1")["msg"]
-    assert "is done to the unit nats itself" in run("nats_container", state="held", service="nats")["msg"]
-    assert not run("nats_container", state="released", service="nats", remove_previous=True)["changed"]
     systemd.set(LoadState="not-found")
     missing = run("nats_node_facts", service="nats", image="nats:2.15.1")["msg"]
     assert "A container of podman that no unit runs cannot be upgraded" in missing

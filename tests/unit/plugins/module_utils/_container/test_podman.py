@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._container import podman as _podman
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
-from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
+from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 from tests.unit.systemd import UNIT, Systemd
 
 OLD, NEW = "docker.io/library/nats:2.14.6", "docker.io/library/nats:2.15.1"
@@ -120,4 +120,4 @@ def test_nothing_kept_is_an_error_unless_the_old_image_is_in_the_unit_already(sy
 
 @pytest.mark.parametrize(("command", "is_one"), [(RUN, True), ("/usr/sbin/nats-server -c x", False), ("", False)])
 def test_a_unit_runs_podman_where_that_is_its_program(command: str, is_one: bool) -> None:
-    assert _facts.runs_podman(unit(command) if command else UNIT) == is_one
+    assert _supervisor.runs_podman(unit(command) if command else UNIT) == is_one

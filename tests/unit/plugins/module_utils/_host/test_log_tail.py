@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+import yaml
 
 from ansible_collections.natsops.cluster.plugins.module_utils._host import log_tail as _log_tail
 from tests.unit import modules
@@ -203,19 +204,28 @@ def test_a_user_is_known_by_number_or_name() -> None:
     assert [_log_tail.uid_of(*user) for user in users] == [0, 7, 0, 1234, 65534, 65534]
 
 
-def test_the_module_shows_files_and_a_command_where_they_hold_nothing(theirs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_module_shows_files_and_a_command_where_they_hold_nothing(
+    theirs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def run(**args: Any) -> str:
-        result = modules.run("nats_log_tail", capsys, **args)
+        result = modules.run("nats_service", capsys, state="log", **args)
         assert result["changed"] is False
         return str(result["stdout"])
 
-    log, command = given(theirs / "nats.log", b"one\ntwo\n"), [sys.executable, "-c", "print('journal')"]
-    user = {"uid": log.stat().st_uid}
-    assert run(paths=[str(log)], argv=command, lines=1, **user) == "two"
-    assert run(paths=[str(theirs / "none")], argv=command, **user) == "journal"
+    log, journal = given(theirs / "nats.log", b"one\ntwo\n"), theirs.parent / "bin" / "journalctl"
+    journal.parent.mkdir()
+    journal.write_text("#!/bin/sh\necho journal of $2\n", encoding="ascii")
+    journal.chmod(0o755)
+    monkeypatch.setenv("PATH", str(journal.parent), prepend=":")
+    # The unit has gone, as a package may have removed it.
+    unit = {"service": "no-such-unit", "uid": log.stat().st_uid}
+    assert run(log_path=str(log), lines=1, **unit) == "two"
+    assert run(log_path=str(theirs / "none"), **unit) == "journal of no-such-unit"
     os.mkfifo(theirs / "fifo")
-    assert run(paths=[str(theirs / "fifo")], argv=command, **user).endswith(")\njournal")
-    assert run() == ""
+    assert run(log_path=str(theirs / "fifo"), **unit).endswith(")\njournal of no-such-unit")
+    assert run(pid_file="/none") == ""
+    said = [sys.executable, "-c", "print('supervisor')"]
+    assert run(pid_file="/none", log_path=str(log), log_command=said, uid=unit["uid"]) == "supervisor"
 
 
 @as_root
@@ -225,7 +235,8 @@ def test_what_the_role_reads_as_the_log_is_nothing_that_the_server_s_user_has_pu
     (theirs / "link").symlink_to(secret)
     os.mkfifo(theirs / "fifo")
     log = given(theirs / "nats.log", b"[FTL] the address is in use\n")
-    tasks = {"include_tasks": str(modules.ROOT / f"roles/nats_upgrade/tasks/service/{service}/logs.yml")}
+    revert = yaml.safe_load((modules.ROOT / "roles/nats_upgrade/tasks/revert.yml").read_text(encoding="utf-8"))
+    tasks = next(task for task in revert if task.get("natsops.cluster.nats_service") == {"state": "log"})
     node = {"output_path": None, "uid": UID, "unit": {"user": ""}}
     plays = [
         {
@@ -234,7 +245,9 @@ def test_what_the_role_reads_as_the_log_is_nothing_that_the_server_s_user_has_pu
             "vars_files": [str(modules.ROOT / "roles/nats_upgrade/vars/main.yml")],
             "vars": {
                 "nats_upgrade_state_dir": str(theirs.parent / "state"),
+                "nats_upgrade_service": service,
                 "nats_upgrade_service_name": "no-such-unit",
+                "nats_upgrade_pid_file": "/none",
                 "nats_upgrade_log_command": [],
                 "__nats_upgrade_found": {"nats_node": {**node, "log_path": str(path)}},
             },

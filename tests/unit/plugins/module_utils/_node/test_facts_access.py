@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.natsops.cluster.plugins.module_utils._container import docker as _docker
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._host import surroundings as _surroundings
 from ansible_collections.natsops.cluster.plugins.module_utils._host.process import Found, Process
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 from tests.unit.processes import Processes
@@ -43,7 +44,7 @@ def in_container(monkeypatch: pytest.MonkeyPatch, process: Process | None, root:
     """The facts of a server in a container, as far as the engine has a part in them."""
     monkeypatch.setattr(_docker, "find", lambda name: (Found("container", process, "it is exited"), {}))
     monkeypatch.setattr(_docker, "facts", lambda name, image: {"name": name})
-    monkeypatch.setattr(_docker, "root_of", lambda found: root if found else "")
+    monkeypatch.setattr(_surroundings, "root_of", lambda found: root if found else "")
     return _facts.facts({"container": "nats", "fingerprint_key": "k"})
 
 
