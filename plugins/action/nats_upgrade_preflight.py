@@ -79,10 +79,10 @@ class ActionModule(SeveralAction):
         told, found = planned["plan"], self._found(hosts)
         if told["refused"]:
             names = ", ".join(dict.fromkeys(finding["name"] for finding in told["refusals"]))
-            raise NatsError(planned["refusal"], refusal=names, plan=told["lines"])
+            raise NatsError(planned["refusal"], refusal=names, lines=told["lines"])
         left_out = _preflight.all_left_out(told, hosts)
         if left_out:
-            raise NatsError(left_out, plan=told["lines"])
+            raise NatsError(left_out, lines=told["lines"])
         if self.known.flag("__nats_upgrade_probes"):
             run = self.known.own("run")
             self.call("nats_client_probe", state="checked", run_id=run, hosts=self.known.own("probe_hosts"))
@@ -100,7 +100,7 @@ class ActionModule(SeveralAction):
         missing = {host: _preflight.missing(host, told, found[host]["nats_node"], known, self._templar) for host in hosts}
         hosts = [host for host, what in missing.items() if what]
         if hosts:
-            raise NatsError("\n".join(missing[host] for host in hosts), about={"host": hosts[0]}, plan=told["lines"])
+            raise NatsError("\n".join(missing[host] for host in hosts), about={"host": hosts[0]}, lines=told["lines"])
 
     def _asked(self, hosts: list[str], found: _preflight.Nodes) -> dict[str, str]:
         """Ask whether the new version can be had, and whether there is room for it; return its hash for each architecture.

@@ -56,9 +56,14 @@ digest:
   type: str
   returned: with O(step=node), of a restart
 plan:
-  description: The plan, as M(natsops.cluster.nats_upgrade_plan) returns it. Of a failure, its lines.
-  type: raw
-  returned: with O(step=plan), or where it is refused
+  description: The plan, as M(natsops.cluster.nats_upgrade_plan) returns it.
+  type: dict
+  returned: with O(step=plan)
+lines:
+  description: The plan for people, of which a screen shows this before the reason at its end.
+  type: list
+  elements: str
+  returned: with O(step=accept), failure
 refusal:
   description: Why the plan is refused, empty where it is not. Of a failure, the names of what refuses it.
   type: str

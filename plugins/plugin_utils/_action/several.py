@@ -50,6 +50,16 @@ class SeveralAction(NatsAction):
 
         An option that is None is not given.
         """
+        result = self.attempt(name, **args)
+        if result.get("failed"):
+            raise EndedError(result)
+        return result
+
+    def attempt(self, name: str, **args: Any) -> Result:
+        """As C(call), but what a failure means is for the caller to say.
+
+        It ends the run, and tells so, unless C(vars) have __nats_upgrade_rescued.
+        """
         task = self._task.copy()
         task.action = f"{_NAMESPACE}.{name}"
         task.args = {option: value for option, value in args.items() if value is not None}
@@ -64,8 +74,6 @@ class SeveralAction(NatsAction):
         )
         result: Result = action.run(task_vars=self.vars)
         self._warnings += result.pop("warnings", [])
-        if result.get("failed"):
-            raise EndedError(result)
         return result
 
     def with_vars(self, more: Mapping[str, Any]) -> Known:

@@ -19,6 +19,7 @@ from tests.unit.releases import hash_of
 from tests.unit.situations import TARGET
 
 ROLE = modules.ROOT / "roles" / "nats_upgrade"
+REGISTERED = {"begin": "began", "read": "read", "plan": "plan", "accept": "asked"}
 NODE = {
     "running": True,
     "absence": "",
@@ -44,7 +45,8 @@ class Tasks:
     def __init__(self, servers: dict[str, SimulatedServer], folder: Path, monkeypatch: pytest.MonkeyPatch, **given: Any) -> None:
         self.nodes: dict[str, dict[str, Any]] = {name: dict(NODE) for name in NAMES}
         self.asked: list[tuple[str, str]] = []
-        self.answers: dict[str, dict[str, Any]] = {}
+        self.args: dict[tuple[str, str], dict[str, Any]] = {}
+        self.answers: dict[str, dict[str, Any] | Exception] = {}
         variables: dict[str, Any] = {}
         for file in ("defaults", "vars"):
             variables.update(DataLoader().load_from_file(str(ROLE / file / "main.yml"), trusted_as_template=True))
@@ -73,6 +75,8 @@ class Tasks:
         }
         self.variables = variables
         monkeypatch.setattr(_several, "action_loader", Loader)
+        for name in ("_make_tmp_path", "_transfer_file", "_fixup_perms2"):
+            monkeypatch.setattr(ActionBase, name, lambda *_unused: "/node/tmp")
         played = self._on_node
         monkeypatch.setattr(ActionBase, "_execute_module", lambda action, *args, **more: played(action, *args, **more))
 
@@ -94,10 +98,41 @@ class Tasks:
     def _on_node(self, action: ActionBase, module_name: str | None = None, **given: Any) -> dict[str, Any]:
         module = (module_name or action._task.action).rpartition(".")[2]
         self.asked.append((self.host, module))
+        self.args[self.host, module] = given["module_args"]
         if module == "nats_node_facts":
             return {"changed": False, "nats_node": self.nodes[self.host]}
-        return {"changed": False, **self.answers.get(module, {})}
+        answer = self.answers.get(module, {})
+        if isinstance(answer, Exception):
+            raise answer
+        return {"changed": False, **answer}
+
+    @property
+    def report(self) -> str:
+        return str(self.hosts["n1"]["__nats_upgrade_began"]["report"])
 
     def events(self, kind: str = "") -> list[Event]:
         began = self.hosts["n1"]["__nats_upgrade_began"]
         return [event for event in Log(began["folder"], "").read() if kind in ("", event["kind"])]
+
+
+class Preflight(Tasks):
+    """The steps of a preflight, each result registered as the role does."""
+
+    def step(self, step: str, host: str = "n1") -> dict[str, Any]:
+        return self.run("nats_upgrade_preflight", host, step=step)
+
+    def until(self, last: str) -> dict[str, Any]:
+        """The result of the last of these steps, or of the one that fails."""
+        result: dict[str, Any] = {}
+        for step in ("begin", "read", "node", "plan", "accept"):
+            for host in NAMES if step == "node" else NAMES[:1]:
+                result = self.step(step, host)
+                if result.get("failed"):
+                    return result
+                if step == "node":
+                    self.hosts[host]["__nats_upgrade_found"] = result
+            if step in REGISTERED:
+                self.set(f"__nats_upgrade_{REGISTERED[step]}", result)
+            if step == last:
+                break
+        return result
