@@ -35,6 +35,23 @@ class ActionModule(SeveralAction):
         hosts = self.known.group(self.known.value("nats_upgrade_group"))
         return self.call("nats_version_facts", hosts=hosts, as_facts=False)
 
+    def look(self) -> Result:
+        self.call("nats_variables")
+        hosts = self.known.group(self.known.value("nats_upgrade_group"))
+        return self.call("nats_version_facts", hosts=hosts, as_facts=False)
+
+    def look_on_node(self) -> Result:
+        found = self.attempt("nats_node_facts", **_preflight.looked(self.known))
+        # What cannot be found out is left out, and told.
+        return {"changed": False, "problem": str(found.get("msg") or "failed")} if found.get("failed") else found
+
+    def status(self) -> Result:
+        found = self._found(list(self.vars["ansible_play_hosts"]))
+        result = self.call("nats_upgrade_status", **_preflight.status(self.known, found))
+        problems = [f"{host}: {of_it['problem']}" for host, of_it in found.items() if "problem" in of_it]
+        stats = {"data": {"nats_upgrade_status": result["status"]}, "per_host": False, "aggregate": False}
+        return {**result, "lines": [*result["status"]["lines"], *problems], "ansible_stats": stats}
+
     def node(self) -> Result:
         result = self.call("nats_node_facts", **_preflight.node(self.known))
         found = result["nats_node"]
@@ -127,4 +144,7 @@ _STEPS: dict[str, Callable[[ActionModule], Result]] = {
     "node": ActionModule.node,
     "plan": ActionModule.plan,
     "accept": ActionModule.accept,
+    "look": ActionModule.look,
+    "look_on_node": ActionModule.look_on_node,
+    "status": ActionModule.status,
 }

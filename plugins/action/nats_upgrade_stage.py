@@ -54,9 +54,9 @@ class ActionModule(SeveralAction):
 
     def stage(self) -> Result:
         before = self.known.own("fetched")
-        if before.get("problems") or self.known.flag("__nats_upgrade_restarts"):
-            return {**_problem(before.get("problems") or [], {"refusal": before.get("refused")})}
-        if self.known.host not in self.known.own("plan")["plan"]["order"]:
+        if before.get("problems"):
+            return _problem(before["problems"], {"refusal": before.get("refused")})
+        if self.known.flag("__nats_upgrade_restarts") or self.known.host not in self.known.own("plan")["plan"]["order"]:
             return {"changed": False}
         self.vars["__nats_upgrade_phase"] = "stage"
         name, args = _staging.staged(self.known, before["fetched"])

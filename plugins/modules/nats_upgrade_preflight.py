@@ -22,8 +22,10 @@ options:
       - "V(plan): plan the roll, and put the hosts in their order. Once for all hosts."
       - "V(accept): fail where the plan is refused or cannot be carried out, ask whether the new version can be had, and show the
         plan. Once for all hosts."
+      - "V(look), V(look_on_node), V(status): of no roll, but of what one has left. What cannot be found out on a host is left
+        out."
     type: str
-    choices: [begin, read, node, plan, accept]
+    choices: [begin, read, node, plan, accept, look, look_on_node, status]
     required: true
 extends_documentation_fragment:
   - natsops.cluster._attributes
@@ -60,14 +62,22 @@ plan:
   type: dict
   returned: with O(step=plan)
 lines:
-  description: The plan for people, of which a screen shows this before the reason at its end.
+  description: The plan for people, where it cannot be carried out. The state of the cluster, of a status.
   type: list
   elements: str
-  returned: with O(step=accept), failure
+  returned: with O(step=accept), failure, and with O(step=status)
 refusal:
   description: Why the plan is refused, empty where it is not. Of a failure, the names of what refuses it.
   type: str
   returned: with O(step=plan), or where it is refused
+status:
+  description: What M(natsops.cluster.nats_upgrade_status) returns.
+  type: dict
+  returned: with O(step=status)
+problem:
+  description: Why nothing could be found out on the host. Missing where something was.
+  type: str
+  returned: with O(step=look_on_node)
 queue:
   description: The hosts that the next plays take, in order, and the group of each.
   type: list
@@ -81,7 +91,8 @@ sha256:
 
 from ansible.module_utils.basic import AnsibleModule
 
-SPEC = {"step": {"type": "str", "choices": ["begin", "read", "node", "plan", "accept"], "required": True}}
+STEPS = ["begin", "read", "node", "plan", "accept", "look", "look_on_node", "status"]
+SPEC = {"step": {"type": "str", "choices": STEPS, "required": True}}
 
 
 def main() -> None:

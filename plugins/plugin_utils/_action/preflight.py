@@ -77,23 +77,43 @@ def server(known: Known) -> Args:
     }
 
 
-def node(known: Known) -> Args:
-    """What is to be found out on this host."""
-    kind, service = known.own("kind"), known.value("nats_upgrade_service")
+def looked(known: Known) -> Args:
+    """What is to be found out on this host, whatever is done there."""
     # Of a supervisor's command nobody knows what it starts.
-    starts = service == "command" and known.flag("nats_upgrade_start_detach")
+    starts = known.value("nats_upgrade_service") == "command" and known.flag("nats_upgrade_start_detach")
     return {
         **server(known),
         "binary_path": known.value("nats_upgrade_binary_path") or None,
         "config_path": known.value("nats_upgrade_config_path") or None,
+        "state_dir": known.value("nats_upgrade_state_dir"),
+        "start_argv": known.value("nats_upgrade_start_command") if starts else None,
+        "as_facts": False,
+    }
+
+
+def status(known: Known, found: Nodes) -> Args:
+    """C(found): for each host of the play, what was found out there."""
+    return {
+        "hosts": known.group(known.value("nats_upgrade_group")),
+        "surge": {host: {} for host in known.own("surge_listed") or []},
+        "group": known.value("nats_upgrade_group"),
+        "inventory": known.value("ansible_inventory_sources") or [],
+        "nodes": {host: of_it.get("nats_node") or {} for host, of_it in found.items()},
+        "policy_file": known.value("nats_upgrade_policy_file") or None,
+        "max_lag": known.value("nats_upgrade_max_lag"),
+    }
+
+
+def node(known: Known) -> Args:
+    """What is to be found out on this host before a roll."""
+    kind = known.own("kind")
+    return {
+        **looked(known),
         "image": known.value("nats_upgrade_image") if kind == "image" else None,
         "store_dir": known.own("facts").get("store_dir") or None,
-        "state_dir": known.value("nats_upgrade_state_dir"),
         "version": known.value("nats_upgrade_version") if kind == "archive" else None,
-        "start_argv": known.value("nats_upgrade_start_command") if starts else None,
         "fingerprint_key": known.own("fingerprint_key") or None,
         "switches": kind == "archive",
-        "as_facts": False,
     }
 
 

@@ -151,3 +151,15 @@ def test_an_error_that_nobody_foresaw_is_a_failure_of_the_run(preflight: Refusin
     preflight.until("plan")
     preflight.hosts["n2"]["__nats_upgrade_found"] = {}
     assert "an error that was not foreseen on the controller (KeyError: 'nats_node')" in str(preflight.step("accept")["msg"])
+
+
+def test_a_status_leaves_out_what_cannot_be_found_out_and_says_why(preflight: Refusing) -> None:
+    preflight.set("__nats_upgrade_read", preflight.step("look"))
+    assert preflight.hosts["n1"]["__nats_upgrade_read"]["nats_version"]["servers"]
+    for host in NAMES:
+        preflight.answers["nats_node_facts"] = {"failed": True, "msg": "has no such unit"} if host == "n2" else {}
+        preflight.hosts[host]["__nats_upgrade_found"] = preflight.step("look_on_node", host)
+    told = preflight.step("status")
+    assert not told.get("failed"), told
+    assert told["lines"] == [*told["status"]["lines"], "n2: has no such unit"]
+    assert told["ansible_stats"]["data"]["nats_upgrade_status"] == told["status"]

@@ -112,6 +112,6 @@ def test_a_restart_stages_nothing(staging: Staging) -> None:
     staging.variables["nats_upgrade_restart_all"] = True
     staging.answers["nats_config_check"] = {"digest": "", "said": "", "config_path": "/etc/nats.conf"}
     staging.begin()
-    assert staging.fetch()["fetched"] == {}
-    staging.stage()
+    assert staging.fetch() == {"changed": False, "fetched": {}}
+    assert staging.stage() == {name: {"changed": False} for name in NAMES}
     assert staging.asked == []
