@@ -89,6 +89,10 @@ docs: $(VENV)/ready ## the site of the documentation, into .cache/site
 architecture: $(VENV)/ready ## draw the picture of docs/architecture.md anew, from the imports
 	@$(BIN)/python -m tests.lint.wings
 
+.PHONY: variables
+variables: $(VENV)/ready ## write defaults and argument specs of the roles anew, from the table of variables
+	@$(BIN)/python -m tests.lint.variables
+
 .PHONY: bench
 bench: TO = 2.14.6
 bench: $(VENV)/ready ## time of the playbook against a plain script that takes the same steps

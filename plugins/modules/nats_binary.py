@@ -46,6 +46,9 @@ options:
   sha256:
     description: SHA-256 that O(archive) has to have. Needed for O(state=staged).
     type: str
+  config_path:
+    description: With O(state=staged), the deployed configuration, about which the new version is asked with C(-t).
+    type: path
   keep_versions:
     description: How many versions to keep, the running and the new one included and never removed.
     type: int
@@ -97,6 +100,14 @@ kept:
   description: Where the running version lies or will lie.
   type: str
   returned: success
+said:
+  description: What the version says of the configuration.
+  type: str
+  returned: with O(state=staged) and O(config_path), in check mode only where it is staged
+refusal:
+  description: V(config) where the version refuses the configuration, V(no_hash) where there is no hash for the archive.
+  type: str
+  returned: failure, where it has a name
 removed:
   description: Versions that were removed.
   type: list
@@ -111,6 +122,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact import binary as _binary
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact.proofs import Proofs
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._host import config_check as _config_check
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 from ansible_collections.natsops.cluster.plugins.module_utils._state import files as _files
@@ -125,7 +137,7 @@ def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     proofs, identity = Proofs(params["state_dir"]), _facts.identity_of(params)
     there = proofs.is_from(binary, params["version"], params["sha256"]) and _binary.is_staged(binary, params["version"], identity)
     if module.check_mode:
-        return {"changed": not there}
+        return {"changed": not there, **(_accepted(module, binary) if there else {})}
     if not there:
         if params["archive"] is None:
             raise NatsError(
@@ -137,7 +149,17 @@ def staged(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
     if not _binary.is_active(where, params["version"]):
         # Not in the server's turn: by then another one that is started by the same file may have switched it.
         _binary.keep(where, params["running_version"], proofs, identity)
-    return {"changed": not there}
+    return {"changed": not there, **_accepted(module, binary)}
+
+
+def _accepted(module: AnsibleModule, binary: str) -> dict[str, Any]:
+    """What the version says of the deployed configuration, where it is to be asked."""
+    if not module.params["config_path"]:
+        return {}
+    found, unit = _facts.find_if_named(module.params)
+    process = found.process if found else None
+    accepted = _config_check.check_config(binary, module.params["config_path"], process, unit)
+    return {"said": accepted["said"]}
 
 
 def active(module: AnsibleModule, where: _binary.Layout) -> dict[str, Any]:
@@ -178,6 +200,7 @@ def main() -> None:
             "archive": {"type": "path"},
             "sha256": {"type": "str"},
             "keep_versions": {"type": "int", "default": 2},
+            "config_path": {"type": "path"},
             "state_dir": {"type": "path", "default": _files.FOLDER},
             **_supervisor.OPTIONAL_SPEC,
         },

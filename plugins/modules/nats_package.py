@@ -52,6 +52,9 @@ options:
     description: Folder on the node below which packages are staged and kept.
     type: path
     default: /var/lib/natsops
+  config_path:
+    description: With O(state=staged), the deployed configuration, about which the new version is asked with C(-t).
+    type: path
   lock_timeout_seconds:
     description: Longest time to wait for another program that installs packages, in seconds.
     type: float
@@ -100,8 +103,14 @@ placed:
   description: The path that the old binary was put at without its package, else empty.
   type: str
   returned: with O(state=reverted)
+accepted:
+  description: What the new version says of the configuration.
+  type: str
+  returned: with O(state=staged) and O(config_path), not in check mode
 refusal:
-  description: V(no_package) where there is no such package, or V(package_lock) where another program has the lock of dpkg or rpm.
+  description: >-
+    V(config) where the new version refuses the configuration, V(no_package) where there is no such package, or V(package_lock)
+    where another program has the lock of dpkg or rpm.
   type: str
   returned: failure, where it has a name
 """
@@ -112,6 +121,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.natsops.cluster.plugins.module_utils._artifact import package as _package
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
+from ansible_collections.natsops.cluster.plugins.module_utils._host import config_check as _config_check
 from ansible_collections.natsops.cluster.plugins.module_utils._node import facts as _facts
 from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 
@@ -124,10 +134,15 @@ def act(module: AnsibleModule) -> dict[str, Any]:
     """Do what the state asks for."""
     if module.params["state"] == "released":
         return _package.release(check_mode=module.check_mode)
-    result = WORK[module.params["state"]](module.params, _facts.find(module.params), check_mode=module.check_mode)
+    server = _facts.find(module.params)
+    result = WORK[module.params["state"]](module.params, server, check_mode=module.check_mode)
     if result.get("placed"):
         # SELinux: the label that the policy has for this place, not the one of where it was kept.
         module.set_default_selinux_context(result["placed"], False)
+    if module.params["state"] == "staged" and module.params["config_path"] and not module.check_mode:
+        found, unit = server
+        accepted = _config_check.check_config(result["binary"], module.params["config_path"], found.process, unit)
+        result["accepted"] = accepted["said"]
     return result
 
 
@@ -136,6 +151,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": [*WORK, "released"], "required": True},
+            "config_path": {"type": "path"},
             **_package.SPEC,
             **_supervisor.SERVER_SPEC,
         },

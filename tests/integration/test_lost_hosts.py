@@ -64,7 +64,7 @@ def _while_the_new_version_is_staged(cluster: LoopbackCluster, mirror: Path, fol
     done = lose(cluster, mirror, folder, last, f"made {staged}", FATAL)
     assert done.returncode != 0
     assert {name: now[:2] for name, now in touched_by(cluster).items()} == {name: then[:2] for name, then in before.items()}
-    assert f"{last} was lost in the step 'Unpack it beside the running version" in said(done)
+    assert f"{last} was lost in the step 'Stage the new version beside the running one" in said(done)
     assert f"No server was stopped. Next: bring {last} back, and run the same playbook again" in said(done)
     assert ("stage", "failed") in phases(reported(runs(cluster)[-1], "failed", done), last)
 

@@ -68,6 +68,14 @@ def warn_without_httpx() -> None:
         display.warning("httpx cannot be imported on the controller: servers are read without it, more slowly")
 
 
+class EndedError(Exception):
+    """An action that another one has called has failed, and has told so: its result is the result of the task."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(str(result.get("msg") or "failed"))
+        self.result = result
+
+
 class NatsAction(ActionBase):
     """An action whose work is in C(work), which returns a result or raises NatsError."""
 
@@ -82,6 +90,8 @@ class NatsAction(ActionBase):
         try:
             self._check_core()
             result.update(self.work(task_vars or {}))
+        except EndedError as exc:
+            return {**result, **exc.result}
         except NatsError as exc:
             result.update(failed=True, msg=str(exc), **exc.details)
         except Exception as exc:
@@ -90,7 +100,7 @@ class NatsAction(ActionBase):
             # In a run it is a failure as any other, whatever it is: else the report would say that the run was killed.
             result.update(_failure(exc))
         result.update({key: _text.said(result[key]) for key in _SAID if key in result})
-        self.told.ended(result)
+        self.ended(result)
         return result
 
     def _check_core(self) -> None:
@@ -101,6 +111,10 @@ class NatsAction(ActionBase):
 
     def work(self, task_vars: dict[str, Any]) -> Result:
         raise NotImplementedError
+
+    def ended(self, result: Result) -> None:
+        """Tell how the task has ended."""
+        self.told.ended(result)
 
     def on_node(self, module_args: dict[str, Any], task_vars: dict[str, Any], left: str = _MAYBE_DONE) -> Result:
         """Run the module of the same name on the task's host, or the one that it is delegated to.

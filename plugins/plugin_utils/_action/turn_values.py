@@ -36,6 +36,10 @@ class Known:
         """A variable of the role's own."""
         return self.value(f"__nats_upgrade_{name}")
 
+    def group(self, name: str) -> list[str]:
+        """The hosts of a group of the inventory."""
+        return list(self._vars["groups"].get(name) or [])
+
     def flag(self, name: str) -> bool:
         value = self.value(name)
         return boolean(value, strict=False) if value is not None else False

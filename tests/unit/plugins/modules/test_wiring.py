@@ -19,7 +19,7 @@ from tests.lab.binaries import server_binary
 from tests.unit import modules
 from tests.unit.nats import SimulatedServer
 from tests.unit.processes import Processes, ended
-from tests.unit.releases import NEW, OLD, hash_of, install, release
+from tests.unit.releases import NEW, OLD, hash_of, install, pack, release
 from tests.unit.servers import WebServer, free_port
 from tests.unit.systemd import Systemd
 
@@ -167,6 +167,22 @@ def test_a_version_is_staged_once_and_made_active_once(run: Run, tmp_path: Path)
     assert binary(run, tmp_path, state="active")["changed"]
     assert NEW in (tmp_path / "nats-server").read_text(encoding="utf-8")
     assert not binary(run, tmp_path, state="active")["changed"]
+
+
+def test_a_version_that_is_staged_is_asked_about_the_configuration_in_the_same_call(run: Run, tmp_path: Path) -> None:
+    install(tmp_path / "nats-server", OLD)
+    archive = release(tmp_path)
+    config = tmp_path / "nats.conf"
+    config.write_text("port: 4222\n", encoding="utf-8")
+    given = {"state": "staged", "sha256": hash_of(archive), "archive": str(archive), "config_path": str(config)}
+    asked = binary(run, tmp_path, check=True, **given)
+    assert (asked["changed"], "said" in asked) == (True, False)
+    assert NEW in binary(run, tmp_path, **given)["said"]
+    refusing = f"#!/bin/sh\ncase $1 in -t) echo 'unknown field' >&2; exit 1;; esac\necho 'nats-server: v{NEW}'\n"
+    packed = pack(tmp_path / "other.tar.gz", (f"nats-server-v{NEW}-linux-amd64/nats-server", refusing.encode()))
+    refused = binary(run, tmp_path, **{**given, "archive": str(packed), "sha256": hash_of(packed)})
+    assert (refused["failed"], refused["refusal"]) == (True, "config")
+    assert f"nats-server-{NEW} refuses {config}: unknown field" in refused["msg"]
 
 
 def test_a_version_without_a_hash_is_not_staged(run: Run, tmp_path: Path) -> None:

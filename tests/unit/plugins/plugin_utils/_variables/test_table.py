@@ -1,7 +1,8 @@
-"""The one table of variables, and what the roles say of them in Ansible's own words: the same."""
+"""The one table of variables, and the files of the roles that are made from it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from ansible_collections.natsops.cluster.plugins.plugin_utils._variables import table as _table
 from ansible_collections.natsops.cluster.plugins.plugin_utils._variables.kinds import Kind, Mapped, Number
+from tests.lint import variables as _variables
 from tests.unit.modules import ROOT
 
 ROLES = {"nats_upgrade": _table.UPGRADE, "nats_audit": _table.AUDIT}
@@ -45,10 +47,22 @@ def test_a_variable_has_the_type_the_choices_and_the_default_that_the_role_says(
         assert option["default"] == DEFAULTS[role][name] == variable.default
 
 
+@pytest.mark.parametrize("path", _variables.files(), ids=lambda path: "/".join(path.parts[-3:]))
+def test_the_files_of_a_role_are_as_they_are_made(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == _variables.files()[path], "make variables writes them anew"
+
+
+@pytest.mark.parametrize("role", _variables.ROLES, ids=lambda role: role.name)
+def test_something_is_said_of_each_variable_and_of_no_other(role: _variables.Role) -> None:
+    assert {name.partition(".")[0] for name in role.texts} == set(role.table)
+    assert all(text and all(text) for text in role.texts.values())
+    assert set(role.heads) <= set(role.table)
+    assert set(role.worked_out) == {name for name, one in role.table.items() if one.default is _table.DERIVED}
+
+
 @pytest.mark.parametrize(("role", "name"), EACH)
-def test_a_default_is_right_and_every_variable_has_a_meaning(role: str, name: str) -> None:
+def test_a_default_is_right(role: str, name: str) -> None:
     variable = ROLES[role][name]
-    assert variable.means
     if variable.default not in (_table.DERIVED, _table.NONE):
         assert list(variable.kind.wrong(name, variable.default)) == []
 
