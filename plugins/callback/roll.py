@@ -14,8 +14,8 @@ author:
 description:
   - >-
     Shows C(natsops.cluster.upgrade) and C(natsops.cluster.restart) in about thirty lines for three nodes: the plan, four
-    moments and the end of each turn, and how the run ended. A wait says every 10 seconds what it waits for. A refusal or a failure
-    is shown once, as it is.
+    moments and the end of each turn, and how the run ended. A wait says every 10 seconds what it waits for. A refusal or a
+    failure is shown once, as it is.
   - >-
     Of the tasks of this collection only what they say is shown. Tasks of yours, as those of hooks or of other plays, are shown as
     M(ansible.builtin.default#callback) shows them.
@@ -63,9 +63,9 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import columns as _columns
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import events as _events
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.columns import Line
 from ansible_collections.natsops.cluster.plugins.plugin_utils._screen import follow as _follow
 from ansible_collections.natsops.cluster.plugins.plugin_utils._screen import lines as _lines
-from ansible_collections.natsops.cluster.plugins.plugin_utils._run.columns import Line
 
 _ROOT = f"{Path(__file__).resolve().parents[2]}{os.sep}"
 _COLOURS = {"good": constants.COLOR_OK, "bad": constants.COLOR_ERROR, "warn": constants.COLOR_WARN}
@@ -213,7 +213,7 @@ class CallbackModule(Default):
             self._display.display(line.text, color=_COLOURS.get(line.tone))
 
     def _say(self, msg: Any) -> None:
-        """What a task of this collection says, without what was shown already."""
+        """What a task of this collection says, without what was shown already: a list, or lines."""
         texts = [str(one) for one in msg] if isinstance(msg, (list, tuple)) else str(msg).splitlines()
         self._show(self._roll.heard_lines(texts) if self._roll else [Line(text) for text in texts])
 

@@ -57,6 +57,8 @@ class Screen:
 
     def __init__(self, mode: str, now: Callable[[], float] = time.monotonic, log: Log | None = None) -> None:
         self._mode = _auto() if mode == "auto" else mode
+        if self._mode == "bar" and is_roll() and not _TERMINAL:
+            self._mode = "lines"
         self._now, self._pace, self._drawn, self._log = now, _progress.Pace(), "", log
 
     def say(self, line: str, about: object, done: float | None = None, in_columns: InColumns | None = None) -> None:

@@ -10,12 +10,14 @@ from ansible_collections.natsops.cluster.plugins.module_utils._core import text 
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import columns as _columns
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import event_keys as _event_keys
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import outcome as _outcome
-from ansible_collections.natsops.cluster.plugins.plugin_utils._screen import planned_lines as _planned_lines
-from ansible_collections.natsops.cluster.plugins.plugin_utils._screen import turn_lines as _turn_lines
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.columns import Line
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Event, seconds_of
+from ansible_collections.natsops.cluster.plugins.plugin_utils._screen import planned_lines as _planned_lines
+from ansible_collections.natsops.cluster.plugins.plugin_utils._screen import turn_lines as _turn_lines
 
 _REPORT = "Report: {path}"
+# Of each log of a server that is shown when its turn fails.
+_LOG_LINES = 10
 
 
 class Roll:
@@ -66,7 +68,8 @@ class Roll:
         kept = []
         for line in lines:
             if line.text or not self._spaced:
-                kept.append(line)
+                # Names of streams and clusters are other people's words.
+                kept.append(Line(_text.line(line.text), line.tone))
             self._spaced = not line.text
         return kept
 
@@ -89,8 +92,10 @@ class Roll:
             self.said.update(str(line) for line in result.get("lines") or ())
 
     def heard_lines(self, texts: Sequence[str]) -> list[Line]:
-        """What a task says, without what was shown already; long lines in as many as they take."""
+        """What a task says, without what was shown already; of a plan that was asked for, long lines in as many as they take."""
         new = [text for text in texts if text not in self.said]
+        if not self._story.looks_only:
+            return [Line(text) for text in _ends(new)]
         shown = []
         for text in new:
             indent = text[: len(text) - len(text.lstrip())]
@@ -103,7 +108,7 @@ class Roll:
         if self._opened or not began:
             return []
         self._opened = True
-        return _planned_lines.header(began, {}, self._run, self._columns)
+        return self._without_gaps(_planned_lines.header(began, {}, self._run, self._columns))
 
     def _planned(self, event: Event) -> list[Line]:
         began = self._story.began
@@ -157,7 +162,7 @@ class Roll:
         said = [_running(sample, str(story.began.get("target") or "")), _turn_lines.all_current(sample)]
         compared = {str(event.get("host")): event.get("damage") for event in self._events if event["kind"] == "compared"}
         if story.finished and all(compared.get(host) == [] for host in story.finished):
-            said.append("same streams and consumers as before")
+            said.append("same streams and consumers")
         return [Line(text) for text in _headed("VERIFY", ", ".join(filter(None, said)), self._columns)]
 
     def _note(self, event: Event) -> list[Line]:
@@ -170,7 +175,7 @@ class Roll:
     def _put_back(self, event: Event) -> list[Line]:
         version = event.get("version")
         text = f"runs {version} again" if version else "runs what it ran before"
-        return self._turn.told(event, "PUT BACK", text, "warn") if self._turn else []
+        return self._turn.told(event, "back", f"PUT BACK: {text}", "warn") if self._turn else []
 
     def _node_done(self, event: Event) -> list[Line]:
         if self._turn is None or self._turn.host != event["host"]:
@@ -186,10 +191,15 @@ class Roll:
         if not self._story.finished or not isinstance(counts, Mapping):
             return []
         text = _clients_text({str(host): count for host, count in counts.items() if isinstance(count, Mapping)})
-        if event.get("even") is False:
-            text += "   uneven: nats_upgrade_rebalance" if not event.get("asked") else "   still uneven"
-        told = _columns.wrapped(str(event["told"]), self._columns, " " * 8, " " * 8) if event.get("asked") else []
-        return [Line(line) for line in [*_headed("CLIENTS", text, self._columns), *told]]
+        asked = bool(event.get("asked"))
+        # What was asked of clients, and what came of it; or that they could be asked.
+        told = str(event.get("told") or "") if asked else "uneven: nats_upgrade_rebalance" if event.get("even") is False else ""
+        lines = _headed("CLIENTS", text, self._columns)
+        if told and not asked and len(lines) == 1 and len(lines[0]) + len(told) + 3 <= self._columns:
+            lines = [f"{lines[0]}   {told}"]
+        elif told:
+            lines += _columns.wrapped(told, self._columns, " " * 8, " " * 8)
+        return [Line(line) for line in lines]
 
     def _failed(self, _event: Event) -> list[Line]:
         # The message of the failed task says it all, and ends with the report. Here only what comes before it.
@@ -203,13 +213,32 @@ class Roll:
             return []
         first, *rest = story.lines or ["Done"]
         took = seconds_of(event["at"]) - seconds_of(story.began["at"]) if story.began and story.finished else None
-        first += f" in {_text.duration(took)}" if took is not None else ""
-        tone = "good" if event.get("outcome") == "done" else ""
+        whole = event.get("outcome") == "done"
+        if took is not None:
+            first += f" in {_text.duration(took)}" if whole else f" ({_text.duration(took)})"
+        tone = "good" if whole else ""
         return [
             Line(_columns.head("DONE", first), tone),
             *(Line(line) for text in rest for line in _columns.wrapped(text, self._columns, " " * 8, " " * 8)),
             Line(_columns.head("", report)),
         ]
+
+
+def _ends(texts: Sequence[str]) -> list[str]:
+    """Of logs the last lines each: the report has more."""
+    parts: list[list[str]] = [[]]
+    for text in texts:
+        if text.startswith("==> "):
+            parts.append([])
+        parts[-1].append(text)
+    first, *logs = parts
+    return [*first, *(line for log in logs for line in _end(log))]
+
+
+def _end(log: Sequence[str]) -> list[str]:
+    title, *lines = log
+    left = len(lines) - _LOG_LINES
+    return [title, *([f"({left} more before these: see the report)"] if left > 0 else []), *lines[-_LOG_LINES:]]
 
 
 def _is_prose(text: str) -> bool:
@@ -236,13 +265,13 @@ def _running(sample: Mapping[str, Any], target: str) -> str:
 
 
 def _clients_text(counts: Mapping[str, Mapping[str, Any]]) -> str:
-    """36 -> 36:  n1 13 -> 0   n2 12 -> 19"""
+    """36 -> 36: n1 13 -> 0, n2 12 -> 19"""
 
     def both(before: Any, after: Any) -> str:
         return f"{'?' if before is None else before} -> {'?' if after is None else after}"
 
     before = [count.get("before") for count in counts.values()]
     after = [count.get("after") for count in counts.values()]
-    sums = [None if None in values else sum(values) for values in (before, after)]
-    each = "   ".join(f"{host} {both(count.get('before'), count.get('after'))}" for host, count in counts.items())
-    return f"{both(*sums)}:  {each}"
+    sums = [sum(values) if all(isinstance(value, int) for value in values) else None for values in (before, after)]
+    each = ", ".join(f"{host} {both(count.get('before'), count.get('after'))}" for host, count in counts.items())
+    return f"{both(*sums)}: {each}"

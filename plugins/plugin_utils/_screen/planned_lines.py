@@ -57,11 +57,11 @@ def plan(began: Mapping[str, Any], planned: Event, columns: int) -> list[Line]:
         what = f"{'runs' if len(done) == 1 else 'run'} {began['target']} already" if began.get("target") else "need no restart"
         return [Line(_columns.head("PLAN", f"nothing to do: {named(done)} {what}")), *_findings(planned, columns)]
     return [
-        Line(_columns.head("PLAN", "nothing has been touched")),
+        Line(_columns.head("PLAN", "nothing has been touched" + ("" if planned.get("warnings") else ", no warnings"))),
         *map(Line, _columns.rows(_table(began, planned))),
         *_besides(planned, columns),
         *_findings(planned, columns),
-        *(Line(text) for text in _foot(planned, columns)),
+        *(Line(text) for text in _foot(planned, columns) if text),
     ]
 
 
@@ -111,18 +111,12 @@ def _foot(planned: Event, columns: int) -> list[str]:
     ways: Sequence[str] = planned.get("ways_back") or ()
     notes: Sequence[str] = planned.get("notes") or ()
     minors = named(list(dict.fromkeys(str(note).partition(":")[0] for note in notes)))
-    told = [
-        "" if planned.get("warnings") else "warnings: none",
-        f"{len(notes)} note{'' if len(notes) == 1 else 's'} on {minors}: see natsops.cluster.plan" if notes else "",
-    ]
-    # Of a way back, what it costs is in the plan.
-    texts = [*(str(way).partition(":")[0] for way in ways), "      ".join(filter(None, told))]
-    return [line for text in texts if text for line in _kept(text, columns)]
-
-
-def _kept(text: str, columns: int) -> list[str]:
-    """The text with the gaps that it has, where it fits."""
-    return [_columns.GAP + text] if len(text) + 2 <= columns else _columns.wrapped(text, columns)
+    # Of a way back, what it costs is in the plan; where there is but one, it is that of every node.
+    texts = [str(way).partition(" (" if len(ways) == 1 else ":")[0] for way in ways]
+    if notes:
+        texts.append(f"{len(notes)} note{'' if len(notes) == 1 else 's'} on {minors}: natsops.cluster.plan")
+    line = _columns.GAP + "   ".join(texts)
+    return [line.rstrip()] if len(line) <= columns else [one for text in texts for one in _columns.wrapped(text, columns)]
 
 
 def ready(events: Sequence[Event], columns: int) -> list[Line]:

@@ -101,7 +101,7 @@ class Turn:
         if about.get("groups"):
             parts.append(f"{about['groups']} of {about['groups']} groups")
         lag = self._sample.get("largest_lag")
-        parts.append(f"{lag['group']} lags {spaced(lag['lag'])}" if isinstance(lag, Mapping) and lag.get("lag") else "no lag")
+        parts.append(f"lag {spaced(lag['lag'])}" if isinstance(lag, Mapping) and lag.get("lag") else "no lag")
         return self.told(event, "back", f"healthy{after}: {', '.join(parts)}")
 
     def _soak(self, event: Event) -> list[Line]:
@@ -122,8 +122,8 @@ class Turn:
 
 
 def all_current(sample: Mapping[str, Any], servers: int = 0) -> str:
-    """7 of 7 groups current on 3 servers"""
-    on = f" on {servers} server{'' if servers == 1 else 's'}" if servers else ""
+    """7 of 7 groups current, 3 servers"""
+    on = f", {servers} server{'' if servers == 1 else 's'}" if servers else ""
     groups, missing = sample.get("groups"), sample.get("not_current")
     if missing:
         return f"{missing} known problem{'' if missing == 1 else 's'} tolerated{on}"
