@@ -18,7 +18,7 @@ description:
     failure is shown once, as it is.
   - >-
     Of the tasks of this collection only what they say is shown. Tasks of yours, as those of hooks or of other plays, are shown as
-    M(ansible.builtin.default#callback) shows them.
+    P(ansible.builtin.default#callback) shows them.
   - With C(-v) every task is shown besides.
   - Times are UTC. Where the output is no terminal it holds no control characters, unless colours are forced.
 options:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.text import duration, named
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import columns as _columns
@@ -55,7 +55,9 @@ def plan(began: Mapping[str, Any], planned: Event, columns: int) -> list[Line]:
     if not order and not planned.get("refusals"):
         done = planned.get("done") or []
         what = f"{'runs' if len(done) == 1 else 'run'} {began['target']} already" if began.get("target") else "need no restart"
-        return [Line(_columns.head("PLAN", f"nothing to do: {named(done)} {what}")), *_findings(planned, columns)]
+        names = named(dict.fromkeys(str(one.get("name")) for one in planned.get("warnings") or () if isinstance(one, Mapping)))
+        warned = [Line(f"  warnings: {names}: natsops.cluster.plan", "warn")] if names else []
+        return [Line(_columns.head("PLAN", f"nothing to do: {named(done)} {what}")), *warned]
     return [
         Line(_columns.head("PLAN", "nothing has been touched" + ("" if planned.get("warnings") else ", no warnings"))),
         *map(Line, _columns.rows(_table(began, planned))),
@@ -104,7 +106,14 @@ def _findings(planned: Event, columns: int) -> list[Line]:
     """Warnings, and refusals that are waived. The message of the failed task says what is refused."""
     found = [("waived", one) for one in planned.get("waived") or ()] + [("warning", one) for one in planned.get("warnings") or ()]
     texts = [f"{kind}: {one.get('name')}: {one.get('message')}" for kind, one in found if isinstance(one, Mapping)]
-    return [Line(line, "warn") for text in texts for line in _columns.wrapped(" ".join(text.split()), columns)]
+    return [Line(line, "warn") for text in texts for line in _paragraphs(text, columns)]
+
+
+def _paragraphs(text: str, columns: int) -> Iterator[str]:
+    first, *rest = text.splitlines()
+    yield from _columns.wrapped(first.strip(), columns)
+    for line in rest:
+        yield from _columns.wrapped(line.strip(), columns, _columns.GAP * 2, _columns.GAP * 2)
 
 
 def _foot(planned: Event, columns: int) -> list[str]:

@@ -72,11 +72,13 @@ def test_where_there_is_room_nothing_takes_a_second_line() -> None:
 
 
 def test_a_run_with_nothing_to_do_is_six_lines_at_most() -> None:
-    nothing = planned(order=[], done=["n1", "n2", "n3"], about={}, ways_back=[], notes=[], estimate=0)
+    warnings = [{"name": "r1_assets", "message": "down while their node is"}] * 2
+    nothing = planned(order=[], done=["n1", "n2", "n3"], about={}, ways_back=[], notes=[], estimate=0, warnings=warnings)
     lines = texts([began(), nothing, *verified(2), ended(3, "nothing_to_do")])
     assert lines == [
         f"UPGRADE shop  2.14.6   run {RUN}",
         "PLAN    nothing to do: n1, n2, n3 run 2.14.6 already",
+        "  warnings: r1_assets: natsops.cluster.plan",
         "VERIFY  3 of 3 run 2.14.6, 7 of 7 groups current",
         "DONE    Nothing to do: 3 of 3 done",
         f"        Report: {FOLDER}/report.html",
@@ -95,7 +97,8 @@ def test_what_a_plan_warns_of_and_what_is_waived_stands_before_the_first_node() 
     lines = shown([began(), planned(**findings)])
     assert [line for line in lines if line.tone == "warn"] == [
         Line("  waived: stepping_stone: go another way", "warn"),
-        Line("  warning: bad_release: it has a known fault", "warn"),
+        Line("  warning: bad_release: it has a known", "warn"),
+        Line("    fault", "warn"),
     ]
     plain = [line.text for line in lines]
     for text in ("n7: done already", "n9: left for the next run (nats_upgrade_max_nodes)", "n8: left out, no answer"):
