@@ -33,12 +33,31 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def _pages() -> Iterator[tuple[str, str]]:
-    modules, roles = _documented("module"), _documented("role")
+    modules, callbacks, roles = _documented("module"), _documented("callback"), _documented("role")
     rows = [f"| [{name}]({_short(name)}.md) | {_text(one['doc']['short_description'])} |" for name, one in modules.items()]
     variables = ", ".join(f"[of the role {_short(name)}]({_short(name)}_role.md)" for name in roles)
-    yield "index", "\n".join(["# Modules", "", f"Variables: {variables}.", "", "| module | does |", "|---|---|", *rows]) + "\n"
+    shown = ", ".join(f"[{name}]({_short(name)}_callback.md)" for name in callbacks)
+    yield (
+        "index",
+        "\n".join(
+            [
+                "# Modules",
+                "",
+                f"Variables: {variables}.",
+                "",
+                f"Stdout callback: {shown}.",
+                "",
+                "| module | does |",
+                "|---|---|",
+                *rows,
+            ]
+        )
+        + "\n",
+    )
     for name, one in modules.items():
         yield _short(name), _module_page(name, one)
+    for name, one in callbacks.items():
+        yield f"{_short(name)}_callback", _module_page(name, one)
     for name, one in roles.items():
         yield f"{_short(name)}_role", _role_page(_short(name), one["entry_points"]["main"])
 

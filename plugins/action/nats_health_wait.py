@@ -42,7 +42,9 @@ class ActionModule(ReadingAction):
         return result
 
     def _note(self, host: str, result: Result) -> None:
-        """What has come back less than it was."""
+        """What has come back less than it was, or that nothing has."""
+        if "damage" in result:
+            self.told.tell("compared", host=host, damage=result["damage"])
         for text in (result.get("clients_lost"), result.get("leafs_lost"), "; ".join(result.get("damage") or ())):
             if text:
                 self.told.tell("note", host=host, text=text)

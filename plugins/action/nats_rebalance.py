@@ -29,6 +29,7 @@ class ActionModule(ReadingAction):
             over_nats = not self.without_account(params["hosts"], task_vars)
             tell = source.tell if over_nats and isinstance(source, (SystemAccount, Several)) else None
             result = _rebalance.Rebalance(params, source, targets, tell, watch=watch).run()
+        self.told.tell("clients", **{key: result[key] for key in ("connections", "even", "asked", "told")})
         given = stats_of(None, "", nats_upgrade_connections=result["connections"]) if self.told.runs else {}
         return {**result, **given}
 

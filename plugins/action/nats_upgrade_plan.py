@@ -76,6 +76,10 @@ class ActionModule(LookingAction):
             estimate=told["estimated_seconds"],
             seconds={step.host: step.seconds for step in plan.steps},
             assets_down={step.host: list(step.fragile) for step in plan.steps if step.fragile},
+            about={step.host: _text.besides(step, leader_last=plan.leader_last) for step in plan.steps},
+            ways_back=list(plan.ways_back),
+            notes=told["note_lines"],
+            surge=[place.host for place in plan.surge],
             resumes=[step.host for step in plan.steps if step.resumes],
             # By the journals of the nodes, whose turn broke off in which run.
             left_by={step.host: situation.journal(step.host).get("run_id") for step in plan.steps if step.resumes},

@@ -26,6 +26,9 @@ class ActionModule(LookingAction):
         policy = _judge.load(params["policy_file"])
         told = _status.status(situation, policy, params["inventory"], params["group"], holders)
         # As they are to be run: what Ansible shows of a result is folded, and its quotes doubled.
+        if _watch.is_roll():
+            # It shows the lines of the state as they are, and these are among them.
+            return {"changed": False, "status": told}
         screen = _watch.screen(task_vars, self._templar)
         for name, command in told["commands"].items():
             screen.say_now(f"{_status.SAID[name]}: {command}")

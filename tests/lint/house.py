@@ -32,6 +32,7 @@ ORDER = (
     "plugin_utils/_report",
     "plugin_utils/_page",
     "plugin_utils/_run",
+    "plugin_utils/_screen",
     "plugin_utils/_read",
     "plugin_utils/_variables",
     "plugin_utils/_probe",

@@ -137,6 +137,17 @@ def _step(step: Step, *, leader_last: bool) -> str:
     return f"{step.host}  {versions}{last}{'  ' + told if told else ''}"
 
 
+def besides(step: Step, *, leader_last: bool) -> list[str]:
+    """What is to be known of one node besides its versions and its clients."""
+    told = [
+        ", ".join(step.why),
+        f"meta leader, {'last' if leader_last else 'early'}" if step.leader else "",
+        f"{len(step.fragile)} down meanwhile ({named(step.fragile, 3)})" if step.fragile else "",
+        f"resumed: it broke off at '{step.resumes}'" if step.resumes else "",
+    ]
+    return [one for one in told if one]
+
+
 def _joining(place: Place) -> str:
     if place.running:
         return f"{place.host} runs already ({place.version}), and is used as a temporary place for clients"

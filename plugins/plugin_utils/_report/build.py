@@ -32,12 +32,13 @@ def read_events(path: str | Path) -> list[dict[str, Any]]:
     A damaged line elsewhere becomes an event of the kind C(unreadable), so that the report can say that something is missing.
     """
     *whole, rest = Path(path).read_bytes().split(b"\n")
-    events = [_event(line, at) for at, line in enumerate(whole, 1) if line.strip()]
-    last = _event(rest, 0)
+    events = [event_of(line, at) for at, line in enumerate(whole, 1) if line.strip()]
+    last = event_of(rest)
     return events if last["kind"] == UNREADABLE else [*events, last]
 
 
-def _event(line: bytes, at: int) -> dict[str, Any]:
+def event_of(line: bytes, at: int = 0) -> dict[str, Any]:
+    """The event in a line, which is the one at C(at); one of the kind C(unreadable) where there is none in it."""
     try:
         event = json.loads(line.decode("utf-8", errors="replace"))
     except (ValueError, RecursionError):

@@ -33,14 +33,24 @@ def draining(host: str, first: int | None, clients: int | None, seconds: float) 
     """n2 draining  812 -> 417 clients  38 s"""
     if first is None:
         return f"{host} draining  {duration(seconds)}"
+    return f"{host} draining  {clients_left(first, clients)}  {duration(seconds)}"
+
+
+def clients_left(first: int, clients: int | None) -> str:
+    """812 -> 417 clients"""
     # A server that has just exited has none any more.
     now = clients or 0
-    return f"{host} draining  {spaced(first)} -> {spaced(now)} client{'' if first == now == 1 else 's'}  {duration(seconds)}"
+    return f"{spaced(first)} -> {spaced(now)} client{'' if first == now == 1 else 's'}"
 
 
 def lagging(host: str, group: str, lag: int, rate: float | None) -> str:
     """n2 catching up  APP > ORDERS lags 18 204, -2 100/s, about 9 s"""
-    return f"{host} catching up  {group} lags {spaced(lag)}{_speed(lag, rate)}"
+    return f"{host} catching up  {behind(group, lag, rate)}"
+
+
+def behind(group: str, lag: int, rate: float | None) -> str:
+    """APP > ORDERS lags 18 204, -2 100/s, about 9 s"""
+    return f"{group} lags {spaced(lag)}{_speed(lag, rate)}"
 
 
 def _speed(lag: int, rate: float | None) -> str:
@@ -74,14 +84,20 @@ def rebalancing(asked: int, over: int, seconds: float) -> str:
 
 def waiting(host: str, doing: str, verdicts: Sequence[Verdict], seconds: float) -> str:
     """What is missing, where no lag says it better: n2 catching up  healthz: 503 ...  12 s"""
+    missing = lacking(host, verdicts)
+    return f"{host} {doing}  {missing}{'  ' if missing else ''}{duration(seconds)}"
+
+
+def lacking(host: str, verdicts: Sequence[Verdict]) -> str:
+    """healthz: 503 JetStream is not current with the meta leader and 3 more; empty where nothing is missing"""
     late = [verdict for verdict in verdicts if verdict.missing]
     late.sort(key=lambda verdict: verdict.reading.name != host)
     if not late:
-        return f"{host} {doing}  {duration(seconds)}"
+        return ""
     first = late[0]
     whose = "" if first.reading.name == host else f"{first.reading.name} "
     more = sum(len(verdict.missing) for verdict in late) - 1
-    return f"{host} {doing}  {whose}{_said(first.missing[0])}{f' and {more} more' if more else ''}  {duration(seconds)}"
+    return f"{whose}{_said(first.missing[0])}{f' and {more} more' if more else ''}"
 
 
 def _said(missing: Missing, longest: int = 100) -> str:
@@ -120,6 +136,16 @@ class Pace:
     _begin: float | None = None
     _said_at: float | None = None
     _said: object = None
+
+    def every(self, now: float) -> bool:
+        """Whether the longest time has passed since the begin, or since it was said last."""
+        if self._begin is None:
+            self._begin = now
+        since = self._begin if self._said_at is None else self._said_at
+        if now - since < self.longest:
+            return False
+        self._said_at = now
+        return True
 
     def due(self, now: float, what: object) -> bool:
         if self._begin is None:

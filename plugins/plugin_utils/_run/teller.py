@@ -117,6 +117,8 @@ class Teller:
             at += seconds
             last = number == len(parts) - 1
             more = {"seconds": seconds, **(detail if last else {})}
+            if phase == "start" and result.get("new_pid"):
+                more["pid"] = result["new_pid"]
             self.tell_phase(phase, state if last else "ended", at=at, **more)
 
     def _happened(self, result: Result) -> None:
@@ -141,7 +143,8 @@ class Teller:
         seconds = _turns.turn_seconds(self.log.own(), self.host, time.time())
         self.log.write("node_done", host=self.host, seconds=seconds, **about)
         line = _turns.so_far(self.log.own())
-        if line:
+        # The roll's own callback says it at the end of the line that the turn is done.
+        if line and not _watch.is_roll():
             _watch.screen(self._vars, self._templar).say_now(line)
 
     def _tell_outage(self, *, back: bool) -> None:

@@ -71,11 +71,15 @@ def so_far(events: Sequence[Event]) -> str:
     name, hosts = next(((name, hosts) for name, hosts in clusters if set(hosts) & set(last)), ("", []))
     if len(hosts) < 2:
         return ""
+    return _progress.cluster(name, len(set(run.done) & set(hosts)), len(hosts), seconds_left(run, hosts) or None)
+
+
+def seconds_left(run: _outcome.Story, hosts: Sequence[str]) -> float:
+    """How long the turns will take that are still to come in this run on these hosts; 0 where there are none."""
     now = [host for host in run.planned.get("order", []) if host in run.left and host in hosts]
     expected = run.planned.get("seconds") or {}
     measured = sum(float(done.get("seconds") or 0) for done in run.finished.values())
     planned = sum(expected.get(host, 0) for host in run.finished)
     # What turns take here, against what was expected of them.
     rate = measured / planned if measured and planned else 1.0
-    left = rate * sum(expected.get(host, 0) for host in now)
-    return _progress.cluster(name, len(set(run.done) & set(hosts)), len(hosts), left if now else None)
+    return float(rate * sum(expected.get(host, 0) for host in now))

@@ -11,14 +11,16 @@ import os
 import sys
 import threading
 import time
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence, Tuple
 
 from ansible import constants
 from ansible.utils.display import Display
 
+from ansible_collections.natsops.cluster.plugins.module_utils._core import text as _text
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.health import Verdict
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run import columns as _columns
 from ansible_collections.natsops.cluster.plugins.plugin_utils._run import progress as _progress
-from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Log
+from ansible_collections.natsops.cluster.plugins.plugin_utils._run.events import Log, moment
 
 display = Display()
 # Read where Ansible loads this, before it forks its workers: they have no terminal.
@@ -32,25 +34,41 @@ _DRAIN_SECONDS = 2.0
 _DOING = {"gate": "waits to leave", "soak": "is watched", "verify": "is verified", "put_back": "coming back"}
 
 Ask = Callable[[], "int | None"]
+# The host that is waited for, the phase of the turn, and what is waited for.
+InColumns = Tuple[str, str, str]
+
+
+def is_roll() -> bool:
+    """Whether the callback of this collection shows the run: what is said from here has to stand in its columns then."""
+    return constants.DEFAULT_STDOUT_CALLBACK == _columns.NAME
 
 
 def _auto() -> str:
     # Between the braces of what a program reads nothing else may stand.
     if "json" in str(constants.DEFAULT_STDOUT_CALLBACK):
         return "off"
+    if is_roll():
+        return "lines"
     return "bar" if _TERMINAL and not _LOGGED else "lines"
 
 
 class Screen:
     """One line that is said again and again: below each other, or in its place on a terminal."""
 
-    def __init__(self, mode: str, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, mode: str, now: Callable[[], float] = time.monotonic, log: Log | None = None) -> None:
         self._mode = _auto() if mode == "auto" else mode
-        self._now, self._pace, self._drawn = now, _progress.Pace(), ""
+        if self._mode == "bar" and is_roll() and not _TERMINAL:
+            self._mode = "lines"
+        self._now, self._pace, self._drawn, self._log = now, _progress.Pace(), "", log
 
-    def say(self, line: str, about: object, done: float | None = None) -> None:
-        """C(about) is what has changed when it is another; C(done), of 1, how much of it is done."""
-        if self._mode == "bar":
+    def say(self, line: str, about: object, done: float | None = None, in_columns: InColumns | None = None) -> None:
+        """C(about) is what has changed when it is another; C(done), of 1, how much of it is done; C(in_columns), the same for the
+        callback of this collection."""
+        if self._mode == "lines" and in_columns and is_roll():
+            if self._pace.every(self._now()):
+                events = self._log.own() if self._log else []
+                display.display(_columns.wait(events, moment(time.time()), *in_columns))
+        elif self._mode == "bar":
             self._draw(f"{_progress.filled_bar(done)} {line}" if done is not None else line)
         elif self._mode == "lines" and self._pace.due(self._now(), about):
             display.display(line)
@@ -74,7 +92,9 @@ class Screen:
 def screen(task_vars: Mapping[str, Any], templar: Any) -> Screen:
     """The screen as nats_upgrade_progress wants it."""
     wanted = templar.template(task_vars["nats_upgrade_progress"]) if "nats_upgrade_progress" in task_vars else "auto"
-    return Screen(_progress.mode_of(wanted))
+    began = task_vars.get("__nats_upgrade_began") or {}
+    log = Log(str(began["folder"]), str(began["run"])) if began.get("folder") and is_roll() else None
+    return Screen(_progress.mode_of(wanted), log=log)
 
 
 class Waiting:
@@ -102,12 +122,20 @@ class Waiting:
             rate = self._rates.setdefault(group, _progress.Rate()).of(self._now(), lag)
             self._highest[group] = max(lag, self._highest.get(group, 0))
             line = _progress.lagging(worst["host"], group, lag, rate)
-            self._screen.say(line, (group, lag), 1 - lag / self._highest[group])
+            whose = "" if worst["host"] == self._host else f"{worst['host']} "
+            told = self._waiting(whose + _progress.behind(group, lag, rate))
+            self._screen.say(line, (group, lag), 1 - lag / self._highest[group], told)
         else:
             what = [str(missing.key) for verdict in late for missing in verdict.missing]
             doing = _DOING.get(self._phase, "catching up")
             host = "cluster" if self._phase == "verify" else self._host
-            self._screen.say(_progress.waiting(host, doing, verdicts, self._now() - self._begin), what)
+            line = _progress.waiting(host, doing, verdicts, self._now() - self._begin)
+            self._screen.say(line, what, None, self._waiting(_progress.lacking(host, verdicts)))
+
+    def _waiting(self, what: str) -> InColumns:
+        doing = "watching" if self._phase == "soak" and not what else "waiting"
+        passed = f"{doing} {_text.duration(self._now() - self._begin)}"
+        return self._host, self._phase, f"{passed}: {what}" if what else passed
 
     def _sample(self, log: Log, verdicts: Sequence[Verdict]) -> None:
         leader = meta_leader(verdicts)
@@ -115,10 +143,11 @@ class Waiting:
             "servers": {verdict.reading.name: _server(verdict) for verdict in verdicts},
             "largest_lag": largest_lag(verdicts),
             "not_current": sum(len(verdict.missing) for verdict in verdicts),
+            "groups": len({group.name for verdict in verdicts for group in verdict.reading.groups}),
             "meta_leader": leader,
         }
         now = self._now()
-        if self._sampled is None or now - self._sampled[0] >= (_SAME_SECONDS if seen == self._sampled[1] else _SAMPLE_SECONDS):
+        if self._sampled is None or now - self._sampled[0] >= _pause(self._sampled[1], seen):
             if self._sampled is None:
                 self._leader = _last_leader(log)
             self._sampled = (now, seen)
@@ -128,11 +157,19 @@ class Waiting:
         self._leader = leader or self._leader
 
 
+def _pause(before: Mapping[str, Any], seen: Mapping[str, Any]) -> float:
+    """How long after one sample the next is worth writing: at once where nothing is missing any more, which ends a wait."""
+    if before["not_current"] and not seen["not_current"]:
+        return 0.0
+    return _SAME_SECONDS if seen == before else _SAMPLE_SECONDS
+
+
 def _server(verdict: Verdict) -> dict[str, Any]:
-    facts = verdict.reading.facts
+    facts, reading = verdict.reading.facts, verdict.reading
     if facts is None:
         return {"connections": None, "reachable": False, "version": None}
-    return {"connections": facts.connections, "reachable": True, "version": facts.version}
+    seen = {"connections": facts.connections, "reachable": True, "version": facts.version}
+    return {**seen, "routes": len(reading.peers), "groups": len(reading.groups)}
 
 
 def largest_lag(verdicts: Sequence[Verdict]) -> dict[str, Any] | None:
@@ -175,7 +212,10 @@ def drain(host: str, screen: Screen, log: Log | None, ask: Ask | None) -> Iterat
             if log and clients is not None:
                 log.write("draining", host=host, connections=clients)
             done = 1 - (clients or 0) / first if first else None
-            screen.say(_progress.draining(host, first, clients, time.monotonic() - begin), clients, done)
+            passed = time.monotonic() - begin
+            left = "" if first is None else f": {_progress.clients_left(first, clients)}"
+            told = (host, "drain", f"waiting {_text.duration(passed)}{left}")
+            screen.say(_progress.draining(host, first, clients, passed), clients, done, told)
             if over.wait(_DRAIN_SECONDS):
                 return
 
@@ -199,7 +239,8 @@ def rebalance(screen: Screen) -> Iterator[Callable[[int, int], None]]:
         nonlocal most
         most = max(most, over)
         if most:
-            screen.say(_progress.rebalancing(asked, over, time.monotonic() - begin), (asked, over), 1 - over / most)
+            line = _progress.rebalancing(asked, over, time.monotonic() - begin)
+            screen.say(line, (asked, over), 1 - over / most, ("", "rebalance", line.removeprefix("clients  ")))
 
     try:
         yield watch

@@ -160,3 +160,39 @@ def test_a_leader_that_moves_is_told_once_also_where_it_moved_between_two_waits(
     log, _seen = samples(tmp_path, (0.0, led_by("n3")), (0.1, led_by("n3")), (0.2, led_by("n1")))
     moves = [(event["from"], event["to"]) for event in log.read() if event["kind"] == "leader_moved"]
     assert moves == [(LEADER, "n3"), ("n3", "n1")]
+
+
+@pytest.fixture
+def in_a_roll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_watch.constants, "DEFAULT_STDOUT_CALLBACK", "natsops.cluster.roll")
+    monkeypatch.setattr(_watch, "moment", lambda _seconds: "2026-11-30T21:59:32.123Z")
+
+
+@pytest.mark.usefixtures("in_a_roll")
+def test_under_the_callback_of_a_roll_a_wait_is_one_line_every_ten_seconds_in_its_columns(
+    shown: list[str], tmp_path: Path
+) -> None:
+    clock, log = Clock(), Log(tmp_path, "r1")
+    log.write("planned", order=["n1", "n3"], clusters={}, servers={}, later=[], done=[])
+    log.write("node_done", host="n1")
+    waiting = Waiting("n3", "catch_up", Screen("auto", clock.now, log), None, clock.now)
+    poll(waiting, clock, *[(float(second), late(20_000 - 100 * second)) for second in range(10)], (21.0, late()), (24.0, late()))
+    assert shown == ["21:59:32  2/2 n3  back    waiting 21 s: jsz: not there yet"]
+    poll(waiting, clock, (35.0, late(18_000)), (35.1, list(WELL)))
+    assert len(shown) == 2
+    assert "APP > ORDERS lags 18 000" in shown[1]
+
+
+@pytest.mark.usefixtures("in_a_roll")
+@pytest.mark.parametrize("terminal", [True, False])
+def test_under_the_callback_of_a_roll_a_log_has_no_bar(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    monkeypatch.setattr(_watch, "_TERMINAL", terminal)
+    assert Screen("auto")._mode == "lines"
+    assert Screen("bar")._mode == ("bar" if terminal else "lines")
+
+
+def test_what_a_wait_ends_with_is_always_written(tmp_path: Path) -> None:
+    _log, seen = samples(tmp_path, (0.0, late(3)), (0.2, list(WELL)), (0.4, list(WELL)))
+    assert [sample["not_current"] for sample in seen] == [1, 0]
+    assert seen[-1]["groups"] == seen[-1]["servers"]["n3"]["groups"] > 0
+    assert seen[-1]["servers"]["n3"]["routes"] == 2
