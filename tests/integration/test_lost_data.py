@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import yaml
 
+from ansible_collections.natsops.cluster.plugins.module_utils._plan.checks import assets as _assets
 from tests.integration.faults import playbook, says
 from tests.integration.helpers import said, starts, upgrade, write_hosts
 from tests.lab import damage
@@ -43,11 +45,15 @@ def test_what_a_server_loses_stops_the_run_and_is_never_made_worse(mirror: Path)
         leader = cluster.known_leader()
         first, second, third = sorted(cluster.nodes, key=lambda name: (name == leader, name))
         asyncio.run(damage.make_blocks(cluster.urls, "BLOCKS"))
+        made = time.monotonic()
         single = asyncio.run(damage.make_single_blocks(cluster.urls, second))
         cluster.wait_ready()
         hosts = write_hosts(cluster, mirror)
         _a_replica(cluster, hosts, first, [second, third])
         _a_stream_and_a_consumer_of_one_replica(cluster, hosts, second, third, single)
+        # What is younger may be on its way to the disk still. On a quick machine all of the above takes less.
+        old = _assets._ON_ITS_WAY_SECONDS
+        assert wait_until(lambda: time.monotonic() - made > old, 2 * old)
         _a_whole_store(cluster, hosts, third)
 
 
