@@ -35,15 +35,13 @@ def refused(cluster: LoopbackCluster, mirror: Path) -> Iterator[Refused]:
         *options: str,
         source: Path = mirror,
         hosts: Mapping[str, Mapping[str, Any]] | None = None,
-        staged: bool = False,
         **variables: Any,
     ) -> PlaybookRun:
         before = touched_by(cluster)
         done = upgrade(write_hosts(cluster, source, hosts, **variables), version, *options)
         after = touched_by(cluster)
         assert done.returncode != 0, done.stdout[-3000:]
-        assert {name: now[:2] for name, now in after.items()} == {name: then[:2] for name, then in before.items()}
-        assert staged or after == before
+        assert after == before
         assert "Traceback" not in done.stdout + done.stderr
         assert "WARNING" not in done.stdout + done.stderr
         return done
@@ -131,15 +129,6 @@ def test_a_mirror_that_does_not_answer_is_told_by_the_plan_with_the_variable_of_
     assert not (cluster.base / "downloads").exists()
 
 
-def test_a_binary_path_below_no_folder_is_refused_and_the_folder_is_not_made(refused: Refused, tmp_path: Path) -> None:
-    wrong = tmp_path / "nonexistent" / "nats-server"
-    message = one_message(refused("2.15.1", "-e", f"nats_upgrade_binary_path={wrong}"))
-    assert "refused: other_program: n1: " in message
-    assert f"{wrong}" in message
-    assert "nats_upgrade_binary_path" in message
-    assert not wrong.parent.exists()
-
-
 def test_a_configuration_path_that_leads_nowhere_is_refused_with_its_variable(cluster: LoopbackCluster, refused: Refused) -> None:
     wrong = str(cluster.base / "etc" / "nats.conf")
     message = one_message(refused("2.15.1", hosts={"n2": {"nats_upgrade_config_path": wrong}}))
@@ -178,20 +167,6 @@ def test_an_archive_with_another_hash_than_the_listed_one_is_refused(refused: Re
 def test_an_archive_that_holds_another_version_is_refused(refused: Refused, tmp_path: Path) -> None:
     source = publish(tmp_path, "2.15.9", pack("2.15.9", server_binary("2.14.6").read_bytes()))
     assert "holds nats-server 2.14.6, not 2.15.9: nothing was installed" in said(refused("2.15.9", source=source))
-
-
-def test_a_configuration_that_the_new_version_refuses_is_found_before_any_server_stops(
-    cluster: LoopbackCluster, refused: Refused
-) -> None:
-    config = cluster.nodes["n2"].config
-    good = config.read_text(encoding="utf-8")
-    config.write_text(f"{good}no_such_key: 1\n", encoding="utf-8")
-    try:
-        message = one_message(refused("2.15.1", staged=True))
-    finally:
-        config.write_text(good, encoding="utf-8")
-    assert f"refuses {config}" in message
-    assert 'unknown field "no_such_key"' in message
 
 
 def test_an_address_with_a_variable_that_is_not_set_is_told_whatever_the_limit(refused: Refused) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.release import __version__ as ansible_version
 
+from ansible_collections.natsops.cluster.plugins.plugin_utils._ansible import tested as _tested
 from tests.integration.helpers import BIN, PLAYBOOK_SECONDS, events, run, runs, said, starts, write_hosts
+from tests.lab import pythons
 from tests.lab.binaries import ROOT
 from tests.lab.cluster import LoopbackCluster
 from tests.lab.playbook import PlaybookRun
@@ -68,6 +71,12 @@ def plays(cluster: LoopbackCluster, hosts: Path, playbook: str, env: dict[str, s
     return Run(done, planned, [event["host"] for event in events(runs(cluster)[-1], "node_done")])
 
 
+def with_an_old_python() -> dict[str, str]:
+    """One node has the oldest Python that it may have with the ansible-core of this environment."""
+    core = _tested.CORES[_tested.minor_of(ansible_version)]
+    return {"ansible_python_interpreter": str(pythons.oldest(core.node_python))}
+
+
 @pytest.fixture(scope="module")
 def ran(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     folder = tmp_path_factory.mktemp("other")
@@ -80,7 +89,8 @@ def ran(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]
 
     free, pinned = odd("free", inject=True), odd("host_pinned", inject=False)
     with LoopbackCluster(OLD, 2) as cluster:
-        hosts = write_hosts(cluster, mirror, nats_upgrade_waive=["stepping_stone", "two_node_cluster"], **VARIABLES)
+        waive = ["stepping_stone", "two_node_cluster"]
+        hosts = write_hosts(cluster, mirror, {"n2": with_an_old_python()}, nats_upgrade_waive=waive, **VARIABLES)
         remember = [str(BIN / "ansible"), "-i", str(hosts), "nats", "-m", "ansible.builtin.set_fact"]
         assert (
             run([*remember, "-a", json.dumps({**CACHED, "cacheable": True})], env=free, seconds=PLAYBOOK_SECONDS).returncode == 0

@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ accounts {{
 """
 SYSLOG = Path("/dev/log")
 JOIN_SECONDS = 30.0
+# How old a process is that is looked at each time, and how long all others are left alone.
+NEW_SECONDS, ALL_SECONDS = 0.5, 1.0
 
 
 def forms() -> dict[bytes, str]:
@@ -76,22 +79,34 @@ class Heard:
     syslog: list[bytes] = field(default_factory=list)
     programs: set[str] = field(default_factory=set)
     looks: int = 0
+    # Processes by their number, and when each was seen first.
+    _known: dict[str, float] = field(default_factory=dict)
+    _looked_at_all: float = 0.0
     _over: threading.Event = field(default_factory=threading.Event)
 
     def look(self) -> None:
+        """At what is new, which may yet become another program, and now and then at all: what is read is for others to run in."""
         self.looks += 1
-        for entry in os.scandir("/proc"):
-            if not entry.name.isdigit():
+        now = time.monotonic()
+        there = [name for name in os.listdir("/proc") if name.isdigit()]
+        self._known = {name: self._known.get(name, now) for name in there}
+        everything = now - self._looked_at_all > ALL_SECONDS
+        if everything:
+            self._looked_at_all = now
+        for name in there:
+            if everything or now - self._known[name] < NEW_SECONDS:
+                self.read(name)
+
+    def read(self, process: str) -> None:
+        for name in ("cmdline", "environ"):
+            try:
+                content = Path("/proc", process, name).read_bytes()
+            except OSError:  # it has ended meanwhile
                 continue
-            for name in ("cmdline", "environ"):
-                try:
-                    content = Path(entry.path, name).read_bytes()
-                except OSError:  # it has ended meanwhile
-                    continue
-                if name == "cmdline":
-                    self.programs.update(os.path.basename(word) for word in content.decode(errors="replace").split("\0")[:2])
-                for kind in leaked(content):
-                    self.seen.setdefault((name, kind), set()).add(content.decode(errors="replace")[:300])
+            if name == "cmdline":
+                self.programs.update(os.path.basename(word) for word in content.decode(errors="replace").split("\0")[:2])
+            for kind in leaked(content):
+                self.seen.setdefault((name, kind), set()).add(content.decode(errors="replace")[:300])
 
     def watch(self) -> None:
         while not self._over.is_set():

@@ -19,6 +19,8 @@ def test_a_run_that_cannot_make_a_node_ready_gives_back_every_lock_and_says_what
         assert done.returncode != 0
         says(done, f"n2: {cluster.nodes['n2'].binary}-{NEW} refuses {config}: ", 'unknown field "no_such_key"')
         says(done, "Staged on n", ": it stays beside the running version, for the next run.")
+        # It is told once, and not for each host.
+        assert sum(counts["failed"] for counts in done.recap.values()) == 1, done.stdout
         assert not locked(cluster)
         ended = events(runs(cluster)[-1], "run_ended")[-1]
         assert (ended["outcome"], "nothing was touched" in ended["next"]) == ("failed", False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
+from tests.unit import syntax
 from tests.unit.modules import ROOT
 
 PLUGINS = ROOT / "plugins"
@@ -20,24 +22,29 @@ SENT_ALONG = {"ansible.module_utils.basic", "ansible.module_utils.urls"}
 FOREIGN = {"_read/http_door": {"httpx"}, "_policy/rules": {"packaging"}, "_policy/file": {"yaml"}}
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Full names of all that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in syntax.nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def used(path: Path) -> set[str]:
+@cache
+def used(path: Path) -> frozenset[str]:
     """Everything that a file imports or names with a dot, such as os.kill."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     dotted = {
         f"{node.value.id}.{node.attr}"
-        for node in ast.walk(tree)
+        for node in syntax.nodes(path)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }
-    return dotted | set(imports(path))
+    return frozenset(dotted).union(imports(path))
 
 
 def users_of(*things: str) -> set[str]:
@@ -126,7 +133,7 @@ def test_what_decides_reads_nothing(name: str) -> None:
         not {".".join(imported[len(UTILS) :].split(".")[:2]) for imported in imports(path) if imported.startswith(UTILS)}
         & outside
     )
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    calls = [node.func for node in syntax.nodes(path) if isinstance(node, ast.Call)]
     assert not {func.id for func in calls if isinstance(func, ast.Name)} & {"open", "print", "input"}
     assert not {func.attr for func in calls if isinstance(func, ast.Attribute)} & {"read_text", "read_bytes", "write_text"}
 
@@ -189,7 +196,7 @@ def test_what_is_below_a_module_is_found_through_what_it_imports() -> None:
 def test_every_file_has_a_header_and_says_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "# SPDX-License-Identifier: Apache-2.0\n" in text.partition('"""')[0]
-    assert ast.get_docstring(ast.parse(text))
+    assert ast.get_docstring(syntax.tree(path))
 
 
 def test_sockets_and_tls_are_of_the_doors_that_have_some() -> None:
@@ -203,7 +210,7 @@ def test_nothing_catches_every_exception_but_an_action_in_a_run_which_tells_it_a
     broad = [
         path.relative_to(PLUGINS).as_posix()
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in syntax.nodes(path)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
     ]

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.natsops.cluster.plugins.module_utils._judge import health as _health
 from ansible_collections.natsops.cluster.plugins.module_utils._judge.findings import FINAL, NAMES
 from ansible_collections.natsops.cluster.plugins.module_utils._values.server import Health, HealthError, Reading
+from tests.unit import syntax
 from tests.unit.modules import ROOT
 from tests.unit.recorded import OLDEST_AND_NEWEST
 from tests.unit.situations import changed, cluster, plan_of, refusals, with_meta_peer
@@ -126,10 +127,9 @@ def test_what_a_step_expects_of_its_node_is_no_old_trouble_and_is_never_tolerate
 def findings_in_the_code() -> Iterator[str]:
     """The name of every Finding that is made: written there, or looked up in a table of names. An audit has names of its own."""
     for path in sorted(path for path in (ROOT / "plugins").rglob("*.py") if path.parent.name != "_audit"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
+        for node in syntax.nodes(path):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding":
-                yield from _names_of(node, tree, path.name)
+                yield from _names_of(node, syntax.tree(path), path.name)
 
 
 def _names_of(call: ast.Call, tree: ast.Module, where: str) -> Iterator[str]:
@@ -150,7 +150,7 @@ def refused_in_the_code() -> set[str]:
     return {
         str(keyword.value.value)
         for path in sorted((ROOT / "plugins").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in syntax.nodes(path)
         if isinstance(node, ast.Call)
         for keyword in node.keywords
         if keyword.arg == "refusal" and isinstance(keyword.value, ast.Constant)
