@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, Callable, Mapping
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
-from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_preflight import SPEC
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action import preflight as _preflight
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import Result
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.several import SeveralAction
@@ -20,7 +20,7 @@ class ActionModule(SeveralAction):
     _requires_connection = True
 
     def several(self) -> Result:
-        _unused, params = self.validate_argument_spec(argument_spec=SPEC)
+        _unused, params = self.validate_argument_spec(argument_spec=_specs.PREFLIGHT)
         return _STEPS[params["step"]](self)
 
     def begin(self) -> Result:

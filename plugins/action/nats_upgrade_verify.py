@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Callable
 
 from ansible_collections.natsops.cluster.plugins.module_utils._core.errors import NatsError
-from ansible_collections.natsops.cluster.plugins.modules.nats_upgrade_verify import SPEC
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action import staging as _staging
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action import verifying as _verifying
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import Result
@@ -22,7 +22,7 @@ class ActionModule(SeveralAction):
     _requires_connection = True
 
     def several(self) -> Result:
-        _unused, params = self.validate_argument_spec(argument_spec=SPEC)
+        _unused, params = self.validate_argument_spec(argument_spec=_specs.VERIFY)
         return _STEPS[params["step"]](self)
 
     def verify(self) -> Result:

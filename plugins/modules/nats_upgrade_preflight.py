@@ -91,13 +91,12 @@ sha256:
 
 from ansible.module_utils.basic import AnsibleModule
 
-STEPS = ["begin", "read", "node", "plan", "accept", "look", "look_on_node", "status"]
-SPEC = {"step": {"type": "str", "choices": STEPS, "required": True}}
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_specs.PREFLIGHT, supports_check_mode=True)
     module.fail_json(
         msg="natsops.cluster.nats_upgrade_preflight works on the controller, through its action plugin: call it from a playbook"
     )

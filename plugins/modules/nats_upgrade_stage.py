@@ -57,12 +57,12 @@ fetched:
 
 from ansible.module_utils.basic import AnsibleModule
 
-SPEC = {"step": {"type": "str", "choices": ["fetch", "stage", "stop"], "required": True}}
+from ansible_collections.natsops.cluster.plugins.module_utils._read import specs as _specs
 
 
 def main() -> None:
     """Say where the work is done: the action of the same name never gets here."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=_specs.STAGE, supports_check_mode=True)
     module.fail_json(
         msg="natsops.cluster.nats_upgrade_stage works on the controller, through its action plugin: call it from a playbook"
     )

@@ -49,6 +49,14 @@ PLAN: Spec = {
     "fail_when_refused": {"type": "bool", "default": True},
 }
 PLAN_REQUIRED_IF = [("mode", "upgrade", ["version"])]
+PREFLIGHT: Spec = {
+    "step": {
+        "type": "str",
+        "choices": ["begin", "read", "node", "plan", "accept", "look", "look_on_node", "status"],
+        "required": True,
+    }
+}
+STAGE: Spec = {"step": {"type": "str", "choices": ["fetch", "stage", "stop"], "required": True}}
 STATUS: Spec = {
     **_options.LOOKING,
     "hosts": {"type": "list", "elements": "str", "required": True},
@@ -81,3 +89,4 @@ VARIABLES: Spec = {
     "role": {"type": "str", "choices": ["nats_upgrade", "nats_audit"], "default": "nats_upgrade"},
     "wants_version": {"type": "bool", "default": False},
 }
+VERIFY: Spec = {"step": {"type": "str", "choices": ["verify", "end"], "required": True}}
