@@ -45,7 +45,7 @@ class SeveralAction(NatsAction):
     def several(self) -> Result:
         raise NotImplementedError
 
-    def call(self, name: str, **args: Any) -> Result:
+    def call(self, name: str, /, **args: Any) -> Result:
         """Do what a task with this action of ours would do, and return its result. Where it fails, so does the task.
 
         An option that is None is not given.
@@ -55,7 +55,7 @@ class SeveralAction(NatsAction):
             raise EndedError(result)
         return result
 
-    def attempt(self, name: str, **args: Any) -> Result:
+    def attempt(self, name: str, /, **args: Any) -> Result:
         """As C(call), but what a failure means is for the caller to say.
 
         It ends the run, and tells so, unless C(vars) have __nats_upgrade_rescued.

@@ -23,7 +23,8 @@ class Staging(Preflight):
     """A run whose plan was accepted, with all hosts locked unless C(locks) say something else."""
 
     def begin(self, *locks: dict[str, Any]) -> None:
-        self.until("accept")
+        accepted = self.until("accept")
+        assert not accepted.get("failed"), accepted
         self.asked.clear()
         self.set("groups", {"nats": list(NAMES), "nats_upgrade_queue": list(NAMES)})
         self.set("__nats_upgrade_locks", {"results": list(locks) or [{"state": "ours"}] * len(NAMES)})
@@ -55,6 +56,17 @@ def test_every_node_is_made_ready_in_one_call_that_asks_about_the_configuration_
     assert (given["config_path"], given["sha256"], given["version"]) == ("/etc/nats.conf", sha256, TARGET)
     told = [(event["host"], event["phase"], event["state"]) for event in staging.events("phase")]
     assert told[-2:] == [("n3", "stage", "began"), ("n3", "stage", "ended")]
+
+
+def test_a_package_is_staged_by_its_name(
+    servers: dict[str, SimulatedServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = Staging(servers, tmp_path, monkeypatch, nats_upgrade_artifact="package")
+    staging.begin()
+    assert staging.fetch()["fetched"] == {}
+    assert set(map(str, staging.stage().values())) == {"{'changed': False}"}
+    asked = staging.args["n1", "nats_package"]
+    assert (asked["state"], asked["name"], asked["config_path"]) == ("staged", "nats-server", "/etc/nats.conf")
 
 
 def test_where_a_host_is_locked_by_another_run_nothing_is_staged_and_each_reason_is_told_once(staging: Staging) -> None:
