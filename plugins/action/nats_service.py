@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleError
+
 from ansible_collections.natsops.cluster.plugins.module_utils._node import supervisor as _supervisor
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.base import NodeAction, Result
 from ansible_collections.natsops.cluster.plugins.plugin_utils._action.turn_values import Known
@@ -30,16 +32,27 @@ _FOUND = {"chdir": "cwd", "output_path": "output_path", "log_path": "log_path", 
 class ActionModule(NodeAction):
     """See the module of the same name."""
 
+    def has_phase(self, task_vars: dict[str, Any]) -> bool:
+        try:
+            return not _supervisor.asks_nobody(self._arguments(task_vars))
+        except AnsibleError:
+            # It fails with that in its phase.
+            return True
+
     def work(self, task_vars: dict[str, Any]) -> Result:
+        args = self._arguments(task_vars)
+        if _supervisor.asks_nobody(args):
+            return {"changed": False}
+        return self.on_node(args, task_vars)
+
+    def _arguments(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         # A task's own variables, which for a temporary server are those of its host.
         self._known = Known(task_vars, self._templar)
         args = {name: value for name, value in self._task.args.items() if value is not None}
         args = {"host": self._task.delegate_to or task_vars["inventory_hostname"], **args}
         if not any(args.get(name) for name in ("pid_file", "service", "container")):
             args = {**self._by_variables(args), **args}
-        if _supervisor.asks_nobody(args):
-            return {"changed": False}
-        return self.on_node(args, task_vars)
+        return args
 
     def _by_variables(self, args: dict[str, Any]) -> dict[str, Any]:
         """How the server is run, by the variables of the role."""

@@ -85,7 +85,7 @@ class NatsAction(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         result = super().run(tmp, task_vars)
-        self.told = Teller(self._task, task_vars or {}, self._templar, has_phase=self.HAS_PHASE)
+        self.told = Teller(self._task, task_vars or {}, self._templar, has_phase=self.has_phase(task_vars or {}))
         self.told.began()
         try:
             self._check_core()
@@ -102,6 +102,10 @@ class NatsAction(ActionBase):
         result.update({key: _text.said(result[key]) for key in _SAID if key in result})
         self.ended(result)
         return result
+
+    def has_phase(self, _task_vars: dict[str, Any]) -> bool:
+        """Whether there is anything to be told of the phase that the task names."""
+        return self.HAS_PHASE
 
     def _check_core(self) -> None:
         warning = _core.check()

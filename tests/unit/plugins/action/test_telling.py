@@ -119,6 +119,16 @@ def test_a_phase_is_told_when_it_begins_and_when_it_ends_or_fails(run: Run) -> N
     ]
 
 
+@pytest.mark.parametrize(("command", "told"), [([], []), (["hold"], ["began", "ended"])])
+def test_where_nobody_is_asked_to_hold_restarts_no_hold_is_told(tmp_path: Path, command: list[str], told: list[str]) -> None:
+    variables = {"service": "command", "pid_file": "/run/nats.pid", "hold_command": command}
+    run = Run(tmp_path, **{f"nats_upgrade_{name}": value for name, value in variables.items()})
+    run.host.task_vars["__nats_upgrade_phase"] = "hold"
+    run.host.answers = [{"changed": True}]
+    run.host.run("nats_service", state="held")
+    assert [event["state"] for event in run.events("phase")] == told
+
+
 def test_a_phase_of_the_whole_cluster_is_told_of_no_host(run: Run) -> None:
     run.module(phase="verify")
     assert [("host" in e, e["state"]) for e in run.events("phase")] == [(False, "began"), (False, "ended")]
