@@ -72,7 +72,11 @@ class SeveralAction(NatsAction):
             templar=self._templar.copy_with_new_env(available_variables=self.vars),
             shared_loader_obj=self._shared_loader_obj,
         )
-        result: Result = action.run(task_vars=self.vars)
+        try:
+            result: Result = action.run(task_vars=self.vars)
+        finally:
+            # Ansible does so after each task, for the action of the task alone: a release that was copied would be left there.
+            action.cleanup()
         self._warnings += result.pop("warnings", [])
         return result
 

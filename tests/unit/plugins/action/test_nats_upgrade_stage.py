@@ -8,6 +8,7 @@ from unittest.mock import ANY
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
 
 from tests.unit.nats import SimulatedServer
 from tests.unit.plugins.action.role_tasks import Preflight
@@ -56,6 +57,17 @@ def test_every_node_is_made_ready_in_one_call_that_asks_about_the_configuration_
     assert (given["config_path"], given["sha256"], given["version"]) == ("/etc/nats.conf", sha256, TARGET)
     told = [(event["host"], event["phase"], event["state"]) for event in staging.events("phase")]
     assert told[-2:] == [("n3", "stage", "began"), ("n3", "stage", "ended")]
+
+
+def test_what_an_action_has_copied_to_a_node_does_not_stay_there(staging: Staging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible cleans up after the action of the task alone, and not after those that it calls."""
+    cleaned: list[str] = []
+    monkeypatch.setattr(ActionBase, "cleanup", lambda action, *_unused: cleaned.append(action._task.action))
+    staging.begin()
+    staging.fetch()
+    cleaned.clear()
+    staging.stage()
+    assert cleaned == ["natsops.cluster.nats_binary"] * len(NAMES)
 
 
 def test_a_package_is_staged_by_its_name(
