@@ -103,7 +103,7 @@ class NatsAction(ActionBase):
         self.ended(result)
         return result
 
-    def has_phase(self, _task_vars: dict[str, Any]) -> bool:
+    def has_phase(self, task_vars: dict[str, Any]) -> bool:
         """Whether there is anything to be told of the phase that the task names."""
         return self.HAS_PHASE
 
