@@ -32,11 +32,14 @@ class ActionModule(SeveralAction):
         mixed = _preflight.mixed(self.known)
         if mixed:
             raise NatsError(mixed)
-        hosts = self.known.group(self.known.value("nats_upgrade_group"))
-        return self.call("nats_version_facts", hosts=hosts, as_facts=False)
+        return self._read_all()
 
     def look(self) -> Result:
         self.call("nats_variables")
+        return self._read_all()
+
+    def _read_all(self) -> Result:
+        """What every server of the group says of itself."""
         hosts = self.known.group(self.known.value("nats_upgrade_group"))
         return self.call("nats_version_facts", hosts=hosts, as_facts=False)
 

@@ -145,7 +145,7 @@ def plan(known: Known, found: Nodes) -> Args:
         "rebalance": known.value("nats_upgrade_rebalance"),
         "max_lag": known.value("nats_upgrade_max_lag"),
         "order": known.value("nats_upgrade_order") or None,
-        "source": known.own("source"),
+        "source": source(known),
         "fail_when_refused": False,
     }
 
@@ -212,6 +212,18 @@ def archive(known: Known, arch: str, nodes: Nodes) -> Args | None:
         "validate_certs": known.value("nats_upgrade_validate_certs"),
         "ca_path": known.value("nats_upgrade_archive_ca_path") or None,
     }
+
+
+def source(known: Known) -> Args:
+    """Where the new version comes from, as far as the plan judges it. Redirects are seen when it is fetched."""
+    kind = known.own("kind")
+    if kind == "archive":
+        return {
+            "checksums_url": known.value("nats_upgrade_checksums_url"),
+            "sha256": pinned(known.value("nats_upgrade_archive_sha256"), str(known.value("nats_upgrade_arch"))),
+            "validate_certs": known.flag("nats_upgrade_validate_certs"),
+        }
+    return {"image_file": known.value("nats_upgrade_image_file")} if kind == "image" else {}
 
 
 def pinned(given: Any, arch: str) -> str:
